@@ -1,0 +1,27 @@
+// The port both sides of a comparison answer: digests computed inside the database.
+
+import type { Key } from '../model/change.ts';
+import type { KeyRange } from '../model/chunk.ts';
+import type { Table } from '../model/table.ts';
+
+export interface RangeDigest {
+  readonly rows: number;
+  /** Equal on two databases of the same engine exactly when (with overwhelming probability) the multisets of rows are equal. */
+  readonly digest: string;
+}
+
+export interface RowDigest {
+  readonly key: Key;
+  readonly digest: string;
+}
+
+export interface Digests {
+  /** Count and digest of all rows in the range, in one statement (one moment). */
+  range(table: Table, range: KeyRange): Promise<RangeDigest>;
+  /** Per-row digests of the range, ordered by key, at most `limit` rows. */
+  rows(table: Table, range: KeyRange, limit: number): Promise<readonly RowDigest[]>;
+  /** Per-row digests of the given keys in one statement, by `keyText`; keys without a row are absent. */
+  keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>>;
+  /** Inner bounds that cut a range into about `parts` pieces; empty when it cannot be cut. */
+  split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]>;
+}

@@ -1,0 +1,267 @@
+// Connections to one PostgreSQL server, all set up alike: every value as text, in the same text form everywhere.
+
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import pg from 'pg';
+import { MigrateError } from '../../lib/errors.ts';
+import { translateError } from './errors.ts';
+
+/** Which side of the run this server is; decides the codes of its errors. */
+export type Side = 'source' | 'target';
+
+/** A row with every value in PostgreSQL's own text form; booleans are `t` and `f`. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+export interface QueryOptions {
+  /** How long to wait for the answer, in ms. Default 60 000; 0 = no limit, for statements guarded by `watch`. */
+  readonly timeoutMs?: number;
+}
+
+export interface SessionOptions {
+  /** What the session is for; part of application_name: `migrate orders lane`. */
+  readonly purpose: string;
+  /** Opens a replication connection. */
+  readonly replication?: boolean;
+  /** Further run-time settings, for the whole session. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+// One text form for snapshot, stream and verify, whatever the server's or the role's defaults are.
+// search_path: types and names of other schemas come out qualified.
+const SETTINGS: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog',
+  DateStyle: 'ISO,YMD',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  xmloption: 'content',
+  standard_conforming_strings: 'on',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  // A dead client must not keep its locks while its query runs (PostgreSQL 14+).
+  client_connection_check_interval: '2s',
+};
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+const asText = { getTypeParser: () => (value: string) => value };
+
+/** One connection. A query that fails at the level of the network leaves it closed. */
+export class Session {
+  readonly client: pg.Client;
+  readonly side: Side;
+  #failure: MigrateError | undefined;
+  #closed = false;
+
+  constructor(client: pg.Client, side: Side) {
+    this.client = client;
+    this.side = side;
+    // Without a listener an error of an idle connection would end the process; the next query reports it.
+    client.on('error', (error: Error) => {
+      this.#failure ??= translateError(side, error);
+    });
+  }
+
+  /** The server's process id. */
+  get pid(): number {
+    return Number((this.client as unknown as { processID: number }).processID);
+  }
+
+  async query(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly TextRow[]> {
+    return (await this.run(text, values, options)).rows;
+  }
+
+  /** Runs a statement and tells how many rows it touched. */
+  async execute(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<number> {
+    return (await this.run(text, values, options)).rowCount ?? 0;
+  }
+
+  /** The first row, or undefined. */
+  async one(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<TextRow | undefined> {
+    return (await this.run(text, values, options)).rows[0];
+  }
+
+  /** A prepared statement, parsed once per session under `name`. */
+  async prepared(name: string, text: string, values: readonly unknown[]): Promise<pg.QueryResult<TextRow>> {
+    return this.#guarded({ name, text, values: [...values], types: asText }, DEFAULT_TIMEOUT_MS);
+  }
+
+  async run(text: string, values: readonly unknown[], options: QueryOptions = {}): Promise<pg.QueryResult<TextRow>> {
+    const config = values.length === 0 ? { text, types: asText } : { text, values: [...values], types: asText };
+    return this.#guarded(config, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  async #guarded(config: pg.QueryConfig, timeoutMs: number): Promise<pg.QueryResult<TextRow>> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed)
+      throw new MigrateError(
+        this.side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION',
+        'the connection is closed',
+      );
+    let timer: NodeJS.Timeout | undefined;
+    if (timeoutMs > 0) {
+      timer = setTimeout(() => this.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    }
+    try {
+      return await this.client.query<TextRow>(config as pg.QueryConfig);
+    } catch (error) {
+      throw this.#failure ?? translateError(this.side, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs `work` in a transaction; rolls back when it throws. */
+  async transaction<T>(work: () => Promise<T>, begin = 'BEGIN'): Promise<T> {
+    await this.query(begin);
+    try {
+      const result = await work();
+      await this.query('COMMIT');
+      return result;
+    } catch (error) {
+      await this.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Cuts the connection at once: for a peer that no longer answers. Pending queries reject with `reason`. */
+  destroy(reason: Error): void {
+    this.#failure ??= translateError(this.side, Object.assign(reason, { code: 'ECONNRESET' }));
+    (this.client as unknown as { connection: { stream: { destroy(error: Error): void } } }).connection.stream.destroy(
+      reason,
+    );
+  }
+
+  /** Says goodbye, or cuts after two seconds. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const timer = setTimeout(() => this.destroy(new Error('closing')), 2_000);
+    await this.client.end().catch(() => undefined);
+    clearTimeout(timer);
+  }
+}
+
+/** Opens sessions to one server and can close them all. */
+export class PostgresServer {
+  readonly side: Side;
+  readonly #config: pg.ClientConfig;
+  readonly #run: string;
+  readonly #sessions = new Set<Session>();
+
+  /** `run` is the name of the run, for application_name. */
+  constructor(side: Side, url: string, run: string) {
+    this.side = side;
+    this.#run = run;
+    this.#config = clientConfig(side, url);
+  }
+
+  /** Rejects with SOURCE.CONNECTION or TARGET.CONNECTION when the server cannot be reached, *.AUTHENTICATION when it refuses. */
+  async session(options: SessionOptions): Promise<Session> {
+    const settings = { ...SETTINGS, ...options.settings };
+    const client = new pg.Client({
+      ...this.#config,
+      application_name: `migrate ${this.#run} ${options.purpose}`.slice(0, 63),
+      ...(options.replication ? ({ replication: 'database' } as object) : {}),
+    });
+    const session = new Session(client, this.side);
+    try {
+      await client.connect();
+      // SET, not startup options: poolers refuse options, and unknown settings of old servers can be skipped.
+      const known = Object.entries(settings)
+        .map(([name, value]) => `SET ${name} = '${value.replaceAll("'", "''")}'`)
+        .join(';');
+      await session.run(known, []);
+    } catch (error) {
+      await session.close();
+      throw translateError(this.side, error);
+    }
+    this.#sessions.add(session);
+    client.once('end', () => this.#sessions.delete(session));
+    return session;
+  }
+
+  /** Runs `work` on a session of its own. */
+  async with<T>(purpose: string, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.session({ purpose });
+    try {
+      return await work(session);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Cuts every open session at once: what a stopping or failed run does. */
+  destroy(reason: Error): void {
+    for (const session of this.#sessions) session.destroy(reason);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+  }
+}
+
+/**
+ * Reads a connection url. TLS: `sslmode` as in libpq, but the default depends on where the server is: a loopback or
+ * Unix-socket server needs none, any other must present a certificate that verifies for its name (verify-full).
+ */
+export function clientConfig(side: Side, text: string): pg.ClientConfig {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new MigrateError(side === 'source' ? 'SOURCE.URL' : 'TARGET.URL', `the ${side} url cannot be read`);
+  }
+  const host = decodeURIComponent(url.searchParams.get('host') ?? url.hostname).replace(/^\[|\]$/g, '');
+  const database = decodeURIComponent(url.pathname.slice(1));
+  if (!/^postgres(ql)?:$/.test(url.protocol) || database === '') {
+    throw new MigrateError(
+      side === 'source' ? 'SOURCE.URL' : 'TARGET.URL',
+      `the ${side} url must be postgres://user@host:port/database`,
+    );
+  }
+  const mode = url.searchParams.get('sslmode') ?? (isLoopback(host) ? 'disable' : 'verify-full');
+  const authority = url.searchParams.get('sslrootcert');
+  return {
+    host: host === '' ? 'localhost' : host,
+    port: Number(url.port === '' ? 5432 : url.port),
+    user: decodeURIComponent(url.username),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    database,
+    ssl: tls(side, mode, authority),
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  };
+}
+
+function tls(side: Side, mode: string, authority: string | null): pg.ClientConfig['ssl'] {
+  const ca = authority === null ? {} : { ca: readFileSync(authority, 'utf8') };
+  switch (mode) {
+    case 'disable':
+      return false;
+    case 'require':
+      return { ...ca, rejectUnauthorized: authority !== null };
+    case 'verify-ca':
+      return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
+    case 'verify-full':
+      return { ...ca, rejectUnauthorized: true };
+    default:
+      throw new MigrateError(
+        side === 'source' ? 'SOURCE.URL' : 'TARGET.URL',
+        `sslmode=${mode} is not supported: use disable, require, verify-ca or verify-full`,
+      );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === '' ||
+    host === 'localhost' ||
+    host.startsWith('/') ||
+    host === '::1' ||
+    (isIP(host) === 4 && host.startsWith('127.'))
+  );
+}

@@ -1,0 +1,50 @@
+// Driver and server errors → MigrateError. Server texts keep their message but never their DETAIL: it quotes cell values.
+
+import type { ErrorCode } from '../../lib/codes.ts';
+import { type Disposition, MigrateError } from '../../lib/errors.ts';
+import type { Side } from './connection.ts';
+
+/** What a server or socket error carries besides its message. */
+interface Coded {
+  readonly code?: string;
+  readonly message: string;
+  readonly routine?: string;
+}
+
+/** The SQLSTATE or errno of an error, looking through translated ones. */
+export function sqlState(error: unknown): string | undefined {
+  if (error instanceof MigrateError) return sqlState(error.cause);
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+}
+
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EADDR)/;
+// Server shutdown, crash recovery, "too many connections", and connection exceptions.
+const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
+// Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources, disk full.
+const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
+
+/** Translates what `pg` threw; passes MigrateErrors through. */
+export function translateError(side: Side, thrown: unknown): MigrateError {
+  if (thrown instanceof MigrateError) return thrown;
+  const error: Coded = thrown instanceof Error ? (thrown as Coded) : { message: String(thrown) };
+  const state = error.code ?? '';
+  const code = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
+    side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
+  const made = (name: ErrorCode, disposition?: Disposition): MigrateError =>
+    new MigrateError(name, `${side}: ${error.message}${/^[0-9A-Z]{5}$/.test(state) ? ` (${state})` : ''}`, {
+      cause: thrown,
+      ...(disposition === undefined ? {} : { disposition }),
+    });
+  if (SOCKET.test(state) || state.startsWith('08') || UNAVAILABLE.has(state)) return made(code('CONNECTION'));
+  if (state.startsWith('28') || state === '3D000') return made(code('AUTHENTICATION'));
+  if (TRANSIENT.has(state)) return made(code('TRANSIENT'));
+  if (/^[0-9A-Z]{5}$/.test(state)) return made(code('REFUSED'));
+  if (
+    /connection (terminated|ended|closed)|not queryable|timeout expired|socket|Connection terminated/i.test(
+      error.message,
+    )
+  ) {
+    return made(code('CONNECTION'));
+  }
+  return new MigrateError('INTERNAL.BUG', error.message, { cause: thrown });
+}

@@ -1,0 +1,108 @@
+// The tables of schema `migrate`. Every statement is idempotent. The source gets only the lease (and the fence's function).
+
+import { MigrateError } from '../../lib/errors.ts';
+import type { Session } from './connection.ts';
+
+/** On both databases. */
+export const LEASE_SCHEMA = `
+CREATE SCHEMA IF NOT EXISTS migrate;
+CREATE TABLE IF NOT EXISTS migrate.lease (
+  run text PRIMARY KEY,
+  epoch bigint NOT NULL,
+  holder text NOT NULL,
+  taken_at timestamptz NOT NULL DEFAULT now()
+)`;
+
+/** On the target. Keys and bounds are JSON arrays of texts. */
+export const JOURNAL_SCHEMA = `
+CREATE TABLE IF NOT EXISTS migrate.run (
+  name text PRIMARY KEY,
+  id text NOT NULL,
+  format int NOT NULL,
+  plan_hash text NOT NULL,
+  plan_fields jsonb NOT NULL,
+  source_identity text NOT NULL,
+  target_identity text NOT NULL,
+  start_position text,
+  catalog jsonb NOT NULL,
+  lanes int NOT NULL,
+  paused boolean NOT NULL DEFAULT false,
+  outcome text NOT NULL DEFAULT 'running',
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS migrate.stage (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  stage text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  finished_at timestamptz,
+  result jsonb NOT NULL DEFAULT '{}',
+  PRIMARY KEY (run, stage)
+);
+CREATE TABLE IF NOT EXISTS migrate.tables (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  table_id text NOT NULL,
+  lane int NOT NULL,
+  bounds jsonb,
+  PRIMARY KEY (run, table_id)
+);
+CREATE TABLE IF NOT EXISTS migrate.chunk (
+  run text NOT NULL,
+  table_id text NOT NULL,
+  ordinal int NOT NULL,
+  at text,
+  rows bigint NOT NULL DEFAULT 0,
+  done_at timestamptz,
+  PRIMARY KEY (run, table_id, ordinal),
+  FOREIGN KEY (run, table_id) REFERENCES migrate.tables ON DELETE CASCADE
+);
+CREATE TABLE IF NOT EXISTS migrate.key_chunk (
+  run text NOT NULL,
+  table_id text NOT NULL,
+  key jsonb NOT NULL,
+  at text NOT NULL,
+  PRIMARY KEY (run, table_id, key),
+  FOREIGN KEY (run, table_id) REFERENCES migrate.tables ON DELETE CASCADE
+);
+CREATE TABLE IF NOT EXISTS migrate.checkpoint (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  direction text NOT NULL,
+  lane int NOT NULL,
+  position text NOT NULL,
+  changes bigint NOT NULL DEFAULT 0,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (run, direction, lane)
+);
+CREATE TABLE IF NOT EXISTS migrate.cutover (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  attempt int NOT NULL,
+  phase text NOT NULL,
+  detail jsonb NOT NULL,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (run, attempt)
+);
+CREATE TABLE IF NOT EXISTS migrate.audit (
+  run text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor text NOT NULL,
+  command text NOT NULL,
+  detail text NOT NULL
+)`;
+
+/** Identifies the right to write that a transaction must prove. */
+export interface LeaseClaim {
+  readonly run: string;
+  readonly epoch: number;
+}
+
+/**
+ * Proves, inside the caller's transaction, that this runner still holds the lease: the row is locked FOR SHARE, so a
+ * takeover waits for this transaction, and a transaction that comes after a takeover is refused.
+ */
+export async function proveLease(session: Session, claim: LeaseClaim): Promise<void> {
+  const held = await session.prepared(
+    'prove_lease',
+    'SELECT 1 FROM migrate.lease WHERE run = $1 AND epoch = $2 FOR SHARE',
+    [claim.run, claim.epoch],
+  );
+  if (held.rowCount !== 1) throw new MigrateError('LEASE.LOST', `another runner took over run ${claim.run}`);
+}

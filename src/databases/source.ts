@@ -1,0 +1,79 @@
+// The port of a database that a run reads from. Nothing here writes to the captured tables.
+
+import type { Readable } from 'node:stream';
+import type { Catalog } from '../model/catalog.ts';
+import type { Key, Row } from '../model/change.ts';
+import type { KeyRange } from '../model/chunk.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Position } from '../model/position.ts';
+import type { Table } from '../model/table.ts';
+import type { Digests } from './digests.ts';
+import type { Fence } from './fence.ts';
+import type { Sequences } from './sequences.ts';
+
+/** Which tables belong to a run: glob patterns over `schema.name`. An exclude wins over an include. */
+export interface TableSelection {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** Reads chunks at one moment. One reader uses one connection and serves one chunk at a time. */
+export interface ChunkReader {
+  /** The rows of the range in the format of `Target.load`: a byte stream, with backpressure. `rows()` is valid once it ended. */
+  read(table: Table, range: KeyRange): { readonly bytes: Readable; rows(): number };
+  /** One row by its key at the same moment, or undefined when there is none. */
+  readRow(table: Table, key: Key): Promise<Row | undefined>;
+  close(): Promise<void>;
+}
+
+/** A position of the stream and the snapshot that is exact at it, made in one act. */
+export interface Start {
+  /** A transaction is visible to the readers exactly when this position covers it. */
+  readonly at: Position;
+  reader(): Promise<ChunkReader>;
+  /** Rejects when the snapshot is lost (its connection broke). Never resolves while it is held. */
+  readonly lost: Promise<never>;
+  /** Releases the snapshot. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface Source {
+  /** The schema of the selected tables, read in one snapshot. */
+  describe(selection: TableSelection): Promise<Catalog>;
+  /** Every preflight check; all findings at once. */
+  check(catalog: Catalog): Promise<readonly Finding[]>;
+  /** Identifies the server and database, to refuse to resume on another one. Stable across restarts. */
+  identity(): Promise<string>;
+  readonly log: SourceLog;
+  readonly chunks: SourceChunks;
+  readonly digests: Digests;
+  readonly fence: Fence;
+  readonly sequences: Sequences;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** The source's side of the change stream: what pins, marks and releases the log. Idempotent throughout. */
+export interface SourceLog {
+  /**
+   * The first exact pair: from here on the source keeps its log for this run. If the log was pinned
+   * before (a crash before the position was journalled), that pin is dropped first.
+   */
+  pin(tables: readonly Table[]): Promise<Start>;
+  /** A later exact pair; needs no pin and leaves none. */
+  pair(): Promise<Start>;
+  /** Writes a marker that the stream delivers in order; committed when this resolves. */
+  mark(content: string): Promise<void>;
+  /** The source's position now, never behind anything a reader could see before the call. */
+  head(): Promise<Position>;
+  /** Removes everything `pin` left on the source. */
+  release(): Promise<void>;
+}
+
+/** Key ranges as the source orders keys; collations and types make this a question only it can answer. */
+export interface SourceChunks {
+  /** Inner bounds, ascending, that cut the table into pieces of about `rows` rows; none for a small table. */
+  plan(table: Table, rows: number): Promise<readonly Key[]>;
+  /** For each key the ordinal of its chunk: the number of `bounds` that are not greater than it. */
+  locate(table: Table, bounds: readonly Key[], keys: readonly Key[]): Promise<readonly number[]>;
+}

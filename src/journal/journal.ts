@@ -1,0 +1,111 @@
+// The port of a run's durable state. It lives in the database the run writes to, so that rows and the record of
+// them commit together; what belongs to a row's transaction is written by Loader and Lane, everything else here.
+
+import type { Catalog } from '../model/catalog.ts';
+import type { Key } from '../model/change.ts';
+import type { Chunk, KeyChunk } from '../model/chunk.ts';
+import type { Position } from '../model/position.ts';
+import type { TableId } from '../model/table.ts';
+
+/** Bumped when an older program could misread what a newer one wrote. */
+export const JOURNAL_FORMAT = 1;
+
+export const STAGES = ['preflight', 'schema', 'snapshot', 'catch-up', 'verify', 'cutover'] as const;
+export type StageName = (typeof STAGES)[number];
+
+export interface RunRecord {
+  /** The plan's name. */
+  readonly name: string;
+  /** Eight random hex digits, part of every object the run makes on the source. */
+  readonly id: string;
+  readonly format: number;
+  readonly planHash: string;
+  /** The plan's fields that are part of the hash, without secrets, to name what changed. */
+  readonly planFields: Readonly<Record<string, string>>;
+  readonly sourceIdentity: string;
+  readonly targetIdentity: string;
+  /** P0, once the log is pinned. */
+  readonly startPosition: Position | null;
+  readonly catalog: Catalog;
+  readonly lanes: number;
+  readonly paused: boolean;
+  readonly outcome: 'running' | 'complete' | 'aborted';
+  readonly createdAt: string;
+}
+
+export interface StageRecord {
+  readonly stage: StageName;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** What the stage leaves for the report; numbers as numbers. */
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+export interface TableProgress {
+  readonly id: TableId;
+  readonly lane: number;
+  /** Inner bounds of the chunks; null until planned. */
+  readonly bounds: readonly Key[] | null;
+  readonly chunks: readonly Chunk[];
+  readonly keyChunks: readonly KeyChunk[];
+}
+
+/**
+ * Where a cutover attempt stands. `freezing` may be undone at any time. `switching` is written just before the fence is
+ * made permanent: if the fence is permanent the attempt goes forward, else it is undone. `committed`: the target is open.
+ */
+export type CutoverPhase = 'freezing' | 'switching' | 'committed' | 'undone';
+
+export interface CutoverRecord {
+  readonly attempt: number;
+  readonly phase: CutoverPhase;
+  /** Switch drivers by index: started and finished, in order. A started one that never finished is ambiguous. */
+  readonly switches: readonly { readonly name: string; readonly state: 'started' | 'done' | 'undone' }[];
+  /** Filled at the commit point. */
+  readonly writePauseMs: number | null;
+  readonly steps: readonly { readonly name: string; readonly ms: number }[];
+  readonly reason: string | null;
+}
+
+export interface AuditRecord {
+  readonly at: string;
+  readonly actor: string;
+  readonly command: string;
+  readonly detail: string;
+}
+
+export interface Journal {
+  /** The run's record, or undefined when there is none. Needs no lease. */
+  load(): Promise<RunRecord | undefined>;
+  create(run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition'>): Promise<RunRecord>;
+  setStart(position: Position): Promise<void>;
+  setPaused(paused: boolean): Promise<void>;
+  setOutcome(outcome: RunRecord['outcome']): Promise<void>;
+  readonly stages: StageJournal;
+  readonly tables: TableJournal;
+  readonly cutovers: CutoverJournal;
+  audit(command: string, detail: string): Promise<void>;
+  audits(): Promise<readonly AuditRecord[]>;
+}
+
+export interface StageJournal {
+  list(): Promise<readonly StageRecord[]>;
+  start(stage: StageName): Promise<void>;
+  finish(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+export interface TableJournal {
+  list(): Promise<readonly TableProgress[]>;
+  /** Records the chunks of a table: `bounds.length + 1` of them. Idempotent only in that a planned table is refused. */
+  plan(table: TableId, bounds: readonly Key[]): Promise<void>;
+  /** Creates the lanes' checkpoints at the start position. Idempotent. */
+  openLanes(position: Position): Promise<void>;
+  /** Row changes applied so far, over all restarts. */
+  changesApplied(): Promise<number>;
+}
+
+export interface CutoverJournal {
+  latest(): Promise<CutoverRecord | undefined>;
+  /** Inserts or updates the attempt. */
+  write(record: CutoverRecord): Promise<void>;
+}

@@ -1,0 +1,267 @@
+// The catalogue of error codes: the source of docs/errors.md and of each error's cure and exit code.
+// Sorted by code. Exit codes: 1 bug, 2 expected failure, 3 refused or cancelled, 4 verification found
+// differences, 5 cutover not reached in its time, 6 the plan does not fit the run, 64 usage.
+
+import type { Disposition } from './errors.ts';
+
+export interface CodeEntry {
+  readonly disposition: Disposition;
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 6 | 64;
+  readonly why: string;
+  readonly fix: string;
+}
+
+const entry = (exit: CodeEntry['exit'], disposition: Disposition, why: string, fix: string): CodeEntry => ({
+  disposition,
+  exit,
+  why,
+  fix,
+});
+
+export const CODES = {
+  'APPLY.CONSTRAINT': entry(
+    2,
+    'operator',
+    'The target refused a row that the source accepted.',
+    'Compare the constraint on the target with the source, drop or correct it, then run the same command again.',
+  ),
+  'APPLY.ROW_MISSING': entry(
+    2,
+    'operator',
+    'An update or delete found no row on the target: something else changed the target, or a row was lost.',
+    'Find out who writes to the target, then abort with --drop and start again: this copy cannot be trusted.',
+  ),
+  'CUTOVER.AMBIGUOUS': entry(
+    5,
+    'ambiguous',
+    'A switch command was started and its outcome is unknown. Both sides are closed so that no write can be lost.',
+    'Find out where the applications write now, then say so: `migrate cutover --switched` or `migrate cutover --undo`.',
+  ),
+  'CUTOVER.BUDGET': entry(
+    5,
+    'operator',
+    'The freeze could not finish within cutover.budget. Everything was undone and the source is writable.',
+    'See which step took the time, raise cutover.budget or wait for a quieter moment, then run `migrate cutover` again.',
+  ),
+  'CUTOVER.REFUSED': entry(
+    5,
+    'operator',
+    'The cutover was not started because it could not have succeeded.',
+    'Cure what the message names, then run `migrate cutover` again.',
+  ),
+  'CUTOVER.SWITCH': entry(
+    5,
+    'operator',
+    'A switch command failed before the commit point. Everything was undone and the source is writable.',
+    'Read the output of the command, correct it, then run `migrate cutover` again.',
+  ),
+  'FENCE.ARM': entry(
+    5,
+    'retry',
+    'The fence could not be put on a table because a session holds the table.',
+    'End the session that the message names, or wait; the run tries again.',
+  ),
+  'FENCE.EXPIRED': entry(
+    5,
+    'retry',
+    'The freeze outlived its deadline, and the fence opened by itself.',
+    'Raise cutover.budget; the run tries again.',
+  ),
+  'INTERNAL.BUG': entry(
+    1,
+    'bug',
+    'The program met something it did not expect.',
+    'Run the same command again: it goes on where it stopped. Please report the message and the stack.',
+  ),
+  INTERRUPTED: entry(
+    3,
+    'operator',
+    'The run was interrupted. Nothing is lost.',
+    'Run the same command again: it goes on where it stopped.',
+  ),
+  'LEASE.HELD': entry(
+    2,
+    'operator',
+    'Another runner is working on this run.',
+    'Let it finish, or stop it, or take over with --takeover: its writes are then refused.',
+  ),
+  'LEASE.LOST': entry(
+    2,
+    'operator',
+    'Another runner has taken over; this one stopped before it could write.',
+    'Nothing to do here: watch the other runner.',
+  ),
+  'PLAN.CHANGED': entry(
+    6,
+    'operator',
+    'The plan differs from the one the run was started with in fields that decide which rows move.',
+    'Put the fields back, or abort the run and start a new one.',
+  ),
+  'PLAN.FILE': entry(
+    2,
+    'operator',
+    'The plan file cannot be read.',
+    'Name an existing file, or write one to ./migrate.yaml.',
+  ),
+  'PLAN.INVALID': entry(
+    2,
+    'operator',
+    'The plan has faults.',
+    'Correct the lines named; an editor that knows schema/plan.schema.json shows them as you type.',
+  ),
+  'PREFLIGHT.FAILED': entry(
+    2,
+    'operator',
+    'At least one check found an error.',
+    'Run the cure printed with each finding, then the same command again.',
+  ),
+  'RUN.ABORTED': entry(
+    2,
+    'operator',
+    'This run was aborted and cannot go on.',
+    'Start a new run under another name, or `migrate abort --drop` first to remove what it left.',
+  ),
+  'RUN.FORMAT': entry(
+    6,
+    'operator',
+    'The journal was written by a version of this program with another format.',
+    'Finish the run with the version that began it.',
+  ),
+  'RUN.NONE': entry(2, 'operator', 'There is no run of this plan yet.', 'Start one: `migrate run PLAN`.'),
+  'RUN.STALLED': entry(
+    2,
+    'operator',
+    'The session was started again and again without any progress.',
+    'Cure the last error shown, then run the same command again.',
+  ),
+  'SCHEMA.CHANGED': entry(
+    2,
+    'operator',
+    'The schema of a captured table was changed during the run.',
+    'Undo the change, or abort with --drop and start again.',
+  ),
+  'SNAPSHOT.LOST': entry(
+    2,
+    'retry',
+    'The connection that held the snapshot broke.',
+    'Nothing to do: the rest is copied at a new exact position.',
+  ),
+  'SOURCE.AUTHENTICATION': entry(
+    2,
+    'operator',
+    'The source refused the user, the password or the database.',
+    'Correct source.url.',
+  ),
+  'SOURCE.CONNECTION': entry(
+    2,
+    'retry',
+    'The source cannot be reached, or the connection broke.',
+    'Check the url, the network and that the server is up. The run goes on by itself when it is back.',
+  ),
+  'SOURCE.IDENTITY': entry(
+    6,
+    'operator',
+    'The source is not the server that the run began with.',
+    'Point source.url at the original server, or abort and start again.',
+  ),
+  'SOURCE.REFUSED': entry(
+    2,
+    'operator',
+    'The source refused a statement.',
+    'The message says why; most often a right is missing.',
+  ),
+  'SOURCE.TRANSIENT': entry(
+    2,
+    'retry',
+    'The source could not do it now: a lock, a deadlock or exhausted resources.',
+    'Nothing to do: it is tried again.',
+  ),
+  'SOURCE.URL': entry(
+    2,
+    'operator',
+    'The source url is malformed.',
+    'Use postgres://user:password@host:port/database?sslmode=….',
+  ),
+  'STREAM.GONE': entry(
+    2,
+    'operator',
+    'The source no longer has the log this run needs: the slot was dropped or invalidated.',
+    'The gap cannot be closed: abort with --drop and start again. Raise max_slot_wal_keep_size first.',
+  ),
+  'STREAM.SILENT': entry(
+    2,
+    'retry',
+    'The source has sent nothing for too long.',
+    'Check the network; the run reconnects by itself.',
+  ),
+  'STREAM.UNKNOWN': entry(
+    2,
+    'operator',
+    'The log contains something this version does not know. Nothing is skipped.',
+    'Please report the message. The run stands before that point.',
+  ),
+  'TARGET.AUTHENTICATION': entry(
+    2,
+    'operator',
+    'The target refused the user, the password or the database.',
+    'Correct target.url.',
+  ),
+  'TARGET.COMMIT_UNKNOWN': entry(
+    2,
+    'retry',
+    'The reply to a COMMIT was lost. Its outcome is read from the checkpoint at the next connection.',
+    'Nothing to do.',
+  ),
+  'TARGET.CONNECTION': entry(
+    2,
+    'retry',
+    'The target cannot be reached, or the connection broke.',
+    'Check the url, the network and that the server is up. The run goes on by itself when it is back.',
+  ),
+  'TARGET.IDENTITY': entry(
+    6,
+    'operator',
+    'The target is not the database that the run began with.',
+    'Point target.url at the original database, or abort and start again.',
+  ),
+  'TARGET.REFUSED': entry(
+    2,
+    'operator',
+    'The target refused a statement.',
+    'The message says why; most often a right is missing.',
+  ),
+  'TARGET.TRANSIENT': entry(
+    2,
+    'retry',
+    'The target could not do it now: a lock, a deadlock or exhausted resources.',
+    'Nothing to do: it is tried again.',
+  ),
+  'TARGET.URL': entry(
+    2,
+    'operator',
+    'The target url is malformed.',
+    'Use postgres://user:password@host:port/database?sslmode=….',
+  ),
+  'TEST.FAILPOINT': entry(2, 'retry', 'A failpoint threw, as a test asked it to.', 'Nothing to do.'),
+  'USAGE.ARGUMENT': entry(64, 'operator', 'The command line is wrong.', 'See --help.'),
+  'USAGE.FAILPOINT': entry(
+    64,
+    'operator',
+    'MIGRATE_FAILPOINTS names something that is not a failpoint.',
+    'Use name[@n]=kill9|throw|delay(ms)|pause(file).',
+  ),
+  'VERIFY.DIFFERENCES': entry(
+    4,
+    'operator',
+    'The contents of source and target differ, and the source was not changing.',
+    'Look at the keys named, find out who writes to the target, then abort with --drop and start again.',
+  ),
+  'VERIFY.EMPTY': entry(
+    4,
+    'operator',
+    'Nothing was compared although the source has rows.',
+    'Check the table selection of the plan.',
+  ),
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof CODES;

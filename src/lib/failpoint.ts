@@ -1,0 +1,87 @@
+// Named places where a test can kill, fail, delay or pause the process. Dead unless armed: arming takes both
+// `--enable-failpoints` and MIGRATE_FAILPOINTS="name[@n]=action[;…]" (n = the n-th hit, 1 by default).
+// Actions: kill9 | throw | delay(ms) | pause(file): waits until the file exists.
+
+import { existsSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MigrateError } from './errors.ts';
+
+/** Every failpoint there is, in the order a run meets them. A test enumerates this list. */
+export const FAILPOINTS = [
+  'lease.acquired',
+  'log.before_pin',
+  'log.pinned',
+  'copy.planned',
+  'chunk.read',
+  'chunk.before_commit',
+  'chunk.after_commit',
+  'copy.done',
+  'apply.begin',
+  'apply.mid',
+  'apply.before_checkpoint',
+  'apply.before_commit',
+  'apply.after_commit',
+  'ack.before',
+  'ack.after',
+  'schema.before_complete',
+  'schema.completing',
+  'verify.chunk',
+  'verify.done',
+  'cutover.before_arm',
+  'cutover.armed',
+  'cutover.closed',
+  'cutover.waited',
+  'cutover.marked',
+  'cutover.drained',
+  'cutover.settled',
+  'cutover.sequences',
+  'cutover.before_permanent',
+  'cutover.permanent',
+  'cutover.switched',
+  'cutover.target_open',
+  'cleanup.before_release',
+] as const;
+
+export type Failpoint = (typeof FAILPOINTS)[number];
+
+interface Armed {
+  readonly hit: number;
+  readonly action: string;
+}
+
+const armed = new Map<string, Armed>();
+const hits = new Map<string, number>();
+let enabled = false;
+
+/** Reads the environment. Called once, by the command line, when `--enable-failpoints` is given. */
+export function enableFailpoints(specification: string): void {
+  enabled = true;
+  for (const part of specification.split(';').filter((text) => text.trim() !== '')) {
+    const match = /^([a-z_.]+)(?:@(\d+))?=(kill9|throw|delay\(\d+\)|pause\(.+\))$/.exec(part.trim());
+    const name = match?.[1];
+    const action = match?.[3];
+    if (name === undefined || action === undefined || !FAILPOINTS.some((known) => known === name)) {
+      throw new MigrateError('USAGE.FAILPOINT', `not a failpoint: ${part}`);
+    }
+    armed.set(name, { hit: Number(match?.[2] ?? 1), action });
+  }
+}
+
+/** A place of this name was reached. Costs one comparison when failpoints are off. */
+export function failpoint(name: Failpoint): Promise<void> | undefined {
+  return enabled ? reached(name) : undefined;
+}
+
+async function reached(name: Failpoint): Promise<void> {
+  const hit = (hits.get(name) ?? 0) + 1;
+  hits.set(name, hit);
+  // Unbuffered: the line must be out before the process is killed.
+  writeSync(2, `failpoint ${name} ${hit}\n`);
+  const plan = armed.get(name);
+  if (plan === undefined || plan.hit !== hit) return;
+  const argument = /\((.+)\)/.exec(plan.action)?.[1] ?? '';
+  if (plan.action === 'kill9') process.kill(process.pid, 'SIGKILL');
+  else if (plan.action === 'throw') throw new MigrateError('TEST.FAILPOINT', `failpoint ${name} threw`);
+  else if (plan.action.startsWith('delay')) await sleep(Number(argument));
+  else while (!existsSync(argument)) await sleep(20);
+}

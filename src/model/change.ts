@@ -1,0 +1,82 @@
+// What a change stream delivers: transactions of row changes, in the source's commit order.
+
+import type { Position } from './position.ts';
+import type { Table } from './table.ts';
+
+/** A database value in its canonical text form, or bytes, or SQL NULL. Never a JavaScript number or Date. */
+export type Value = string | Buffer | null;
+
+/** `undefined` marks a value the log did not carry (an unchanged large value kept out of line). */
+export type LoggedValue = Value | undefined;
+
+/** A row in the order of `table.columns`. */
+export type Row = readonly LoggedValue[];
+
+/** The values of a table's key columns, in the order of `table.key`. */
+export type Key = readonly Value[];
+
+export interface Insert {
+  readonly op: 'insert';
+  readonly table: Table;
+  readonly row: Row;
+}
+
+export interface Update {
+  readonly op: 'update';
+  readonly table: Table;
+  /** The key before the change; differs from the key in `row` when the key itself changed. */
+  readonly key: Key;
+  readonly row: Row;
+}
+
+export interface Delete {
+  readonly op: 'delete';
+  readonly table: Table;
+  readonly key: Key;
+}
+
+export interface Truncate {
+  readonly op: 'truncate';
+  readonly tables: readonly Table[];
+}
+
+/** Text written to the source by `Source.mark` and met here, in order with the data. */
+export interface Marker {
+  readonly op: 'marker';
+  readonly content: string;
+}
+
+export type RowChange = Insert | Update | Delete;
+export type Change = RowChange | Truncate | Marker;
+
+/**
+ * One source transaction, or one piece of a large one. Pieces of one transaction are adjacent; only the
+ * last has `last: true`, and only then may the target commit. An idle stream delivers empty transactions
+ * that carry nothing but a later position.
+ */
+export interface Transaction {
+  /**
+   * Where the transaction stands. For the last piece this is the end of the transaction and the place to
+   * resume from; for earlier pieces it only serves `covers`.
+   */
+  readonly position: Position;
+  readonly changes: readonly Change[];
+  /** Approximate size in memory. */
+  readonly bytes: number;
+  readonly last: boolean;
+}
+
+/** The key columns of a full row. */
+export function keyOf(table: Table, row: Row): Key {
+  return table.key.map((index) => {
+    const value = row[index];
+    if (value === undefined) throw new TypeError(`key column ${index} of ${table.id} is missing from the row`);
+    return value;
+  });
+}
+
+/** Text that is equal exactly when two keys are written the same. */
+export function keyText(key: Key): string {
+  if (key.length === 1) return String(key[0]);
+  return key.map((value) => `${String(value).length}:${String(value)}`).join('');
+}

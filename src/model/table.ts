@@ -1,0 +1,41 @@
+// What the core knows about a table. Type and constraint texts are the source engine's own.
+
+declare const tableIdBrand: unique symbol;
+
+/** `schema.name`, each part quoted when it needs to be: unique, printable, stable across restarts. */
+export type TableId = string & { readonly [tableIdBrand]: true };
+
+export interface Column {
+  readonly name: string;
+  /** The full native type, with its length or precision: `numeric(12,2)`, `shop.mood`. */
+  readonly type: string;
+  /** The native type without length or precision, safe to use in a cast: `numeric`, `bpchar`, `"bit"`. */
+  readonly castType: string;
+  /** True for array types: their values cannot ride in an array of values and travel as text. */
+  readonly isArray: boolean;
+  /** False when the binary form names types by a number of one server (arrays of enums): such columns are copied as text. */
+  readonly binaryPortable: boolean;
+}
+
+export interface Table {
+  readonly id: TableId;
+  readonly schema: string;
+  readonly name: string;
+  /** Every stored column, in the source's order. Rows are arrays in this order. */
+  readonly columns: readonly Column[];
+  /** Indexes into `columns` of the primary key, in key order. Never empty. */
+  readonly key: readonly number[];
+  /** The source's own estimate; 0 when it has none. */
+  readonly rowEstimate: number;
+  /** Heap size in bytes at the time of reading. */
+  readonly byteEstimate: number;
+}
+
+/** Makes the id of a table. Parts that are not plain lower-case names are double-quoted. */
+export function tableId(schema: string, name: string): TableId {
+  return `${idPart(schema)}.${idPart(name)}` as TableId;
+}
+
+function idPart(part: string): string {
+  return /^[a-z_][a-z0-9_$]*$/.test(part) ? part : `"${part.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,101 @@
+// What a run is doing, as one value: filled by the parts that work, read by the terminal, the control socket and the metrics.
+
+import type { StageName } from '../journal/journal.ts';
+
+export interface TableStatus {
+  rowsExpected: number;
+  rowsCopied: number;
+  bytesCopied: number;
+  chunks: number;
+  chunksDone: number;
+}
+
+export type WritableSide = 'source' | 'target' | 'none' | 'unknown';
+
+export interface StatusSnapshot {
+  readonly run: string;
+  readonly stage: StageName | 'starting' | 'complete' | 'aborted';
+  readonly stageStartedAt: string;
+  /** Which side applications can write to. */
+  readonly writable: WritableSide;
+  /** Why nothing moves, or null when it does: `paused by operator`, `waiting for 2 open transactions`. */
+  readonly waiting: string | null;
+  readonly tables: Readonly<Record<string, Readonly<TableStatus>>>;
+  readonly snapshot: {
+    readonly rows: number;
+    readonly rowsExpected: number;
+    readonly bytes: number;
+    readonly seconds: number;
+  };
+  readonly stream: {
+    /** Row changes committed on the target, over all restarts. */
+    readonly changes: number;
+    /** Seconds between a commit on the source and its arrival on the target; null while unknown. */
+    readonly lagSeconds: number | null;
+    readonly lagBytes: number | null;
+    readonly retainedBytes: number | null;
+  };
+  readonly verify: {
+    readonly chunksDone: number;
+    readonly chunks: number;
+    readonly rowsCompared: number;
+    readonly differences: number;
+    /** Keys to compare again in the freeze. */
+    readonly pendingKeys: number;
+  };
+  readonly cutover: { readonly attempt: number; readonly step: string | null; readonly writePauseMs: number | null };
+  /** The last error that was retried, with its code; null once progress was made after it. */
+  readonly lastError: string | null;
+  readonly restarts: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object ? Mutable<T[K]> : T[K] };
+
+/** The one mutable place; everything else sees snapshots. */
+export class RunStatus {
+  readonly #value: Mutable<StatusSnapshot>;
+
+  constructor(run: string) {
+    this.#value = {
+      run,
+      stage: 'starting',
+      stageStartedAt: new Date().toISOString(),
+      writable: 'unknown',
+      waiting: null,
+      tables: {},
+      snapshot: { rows: 0, rowsExpected: 0, bytes: 0, seconds: 0 },
+      stream: { changes: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
+      verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
+      cutover: { attempt: 0, step: null, writePauseMs: null },
+      lastError: null,
+      restarts: 0,
+    };
+  }
+
+  /** A copy that does not change. */
+  snapshot(): StatusSnapshot {
+    return structuredClone(this.#value) as StatusSnapshot;
+  }
+
+  enter(stage: StatusSnapshot['stage']): void {
+    this.#value.stage = stage;
+    this.#value.stageStartedAt = new Date().toISOString();
+    this.#value.waiting = null;
+  }
+
+  /** Changes one section; fields not named stay. */
+  update(change: (value: Mutable<StatusSnapshot>) => void): void {
+    change(this.#value);
+  }
+
+  /** Adds to a table's copy progress, and to the totals. */
+  copied(table: string, rows: number, bytes: number): void {
+    const status = this.#value.tables[table];
+    if (status !== undefined) {
+      status.rowsCopied += rows;
+      status.bytesCopied += bytes;
+    }
+    this.#value.snapshot.rows += rows;
+    this.#value.snapshot.bytes += bytes;
+  }
+}

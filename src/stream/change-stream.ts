@@ -1,0 +1,39 @@
+// The port of a source's change stream. Adapters: databases/postgres/log (the built-in log reader).
+
+import type { Transaction } from '../model/change.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Covers, Position } from '../model/position.ts';
+
+/** One ordered part of a stream: the whole log of a database is a single shard named `log`. */
+export type ShardId = string;
+
+export interface Shard {
+  readonly id: ShardId;
+  /**
+   * Transactions in commit order, in runs as they arrive (a run is never empty). Iterating is the only
+   * way to read: what is not taken stays in the socket, so a held consumer holds the source's sender,
+   * while keepalives go on. Throws STREAM.* when the log is lost, changed or silent; ends when aborted.
+   */
+  readonly changes: AsyncIterable<readonly Transaction[]>;
+  /**
+   * Says that everything up to `position` is durable on the target. The source may discard its log up
+   * to here. Call only after the target committed; never moves backwards.
+   */
+  ack(position: Position): void;
+}
+
+export interface ChangeStream {
+  check(): Promise<readonly Finding[]>;
+  /**
+   * Starts reading. `resume` gives the position after which to read, per shard.
+   * Transactions the position covers are not delivered again.
+   */
+  open(resume: (shard: ShardId) => Promise<Position>, signal: AbortSignal): AsyncIterable<Shard>;
+  readonly covers: Covers;
+  /** Bytes between two positions, for lag; 0 when `to` is not ahead. */
+  distance(from: Position, to: Position): number;
+  /** Bytes of log the source holds back for this stream; undefined while unknown. */
+  retainedBytes(): Promise<number | undefined>;
+  /** Safe to call twice. Leaves the source's slot in place. */
+  close(): Promise<void>;
+}
