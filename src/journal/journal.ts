@@ -81,11 +81,14 @@ export interface Journal {
   setStart(position: Position): Promise<void>;
   setPaused(paused: boolean): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;
+  /** Removes the run's record and everything that belongs to it, except the audit. */
+  forget(): Promise<void>;
   readonly stages: StageJournal;
   readonly tables: TableJournal;
   readonly cutovers: CutoverJournal;
   audit(command: string, detail: string): Promise<void>;
   audits(): Promise<readonly AuditRecord[]>;
+  close(): Promise<void>;
 }
 
 export interface StageJournal {

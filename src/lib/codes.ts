@@ -55,6 +55,18 @@ export const CODES = {
     'A switch command failed before the commit point. Everything was undone and the source is writable.',
     'Read the output of the command, correct it, then run `migrate cutover` again.',
   ),
+  'DEMO.PLATFORM': entry(
+    2,
+    'operator',
+    'The PostgreSQL that the demo starts is not installed for this platform.',
+    'Run npm install without --omit=optional, on Linux with glibc, macOS or Windows; or write a plan for servers of your own.',
+  ),
+  'DEMO.START': entry(
+    2,
+    'operator',
+    'The PostgreSQL that the demo starts could not be started.',
+    'The message says why. Check the free space and the rights in the temporary folder, or set TMPDIR.',
+  ),
   'FENCE.ARM': entry(
     5,
     'retry',

@@ -1,0 +1,363 @@
+// The journal in schema `migrate` of the target. Every write is a transaction that first proves the lease.
+
+import {
+  type AuditRecord,
+  type CutoverJournal,
+  type CutoverPhase,
+  type CutoverRecord,
+  JOURNAL_FORMAT,
+  type Journal,
+  type RunRecord,
+  type StageJournal,
+  type StageName,
+  type StageRecord,
+  type TableJournal,
+  type TableProgress,
+} from '../../journal/journal.ts';
+import { MigrateError } from '../../lib/errors.ts';
+import type { Catalog } from '../../model/catalog.ts';
+import type { Key } from '../../model/change.ts';
+import type { Chunk, KeyChunk } from '../../model/chunk.ts';
+import type { Position } from '../../model/position.ts';
+import type { TableId } from '../../model/table.ts';
+import type { PostgresServer, Session, TextRow } from './connection.ts';
+import { JOURNAL_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
+
+/** Runs journal statements one after another on a session of its own. */
+class JournalSession {
+  readonly #server: PostgresServer;
+  readonly #claim: () => LeaseClaim;
+  readonly run: string;
+  #session: Promise<Session> | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(server: PostgresServer, run: string, claim: () => LeaseClaim) {
+    this.#server = server;
+    this.run = run;
+    this.#claim = claim;
+  }
+
+  read(text: string, values: readonly unknown[] = []): Promise<readonly TextRow[]> {
+    return this.#inTurn((session) => session.query(text, [this.run, ...values]));
+  }
+
+  /** One transaction; `$1` is always the run. Resolves with the rows touched. */
+  write(text: string, values: readonly unknown[] = []): Promise<number> {
+    return this.writeAll([{ text, values }]);
+  }
+
+  /** Several statements in one transaction. */
+  writeAll(statements: readonly { readonly text: string; readonly values: readonly unknown[] }[]): Promise<number> {
+    return this.#inTurn((session) =>
+      session.transaction(async () => {
+        await proveLease(session, this.#claim());
+        let rows = 0;
+        for (const { text, values } of statements) rows += await session.execute(text, [this.run, ...values]);
+        return rows;
+      }),
+    );
+  }
+
+  /** DDL takes no parameters. */
+  ddl(text: string): Promise<void> {
+    return this.#inTurn(async (session) => {
+      await session.run(text, []);
+    });
+  }
+
+  async close(): Promise<void> {
+    await (await this.#session?.catch(() => undefined))?.close();
+  }
+
+  // Transactions of one connection must not interleave.
+  #inTurn<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(async () => {
+      this.#session ??= this.#server.session({
+        purpose: 'journal',
+        settings: { lock_timeout: '30s', statement_timeout: '50s' },
+      });
+      return work(await this.#session);
+    });
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+export class PostgresJournal implements Journal {
+  readonly stages: StageJournal;
+  readonly tables: TableJournal;
+  readonly cutovers: CutoverJournal;
+  readonly #session: JournalSession;
+
+  /** `claim` is asked at each write; it throws while no lease is held. */
+  constructor(server: PostgresServer, run: string, claim: () => LeaseClaim) {
+    this.#session = new JournalSession(server, run, claim);
+    this.stages = new PostgresStageJournal(this.#session);
+    this.tables = new PostgresTableJournal(this.#session);
+    this.cutovers = new PostgresCutoverJournal(this.#session);
+  }
+
+  async load(): Promise<RunRecord | undefined> {
+    const [exists] = await this.#session.read(
+      `SELECT to_regclass('migrate.run') IS NOT NULL AS it WHERE $1::text IS NOT NULL`,
+    );
+    if (exists?.it !== 't') return undefined;
+    const [format] = await this.#session.read('SELECT format FROM migrate.run WHERE name = $1');
+    if (format === undefined) return undefined;
+    if (Number(format.format) !== JOURNAL_FORMAT) {
+      throw new MigrateError(
+        'RUN.FORMAT',
+        `the journal has format ${format.format}, this version writes ${JOURNAL_FORMAT}`,
+      );
+    }
+    const [row] = await this.#session.read(
+      `SELECT *, to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created FROM migrate.run WHERE name = $1`,
+    );
+    return row === undefined ? undefined : runRecord(row);
+  }
+
+  async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
+    await this.#session.ddl(JOURNAL_SCHEMA);
+    const tables = run.catalog.tables.map(({ table }) => table);
+    const lanes = assignLanes(tables, run.lanes);
+    await this.#session.writeAll([
+      {
+        text: `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, target_identity, catalog, lanes)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        values: [
+          run.id,
+          JOURNAL_FORMAT,
+          run.planHash,
+          JSON.stringify(run.planFields),
+          run.sourceIdentity,
+          run.targetIdentity,
+          JSON.stringify(run.catalog),
+          run.lanes,
+        ],
+      },
+      {
+        text: `INSERT INTO migrate.tables (run, table_id, lane) SELECT $1, id, lane FROM unnest($2::text[], $3::int[]) AS t(id, lane)`,
+        values: [tables.map((table) => table.id), lanes],
+      },
+    ]);
+    const created = await this.load();
+    if (created === undefined) throw new MigrateError('INTERNAL.BUG', 'the run was not recorded');
+    return created;
+  }
+
+  async setStart(position: Position): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET start_position = $2 WHERE name = $1', [position]);
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET paused = $2 WHERE name = $1', [paused]);
+  }
+
+  async setOutcome(outcome: RunRecord['outcome']): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET outcome = $2 WHERE name = $1', [outcome]);
+  }
+
+  async forget(): Promise<void> {
+    await this.#session.write('DELETE FROM migrate.run WHERE name = $1');
+  }
+
+  async audit(command: string, detail: string): Promise<void> {
+    await this.#session.write('INSERT INTO migrate.audit (run, actor, command, detail) VALUES ($1, $2, $3, $4)', [
+      `${process.env.USER ?? 'unknown'}@${process.pid}`,
+      command,
+      detail,
+    ]);
+  }
+
+  async audits(): Promise<readonly AuditRecord[]> {
+    const rows = await this.#session.read(
+      'SELECT at, actor, command, detail FROM migrate.audit WHERE run = $1 ORDER BY at',
+    );
+    return rows.map((row) => ({
+      at: row.at ?? '',
+      actor: row.actor ?? '',
+      command: row.command ?? '',
+      detail: row.detail ?? '',
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}
+
+class PostgresStageJournal implements StageJournal {
+  readonly #session: JournalSession;
+
+  constructor(session: JournalSession) {
+    this.#session = session;
+  }
+
+  async list(): Promise<readonly StageRecord[]> {
+    const rows = await this.#session.read(
+      'SELECT stage, started_at, finished_at, result FROM migrate.stage WHERE run = $1 ORDER BY started_at',
+    );
+    return rows.map((row) => ({
+      stage: row.stage as StageName,
+      startedAt: row.started_at ?? '',
+      finishedAt: row.finished_at ?? null,
+      result: JSON.parse(row.result ?? '{}'),
+    }));
+  }
+
+  async start(stage: StageName): Promise<void> {
+    await this.#session.write(
+      'INSERT INTO migrate.stage (run, stage) VALUES ($1, $2) ON CONFLICT (run, stage) DO UPDATE SET finished_at = NULL',
+      [stage],
+    );
+  }
+
+  async finish(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#session.write(
+      'UPDATE migrate.stage SET finished_at = clock_timestamp(), result = $3 WHERE run = $1 AND stage = $2',
+      [stage, JSON.stringify(result)],
+    );
+  }
+}
+
+class PostgresTableJournal implements TableJournal {
+  readonly #session: JournalSession;
+
+  constructor(session: JournalSession) {
+    this.#session = session;
+  }
+
+  async list(): Promise<readonly TableProgress[]> {
+    const tables = await this.#session.read(
+      'SELECT table_id, lane, bounds FROM migrate.tables WHERE run = $1 ORDER BY table_id',
+    );
+    const chunks = await this.#session.read(
+      'SELECT table_id, ordinal, at, rows FROM migrate.chunk WHERE run = $1 ORDER BY table_id, ordinal',
+    );
+    const keyChunks = await this.#session.read('SELECT table_id, key, at FROM migrate.key_chunk WHERE run = $1');
+    const chunksOf = grouped(chunks);
+    const keyChunksOf = grouped(keyChunks);
+    return tables.map((row) => {
+      const id = row.table_id as TableId;
+      const bounds = row.bounds === null ? null : (JSON.parse(row.bounds ?? '[]') as readonly Key[]);
+      return {
+        id,
+        lane: Number(row.lane),
+        bounds,
+        chunks: (chunksOf.get(id) ?? []).map((chunk) => chunkOf(chunk, bounds ?? [])),
+        keyChunks: (keyChunksOf.get(id) ?? []).map(
+          (chunk): KeyChunk => ({ key: JSON.parse(chunk.key ?? '[]') as Key, at: chunk.at as Position }),
+        ),
+      };
+    });
+  }
+
+  async plan(table: TableId, bounds: readonly Key[]): Promise<void> {
+    await this.#session.writeAll([
+      {
+        text: 'UPDATE migrate.tables SET bounds = $3 WHERE run = $1 AND table_id = $2 AND bounds IS NULL',
+        values: [table, JSON.stringify(bounds)],
+      },
+      {
+        text: 'INSERT INTO migrate.chunk (run, table_id, ordinal) SELECT $1, $2, n FROM generate_series(0, $3::int) AS n',
+        values: [table, bounds.length],
+      },
+    ]);
+  }
+
+  async openLanes(position: Position): Promise<void> {
+    await this.#session.write(
+      `INSERT INTO migrate.checkpoint (run, direction, lane, position)
+       SELECT $1, 'forward', n, $2 FROM migrate.run, generate_series(0, lanes - 1) AS n WHERE name = $1
+       ON CONFLICT DO NOTHING`,
+      [position],
+    );
+  }
+
+  async changesApplied(): Promise<number> {
+    const [row] = await this.#session.read(
+      'SELECT coalesce(sum(changes), 0) AS n FROM migrate.checkpoint WHERE run = $1',
+    );
+    return Number(row?.n ?? 0);
+  }
+}
+
+class PostgresCutoverJournal implements CutoverJournal {
+  readonly #session: JournalSession;
+
+  constructor(session: JournalSession) {
+    this.#session = session;
+  }
+
+  async latest(): Promise<CutoverRecord | undefined> {
+    const [row] = await this.#session.read(
+      'SELECT attempt, phase, detail FROM migrate.cutover WHERE run = $1 ORDER BY attempt DESC LIMIT 1',
+    );
+    if (row === undefined) return undefined;
+    const detail = JSON.parse(row.detail ?? '{}') as Omit<CutoverRecord, 'attempt' | 'phase'>;
+    return { ...detail, attempt: Number(row.attempt), phase: row.phase as CutoverPhase };
+  }
+
+  async write(record: CutoverRecord): Promise<void> {
+    const { attempt, phase, ...detail } = record;
+    await this.#session.write(
+      `INSERT INTO migrate.cutover (run, attempt, phase, detail) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (run, attempt) DO UPDATE SET phase = $3, detail = $4, updated_at = now()`,
+      [attempt, phase, JSON.stringify(detail)],
+    );
+  }
+}
+
+/** Tables to lanes, the largest first onto the least loaded: decided once, then journalled. */
+function assignLanes(tables: readonly { readonly byteEstimate: number }[], lanes: number): readonly number[] {
+  const load = new Array<number>(lanes).fill(0);
+  const assigned = new Array<number>(tables.length).fill(0);
+  const bySize = tables
+    .map((table, index) => ({ index, bytes: table.byteEstimate + 1 }))
+    .sort((a, b) => b.bytes - a.bytes);
+  for (const { index, bytes } of bySize) {
+    const lane = load.indexOf(Math.min(...load));
+    assigned[index] = lane;
+    load[lane] = (load[lane] ?? 0) + bytes;
+  }
+  return assigned;
+}
+
+function grouped(rows: readonly TextRow[]): ReadonlyMap<string, readonly TextRow[]> {
+  const groups = new Map<string, TextRow[]>();
+  for (const row of rows) {
+    const id = row.table_id ?? '';
+    const group = groups.get(id);
+    if (group === undefined) groups.set(id, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function chunkOf(row: TextRow, bounds: readonly Key[]): Chunk {
+  const ordinal = Number(row.ordinal);
+  return {
+    ordinal,
+    range: { lower: bounds[ordinal - 1] ?? null, upper: bounds[ordinal] ?? null },
+    at: (row.at ?? null) as Position | null,
+    rows: Number(row.rows),
+  };
+}
+
+function runRecord(row: TextRow): RunRecord {
+  return {
+    name: row.name ?? '',
+    id: row.id ?? '',
+    format: Number(row.format),
+    planHash: row.plan_hash ?? '',
+    planFields: JSON.parse(row.plan_fields ?? '{}') as Record<string, string>,
+    sourceIdentity: row.source_identity ?? '',
+    targetIdentity: row.target_identity ?? '',
+    startPosition: (row.start_position ?? null) as Position | null,
+    catalog: JSON.parse(row.catalog ?? '{}') as Catalog,
+    lanes: Number(row.lanes),
+    paused: row.paused === 't',
+    outcome: row.outcome as RunRecord['outcome'],
+    createdAt: row.created ?? '',
+  };
+}

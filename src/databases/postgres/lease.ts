@@ -1,0 +1,159 @@
+// The lease on both databases. A session-level lock on the target tells whether a runner lives; what fences is the
+// epoch row, which every writing transaction proves. The lock is taken before anything is written.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lease } from '../../journal/lease.ts';
+import { MigrateError } from '../../lib/errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import type { PostgresServer, Session } from './connection.ts';
+import { LEASE_SCHEMA, type LeaseClaim } from './journal-schema.ts';
+
+export interface LeaseOptions {
+  readonly source: PostgresServer;
+  readonly target: PostgresServer;
+  readonly run: string;
+  /** Who holds it, for people: host and process id. */
+  readonly holder: string;
+}
+
+// After a kill -9 the server needs a moment to notice that the old sessions are gone.
+const LOCK_PATIENCE_MS = 8_000;
+
+export class PostgresLease implements Lease {
+  readonly lost: Promise<never>;
+  readonly #options: LeaseOptions;
+  #lock: Session | undefined;
+  #epoch: number | undefined;
+  #lose: (reason: unknown) => void = () => undefined;
+  #released = false;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.lost = new Promise((_, reject) => {
+      this.#lose = reject;
+    });
+    this.lost.catch(() => undefined);
+  }
+
+  get epoch(): number {
+    return this.claim().epoch;
+  }
+
+  /** What a transaction must prove. Throws while the lease is not claimed. */
+  claim(): LeaseClaim {
+    if (this.#epoch === undefined) throw new MigrateError('INTERNAL.BUG', 'the lease is not claimed yet');
+    return { run: this.#options.run, epoch: this.#epoch };
+  }
+
+  /**
+   * Makes sure that no other runner lives; writes nothing unless `takeover`, which first fences the other runner by
+   * raising the epoch and then ends its sessions. Rejects with LEASE.HELD.
+   */
+  async lock(takeover: boolean): Promise<void> {
+    const { target, run } = this.#options;
+    const session = await target.session({ purpose: 'lease' });
+    this.#lock = session;
+    session.client.once('end', () => {
+      if (!this.#released)
+        this.#lose(new MigrateError('TARGET.CONNECTION', 'target: the session that holds the lease broke'));
+    });
+    const patience = Date.now() + LOCK_PATIENCE_MS;
+    let fenced = false;
+    while (!(await tryLock(session, run))) {
+      if (takeover && !fenced) {
+        await this.#raiseEpoch();
+        await this.#endOldSessions(session);
+        fenced = true;
+      } else if (Date.now() > patience) {
+        throw new MigrateError('LEASE.HELD', `another runner is working on run ${run}: ${await this.#holder()}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Takes the lease: ends what an earlier runner left open and raises the epoch on both databases. */
+  async claimEpoch(): Promise<void> {
+    if (this.#lock === undefined)
+      throw new MigrateError('INTERNAL.BUG', 'the lease must be locked before it is claimed');
+    await this.#endOldSessions(this.#lock);
+    this.#epoch = await this.#raiseEpoch();
+    await failpoint('lease.acquired');
+  }
+
+  async release(): Promise<void> {
+    this.#released = true;
+    this.#epoch = undefined;
+    await this.#lock?.close();
+  }
+
+  /** One epoch for both databases, above what either has. The UPDATE waits for transactions that proved the old one. */
+  async #raiseEpoch(): Promise<number> {
+    const { source, target, run, holder } = this.#options;
+    return target.with('claim', (onTarget) =>
+      source.with('claim', async (onSource) => {
+        let epoch = 0;
+        for (const session of [onTarget, onSource]) {
+          // Concurrent CREATE … IF NOT EXISTS of two runs can collide on the catalog's own keys.
+          await session.query("SELECT pg_advisory_lock(hashtext('migrate schema'))");
+          await session.run(LEASE_SCHEMA, []);
+          await session.query("SELECT pg_advisory_unlock(hashtext('migrate schema'))");
+          const row = await session.one('SELECT epoch FROM migrate.lease WHERE run = $1', [run]);
+          epoch = Math.max(epoch, Number(row?.epoch ?? 0));
+        }
+        epoch += 1;
+        for (const session of [onTarget, onSource]) {
+          const written = await session.execute(
+            `INSERT INTO migrate.lease (run, epoch, holder) VALUES ($1, $2, $3)
+             ON CONFLICT (run) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder, taken_at = now()
+             WHERE migrate.lease.epoch < excluded.epoch`,
+            [run, epoch, holder],
+          );
+          if (written !== 1)
+            throw new MigrateError('LEASE.HELD', `another runner took over run ${run} at the same time`);
+        }
+        return epoch;
+      }),
+    );
+  }
+
+  /** Ends sessions of this run that are older than our lock: their runner is dead or fenced, but may still hold locks. */
+  async #endOldSessions(lock: Session): Promise<void> {
+    const { source, target, run } = this.#options;
+    const since = await lock.one('SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()');
+    const age = await lock.one('SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz) AS seconds', [
+      since?.backend_start,
+    ]);
+    for (const server of [target, source]) {
+      await server.with('claim', async (session) => {
+        // By age, not by moment: the two servers' clocks may differ. One second of slack is our own start-up.
+        const ended = await session.query(
+          `SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity
+           WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
+             AND extract(epoch FROM clock_timestamp() - backend_start) > $2::float8 + 1`,
+          [`migrate ${run} `, age?.seconds],
+        );
+        const patience = Date.now() + LOCK_PATIENCE_MS;
+        const pids = ended.map((row) => Number(row.pid));
+        while (pids.length > 0 && Date.now() < patience) {
+          const left = await session.one('SELECT count(*) AS n FROM pg_stat_activity WHERE pid = ANY ($1::int[])', [
+            pids,
+          ]);
+          if (left?.n === '0') break;
+          await sleep(50);
+        }
+      });
+    }
+  }
+
+  async #holder(): Promise<string> {
+    const row = await this.#lock
+      ?.one('SELECT holder, taken_at FROM migrate.lease WHERE run = $1', [this.#options.run])
+      .catch(() => undefined);
+    return row === undefined ? 'it has not recorded its name yet' : `${row.holder} since ${row.taken_at}`;
+  }
+}
+
+async function tryLock(session: Session, run: string): Promise<boolean> {
+  const row = await session.one("SELECT pg_try_advisory_lock(hashtext('migrate run'), hashtext($1)) AS it", [run]);
+  return row?.it === 't';
+}
