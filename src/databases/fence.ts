@@ -17,6 +17,8 @@ export interface Writer {
   /** What to end it by: a process id, or the name of a prepared transaction. */
   readonly id: string;
   readonly kind: 'session' | 'prepared';
+  /** Identifies the transaction itself: a session that goes on to its next transaction is another writer. */
+  readonly transaction: string;
   readonly user: string;
   readonly application: string;
   /** Since its first statement. */
@@ -45,4 +47,11 @@ export interface Fence {
   /** Removes every trace from the tables. */
   disarm(): Promise<void>;
   state(): Promise<FenceState>;
+}
+
+/** `session 4711 (user app, psql)` or `prepared transaction "x" (user app)`. */
+export function writerText(writer: Writer): string {
+  if (writer.kind === 'prepared') return `prepared transaction "${writer.id}" (user ${writer.user})`;
+  const application = writer.application === '' ? '' : `, ${writer.application}`;
+  return `session ${writer.id} (user ${writer.user}${application})`;
 }

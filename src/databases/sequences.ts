@@ -16,4 +16,9 @@ export interface Sequences {
   read(catalog: Catalog): Promise<readonly SequenceValue[]>;
   /** Sets each sequence past `last` by `margin` increments (clamped to its limits), never backwards. Also restores what the apply could not work with (identity ALWAYS). */
   advance(catalog: Catalog, values: readonly SequenceValue[], margin: number): Promise<void>;
+  /**
+   * Takes back what `advance` restored, so that the apply can go on: for a cutover that was undone. Sequences stay where
+   * they are. Cheap when there is nothing to take back.
+   */
+  relax(catalog: Catalog): Promise<void>;
 }

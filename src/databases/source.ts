@@ -17,10 +17,18 @@ export interface TableSelection {
   readonly exclude: readonly string[];
 }
 
+/** The rows of one chunk on their way from a reader to a loader. */
+export interface ChunkBytes {
+  /** In the format of `Target.load`: a byte stream, with backpressure. Ends only when the source said that it sent every row. */
+  readonly bytes: Readable;
+  /** How many rows were sent. Valid once `bytes` ended. */
+  rows(): number;
+}
+
 /** Reads chunks at one moment. One reader uses one connection and serves one chunk at a time. */
 export interface ChunkReader {
-  /** The rows of the range in the format of `Target.load`: a byte stream, with backpressure. `rows()` is valid once it ended. */
-  read(table: Table, range: KeyRange): { readonly bytes: Readable; rows(): number };
+  /** The rows of the range. `progress` is told of every block of bytes as it passes. */
+  read(table: Table, range: KeyRange, progress?: (bytes: number) => void): ChunkBytes;
   /** One row by its key at the same moment, or undefined when there is none. */
   readRow(table: Table, key: Key): Promise<Row | undefined>;
   close(): Promise<void>;
@@ -40,8 +48,17 @@ export interface Start {
 export interface Source {
   /** The schema of the selected tables, read in one snapshot. */
   describe(selection: TableSelection): Promise<Catalog>;
+  /** A digest of the selected tables' schema now: differs from the one at the start when the stream or the copy would be wrong. One statement. */
+  fingerprint(selection: TableSelection): Promise<string>;
+  /**
+   * Digest of everything in the schema that the stream and the copy depend on, the list of selected tables included:
+   * another one than at the start means that the schema was changed. One statement, quick enough for the freeze.
+   */
+  fingerprint(selection: TableSelection): Promise<string>;
   /** Every preflight check; all findings at once. */
   check(catalog: Catalog): Promise<readonly Finding[]>;
+  /** Resolves when the server answers; cheap enough for once a second. */
+  ping(): Promise<void>;
   /** Identifies the server and database, to refuse to resume on another one. Stable across restarts. */
   identity(): Promise<string>;
   readonly log: SourceLog;

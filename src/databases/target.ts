@@ -1,6 +1,5 @@
 // The port of a database that a run writes to.
 
-import type { Readable } from 'node:stream';
 import type { Catalog } from '../model/catalog.ts';
 import type { Change, Key, Row } from '../model/change.ts';
 import type { Chunk, KeyChunk, KeyRange } from '../model/chunk.ts';
@@ -10,6 +9,7 @@ import type { Table } from '../model/table.ts';
 import type { Digests } from './digests.ts';
 import type { Fence } from './fence.ts';
 import type { Sequences } from './sequences.ts';
+import type { ChunkBytes } from './source.ts';
 
 /** What this database can do, as data. */
 export interface Traits {
@@ -83,15 +83,17 @@ export interface Lane {
 export interface Loader {
   /**
    * Writes the bytes of a `ChunkReader` and journals the chunk with its `at`, in one transaction that checks the lease.
-   * Resolves with the rows written. A lost COMMIT reply is settled inside: it reconnects and reads the chunk's row with a lock.
+   * Resolves with the rows written; rejects with COPY.ROWS when they are fewer than were read. A lost COMMIT reply is settled inside: it reconnects and reads the chunk's row with a lock.
    */
-  load(table: Table, chunk: Chunk, at: Position, bytes: Readable): Promise<number>;
+  load(table: Table, chunk: Chunk, at: Position, read: ChunkBytes): Promise<number>;
   close(): Promise<void>;
 }
 
 export interface Target {
   readonly traits: Traits;
   identity(): Promise<string>;
+  /** Resolves when the server answers; cheap enough for once a second. */
+  ping(): Promise<void>;
   /** Every preflight check; all findings at once. `resuming` when the tables are already this run's own. */
   check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]>;
   /** Creates schemas, types, sequences and tables with primary keys, closed by the fence; in one transaction; idempotent. */

@@ -70,7 +70,10 @@ async function serverUser(): Promise<RunAs | undefined> {
       // No such user: the next one.
     }
   }
-  throw new MigrateError('DEMO.START', 'PostgreSQL cannot run as root, and there is neither a user postgres nor nobody');
+  throw new MigrateError(
+    'DEMO.START',
+    'PostgreSQL cannot run as root, and there is neither a user postgres nor nobody',
+  );
 }
 
 /** Every name under which the loader may ask for a library: libpq.so.5.18 is also libpq.so.5 and libpq.so. */

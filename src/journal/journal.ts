@@ -27,6 +27,8 @@ export interface RunRecord {
   /** P0, once the log is pinned. */
   readonly startPosition: Position | null;
   readonly catalog: Catalog;
+  /** Of the source's captured schema when the run began. */
+  readonly fingerprint: string;
   readonly lanes: number;
   readonly paused: boolean;
   readonly outcome: 'running' | 'complete' | 'aborted';
@@ -61,9 +63,12 @@ export interface CutoverRecord {
   readonly phase: CutoverPhase;
   /** Switch drivers by index: started and finished, in order. A started one that never finished is ambiguous. */
   readonly switches: readonly { readonly name: string; readonly state: 'started' | 'done' | 'undone' }[];
+  /** When the source was closed, by the runner's clock: what a later runner measures the write pause from. */
+  readonly frozenAt?: string;
   /** Filled at the commit point. */
   readonly writePauseMs: number | null;
   readonly steps: readonly { readonly name: string; readonly ms: number }[];
+  /** Why the attempt was undone; with `switching`: why it is being undone. */
   readonly reason: string | null;
 }
 
@@ -94,6 +99,8 @@ export interface Journal {
 export interface StageJournal {
   list(): Promise<readonly StageRecord[]>;
   start(stage: StageName): Promise<void>;
+  /** Keeps what an unfinished stage has to say, such as the keys that differ. */
+  note(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void>;
   finish(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void>;
 }
 

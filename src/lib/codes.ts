@@ -31,6 +31,31 @@ export const CODES = {
     'An update or delete found no row on the target: something else changed the target, or a row was lost.',
     'Find out who writes to the target, then abort with --drop and start again: this copy cannot be trusted.',
   ),
+  'CONTROL.NOT_READY': entry(2, 'operator', 'The run is still starting.', 'Give the command again in a moment.'),
+  'CONTROL.PORT': entry(
+    2,
+    'operator',
+    'The port for the metrics cannot be opened, most often because another program has it.',
+    'Set control.metricsPort to another port, to 0 for any free one, or to off.',
+  ),
+  'CONTROL.SOCKET': entry(
+    2,
+    'operator',
+    'The control socket cannot be made or does not answer.',
+    'Set control.directory (or MIGRATE_HOME) to a short path of your own that can be written.',
+  ),
+  'CONTROL.UNREACHABLE': entry(
+    2,
+    'operator',
+    'No process is working on this run.',
+    'Start it: `migrate run PLAN`. What was recorded is kept.',
+  ),
+  'COPY.ROWS': entry(
+    2,
+    'operator',
+    'The target kept another number of rows of a chunk than the source sent: something on the target drops or adds rows.',
+    'Remove the trigger or rule that the message points to from the target table, then run the same command again.',
+  ),
   'CUTOVER.AMBIGUOUS': entry(
     5,
     'ambiguous',
@@ -132,6 +157,12 @@ export const CODES = {
     'operator',
     'This run was aborted and cannot go on.',
     'Start a new run under another name, or `migrate abort --drop` first to remove what it left.',
+  ),
+  'RUN.COMPLETE': entry(
+    2,
+    'operator',
+    'The commit point is passed: the applications may have written to the target already.',
+    'There is no way back in this version (reverse: off).',
   ),
   'RUN.FORMAT': entry(
     6,
@@ -256,6 +287,7 @@ export const CODES = {
   ),
   'TEST.FAILPOINT': entry(2, 'retry', 'A failpoint threw, as a test asked it to.', 'Nothing to do.'),
   'USAGE.ARGUMENT': entry(64, 'operator', 'The command line is wrong.', 'See --help.'),
+  'USAGE.CANCELLED': entry(3, 'operator', 'The question was not answered with yes.', 'Nothing was done.'),
   'USAGE.FAILPOINT': entry(
     64,
     'operator',

@@ -84,8 +84,13 @@ export class Session {
   }
 
   /** A prepared statement, parsed once per session under `name`. */
-  async prepared(name: string, text: string, values: readonly unknown[]): Promise<pg.QueryResult<TextRow>> {
-    return this.#guarded({ name, text, values: [...values], types: asText }, DEFAULT_TIMEOUT_MS);
+  async prepared(
+    name: string,
+    text: string,
+    values: readonly unknown[],
+    options: QueryOptions = {},
+  ): Promise<pg.QueryResult<TextRow>> {
+    return this.#guarded({ name, text, values: [...values], types: asText }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
   async run(text: string, values: readonly unknown[], options: QueryOptions = {}): Promise<pg.QueryResult<TextRow>> {

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   target_identity text NOT NULL,
   start_position text,
   catalog jsonb NOT NULL,
+  fingerprint text NOT NULL,
   lanes int NOT NULL,
   paused boolean NOT NULL DEFAULT false,
   outcome text NOT NULL DEFAULT 'running',

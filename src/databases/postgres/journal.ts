@@ -111,7 +111,7 @@ export class PostgresJournal implements Journal {
       );
     }
     const [row] = await this.#session.read(
-      `SELECT *, to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created FROM migrate.run WHERE name = $1`,
+      `SELECT *, ${isoText('created_at')} AS created FROM migrate.run WHERE name = $1`,
     );
     return row === undefined ? undefined : runRecord(row);
   }
@@ -122,8 +122,8 @@ export class PostgresJournal implements Journal {
     const lanes = assignLanes(tables, run.lanes);
     await this.#session.writeAll([
       {
-        text: `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, target_identity, catalog, lanes)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        text: `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, target_identity, catalog, fingerprint, lanes)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
         values: [
           run.id,
           JOURNAL_FORMAT,
@@ -132,6 +132,7 @@ export class PostgresJournal implements Journal {
           run.sourceIdentity,
           run.targetIdentity,
           JSON.stringify(run.catalog),
+          run.fingerprint,
           run.lanes,
         ],
       },
@@ -195,7 +196,8 @@ class PostgresStageJournal implements StageJournal {
 
   async list(): Promise<readonly StageRecord[]> {
     const rows = await this.#session.read(
-      'SELECT stage, started_at, finished_at, result FROM migrate.stage WHERE run = $1 ORDER BY started_at',
+      `SELECT stage, ${isoText('started_at')} AS started_at, ${isoText('finished_at')} AS finished_at, result
+       FROM migrate.stage WHERE run = $1 ORDER BY migrate.stage.started_at`,
     );
     return rows.map((row) => ({
       stage: row.stage as StageName,
@@ -210,6 +212,13 @@ class PostgresStageJournal implements StageJournal {
       'INSERT INTO migrate.stage (run, stage) VALUES ($1, $2) ON CONFLICT (run, stage) DO UPDATE SET finished_at = NULL',
       [stage],
     );
+  }
+
+  async note(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#session.write('UPDATE migrate.stage SET result = $3 WHERE run = $1 AND stage = $2', [
+      stage,
+      JSON.stringify(result),
+    ]);
   }
 
   async finish(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void> {
@@ -308,6 +317,11 @@ class PostgresCutoverJournal implements CutoverJournal {
   }
 }
 
+/** A moment as ISO 8601; sessions run in UTC. */
+function isoText(expression: string): string {
+  return `to_char(${expression}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
 /** Tables to lanes, the largest first onto the least loaded: decided once, then journalled. */
 function assignLanes(tables: readonly { readonly byteEstimate: number }[], lanes: number): readonly number[] {
   const load = new Array<number>(lanes).fill(0);
@@ -355,6 +369,7 @@ function runRecord(row: TextRow): RunRecord {
     targetIdentity: row.target_identity ?? '',
     startPosition: (row.start_position ?? null) as Position | null,
     catalog: JSON.parse(row.catalog ?? '{}') as Catalog,
+    fingerprint: row.fingerprint ?? '',
     lanes: Number(row.lanes),
     paused: row.paused === 't',
     outcome: row.outcome as RunRecord['outcome'],

@@ -6,7 +6,7 @@ import type { Lease } from '../../journal/lease.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { PostgresServer, Session } from './connection.ts';
-import { LEASE_SCHEMA, type LeaseClaim } from './journal-schema.ts';
+import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
 
 export interface LeaseOptions {
   readonly source: PostgresServer;
@@ -78,6 +78,22 @@ export class PostgresLease implements Lease {
     await this.#endOldSessions(this.#lock);
     this.#epoch = await this.#raiseEpoch();
     await failpoint('lease.acquired');
+  }
+
+  /** Removes the run's lease from one side, and schema `migrate` when nothing is left in it. Nothing can be written after. */
+  async forget(side: 'source' | 'target'): Promise<void> {
+    const server = this.#options[side];
+    await server.with('forget', async (session) => {
+      await session.transaction(async () => {
+        await proveLease(session, this.claim());
+        await session.query('DELETE FROM migrate.lease WHERE run = $1', [this.#options.run]);
+        const used = await session.one(
+          `SELECT EXISTS (SELECT FROM migrate.lease)
+             OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace) AS it`,
+        );
+        if (used?.it === 'f') await session.run('DROP SCHEMA migrate CASCADE', []);
+      });
+    });
   }
 
   async release(): Promise<void> {

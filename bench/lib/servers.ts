@@ -1,0 +1,41 @@
+// Two PostgreSQL servers for a benchmark, with settings that keep checkpoints out of short measurements.
+
+import { type EmbeddedServer, openEmbedded } from '../../src/demo/embedded.ts';
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  wal_level: 'logical',
+  max_replication_slots: '20',
+  max_wal_senders: '20',
+  max_prepared_transactions: '10',
+  shared_buffers: '512MB',
+  max_wal_size: '8GB',
+  checkpoint_timeout: '30min',
+  autovacuum: 'off',
+};
+
+export interface ServerPair {
+  readonly source: EmbeddedServer;
+  readonly target: EmbeddedServer;
+  close(): Promise<void>;
+}
+
+/** Starts both; stops them when the work ends, however it ends. */
+export async function withServers(work: (pair: ServerPair) => Promise<void>): Promise<void> {
+  const opened = await Promise.all([openEmbedded({ settings: SETTINGS }), openEmbedded({ settings: SETTINGS })]);
+  const [source, target] = opened;
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((server) => server.close()));
+  };
+  const interrupted = (): void => {
+    void close().then(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    await work({ source, target, close });
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await close();
+  }
+}

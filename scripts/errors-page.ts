@@ -1,0 +1,45 @@
+// docs/errors.md, from the catalogue of codes.
+
+import { CODES, type CodeEntry } from '../src/lib/codes.ts';
+import type { Disposition } from '../src/lib/errors.ts';
+import { heading, table } from './markdown.ts';
+
+const DISPOSITIONS: Readonly<Record<Disposition, string>> = {
+  retry: 'The run goes on by itself; it ends only when nothing has moved for `limits.giveUpAfter`.',
+  operator: 'The run ends. Cure the cause, then run the same command again: it goes on where it stopped.',
+  ambiguous: 'The outcome is unknown and nothing is repeated. A person has to find out and say.',
+  bug: 'This should not have happened.',
+};
+
+const EXITS: readonly (readonly [CodeEntry['exit'] | 0 | '130, 143', string])[] = [
+  [0, 'done; never before verification has passed'],
+  [1, 'a bug in the program'],
+  [2, 'an expected failure: plan, connection, a check, the databases'],
+  [3, 'refused or cancelled by a person'],
+  [4, 'verification found differences'],
+  [5, 'the cutover was not reached in its time'],
+  [6, 'the plan does not fit the run'],
+  [64, 'the command line is wrong'],
+  ['130, 143', 'ended by a signal'],
+];
+
+export function errorsPage(): string {
+  const entries = Object.entries<CodeEntry>(CODES);
+  const sections = entries.map(
+    ([code, { disposition, exit, why, fix }]) =>
+      `### ${code}\n\n${why}\n\n**What to do:** ${fix}\n\n${disposition}, exit code ${exit}\n`,
+  );
+  return [
+    heading('Errors', 'src/lib/codes.ts'),
+    'Every error has a code, a cause and a cure; the message names the object. `migrate explain CODE` prints one entry.\n',
+    '## Who acts next\n',
+    table(['disposition', 'meaning'], Object.entries(DISPOSITIONS)),
+    '## Exit codes\n',
+    table(
+      ['code', 'meaning'],
+      EXITS.map(([code, text]) => [String(code), text]),
+    ),
+    '## Codes\n',
+    sections.join('\n'),
+  ].join('\n');
+}

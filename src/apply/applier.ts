@@ -1,0 +1,315 @@
+// Applies a change stream to the target: reads ahead into a bounded buffer, prepares one batch while the one before it
+// is written, and acknowledges only what is durable. It never retries: any error ends it, and opening again from the
+// checkpoints is the retry.
+
+import type { Source } from '../databases/source.ts';
+import type { Target } from '../databases/target.ts';
+import type { Gate } from '../health/gate.ts';
+import type { TableProgress } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Position } from '../model/position.ts';
+import type { RunStatus } from '../observe/status.ts';
+import type { ChangeStream, Shard } from '../stream/change-stream.ts';
+import { Batcher, type BatchLimits } from './batch.ts';
+import { createDeferred } from './deferred.ts';
+import { LagMeter } from './lag.ts';
+import { Lanes } from './lanes.ts';
+import { Overlap } from './overlap.ts';
+import { type PreparedBatch, Preparer, touched } from './prepare.ts';
+import type { ChangeObserver, Replication } from './replication.ts';
+import { Waiters } from './waiters.ts';
+
+export interface ApplierOptions {
+  readonly stream: ChangeStream;
+  readonly target: Pick<Target, 'checkpoints' | 'lane'>;
+  readonly source: {
+    readonly log: Pick<Source['log'], 'pair'>;
+    readonly chunks: Pick<Source['chunks'], 'locate'>;
+  };
+  /** Every captured table, with its lane and, where rows were copied, its chunks. */
+  readonly tables: readonly TableProgress[];
+  readonly limits: BatchLimits;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  /** Aborting it ends the apply; `failed` rejects with its reason. */
+  readonly signal: AbortSignal;
+}
+
+/** Positions without rows are written at most this often, unless someone waits for them. */
+const IDLE_MOVE_MS = 1_000;
+const CLOSE_MS = 5_000;
+
+interface Opened {
+  readonly lanes: Lanes;
+  readonly overlap: Overlap;
+  readonly preparer: Preparer;
+  readonly shard: Shard;
+}
+
+export class Applier implements Replication {
+  readonly #options: ApplierOptions;
+  readonly #batcher: Batcher;
+  readonly #waiters = new Waiters();
+  readonly #lag = new LagMeter();
+  readonly #observers: ChangeObserver[] = [];
+  readonly #failed = createDeferred<never>();
+  readonly #halted = createDeferred<never>();
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #barriers: (() => Promise<void>)[] = [];
+  /** Markers met, of which something before them may not be durable yet. */
+  #markers: string[] = [];
+  #opened: Opened | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #head: Position | undefined;
+  /** A position that was read but not yet written to the checkpoints, because no row came with it. */
+  #idle: Position | undefined;
+  #movedAtMs = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#batcher = new Batcher(options.limits);
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+  }
+
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Reads the checkpoints, opens the lanes and the stream, and begins. Rejects when one of them cannot be opened. */
+  async start(): Promise<void> {
+    const { stream, target, tables, source, signal } = this.#options;
+    signal.throwIfAborted();
+    const checkpoints = await target.checkpoints();
+    const lanes = await Lanes.open(target, checkpoints, stream.covers);
+    const overlap = new Overlap({ tables, covers: stream.covers, ...source });
+    const laneOf = new Map(tables.map(({ id, lane }) => [id, lane]));
+    const preparer = new Preparer({ overlap, covers: stream.covers, laneOf, opened: lanes.positions });
+    try {
+      // Not `for await`: leaving such a loop would close the stream.
+      const shards = stream.open(async () => lanes.floor, this.#signal)[Symbol.asyncIterator]();
+      const first = await shards.next();
+      if (first.done === true) throw new MigrateError('STREAM.SILENT', 'the stream ended before it began');
+      this.#opened = { lanes, overlap, preparer, shard: first.value };
+    } catch (error) {
+      await lanes.close();
+      throw error;
+    }
+    const abort = (): void => this.#fail(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    void this.#read(this.#opened.shard);
+    this.#work = this.#run(this.#opened).catch((error: unknown) => {
+      if (!this.#signal.aborted) this.#fail(error);
+    });
+    void this.#work.finally(() => signal.removeEventListener('abort', abort));
+  }
+
+  passed(position: Position): Promise<void> {
+    if (this.#opened?.lanes.passed(position)) return Promise.resolve();
+    const waiting = this.#waiters.passed(position);
+    this.#batcher.nudge();
+    return waiting;
+  }
+
+  met(marker: string): Promise<void> {
+    return this.#waiters.met(marker);
+  }
+
+  async atBarrier<T>(work: () => Promise<T>): Promise<T> {
+    const done = createDeferred<T>();
+    this.#barriers.push(async () => {
+      try {
+        done.resolve(await work());
+      } catch (error) {
+        done.reject(error);
+      }
+    });
+    this.#batcher.nudge();
+    return Promise.race([done.promise, this.#halted.promise]);
+  }
+
+  observe(observer: ChangeObserver): void {
+    this.#observers.push(observer);
+  }
+
+  /** True once every lane has passed the newest read of the copy: from then on the target is a past state of the source. */
+  overlapOver(): boolean {
+    if (this.#opened === undefined) return false;
+    const { lanes, overlap } = this.#opened;
+    return overlap.newest === undefined || lanes.passed(overlap.newest);
+  }
+
+  /** Resolves when the overlap is over. */
+  async overlapPassed(): Promise<void> {
+    for (let end = this.#opened?.overlap.newest; end !== undefined && !this.overlapOver(); ) {
+      await this.passed(end);
+      end = this.#opened?.overlap.newest;
+    }
+  }
+
+  /** The position every lane has durably reached. */
+  get position(): Position | undefined {
+    return this.#opened?.lanes.floor;
+  }
+
+  /** Say so just before the marker `heartbeat:<id>` is written; `madeAtMs` is performance.now(). */
+  noteHeartbeat(id: string, madeAtMs: number): void {
+    this.#lag.note(id, madeAtMs);
+    this.#reportLag();
+  }
+
+  /** The source's position now, for the lag in bytes. */
+  setHead(position: Position): void {
+    this.#head = position;
+    this.#reportLag();
+  }
+
+  /** Stops reading, lets a running commit finish, closes the lanes. Whoever waits is rejected. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#halt(new MigrateError('INTERRUPTED', 'the apply was closed'));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([this.#work, late]);
+    clearTimeout(timer);
+    await this.#opened?.lanes.close();
+  }
+
+  #fail(reason: unknown): void {
+    this.#failed.reject(reason);
+    this.#halt(reason);
+  }
+
+  #halt(reason: unknown): void {
+    clearTimeout(this.#idleTimer);
+    this.#waiters.fail(reason);
+    this.#halted.reject(reason);
+    this.#stop.abort(reason);
+    this.#batcher.end();
+  }
+
+  async #read(shard: Shard): Promise<void> {
+    try {
+      for await (const run of shard.changes) {
+        await this.#batcher.add(run);
+        if (this.#signal.aborted) return;
+      }
+      if (!this.#signal.aborted) throw new MigrateError('STREAM.SILENT', 'the stream ended');
+    } catch (error) {
+      if (!this.#signal.aborted) this.#fail(error);
+    }
+  }
+
+  /** Prepares one batch ahead of the one that is written. */
+  async #run(opened: Opened): Promise<void> {
+    let next = this.#next(opened, Promise.resolve());
+    for (;;) {
+      const batch = await next;
+      if (batch === undefined) return;
+      const written = createDeferred<void>();
+      next = this.#next(opened, written.promise);
+      next.catch(() => undefined);
+      await this.#handle(opened, batch);
+      if (this.#signal.aborted) return;
+      written.resolve();
+    }
+  }
+
+  async #next({ preparer }: Opened, writerFree: Promise<void>): Promise<PreparedBatch | undefined> {
+    const batch = await this.#batcher.next(writerFree);
+    return batch === undefined ? undefined : preparer.prepare(batch);
+  }
+
+  async #handle(opened: Opened, batch: PreparedBatch): Promise<void> {
+    const { lanes } = opened;
+    const commitAt = batch.last ? batch.position : undefined;
+    if (batch.work.length > 0 || (lanes.isOpen && commitAt !== undefined)) {
+      await this.#write(opened, batch, commitAt);
+    } else if (commitAt !== undefined) this.#idle = commitAt;
+    this.#markers.push(...batch.markers);
+    if (lanes.isOpen) return;
+    await this.#moveIdle(opened);
+    this.#meet();
+    if (lanes.isLevel) await this.#passBarriers();
+  }
+
+  async #moveIdle(opened: Opened): Promise<void> {
+    const idle = this.#idle;
+    if (idle === undefined) return;
+    const isDue = performance.now() - this.#movedAtMs >= IDLE_MOVE_MS;
+    if (isDue || !this.#waiters.isEmpty) await this.#settle(opened, idle, () => opened.lanes.move(idle));
+    else this.#idleTimer ??= setTimeout(() => this.#batcher.nudge(), IDLE_MOVE_MS);
+  }
+
+  async #write(opened: Opened, batch: PreparedBatch, commitAt: Position | undefined): Promise<void> {
+    const { lanes } = opened;
+    // Never within a transaction: its locks would be held for as long as the gate is.
+    if (!lanes.isOpen) await this.#options.gate.pass(this.#signal);
+    await failpoint('apply.begin');
+    for (const observer of this.#observers) {
+      touched(
+        batch.work,
+        (table, key) => observer.changed(table, key),
+        (table) => observer.truncated(table),
+      );
+    }
+    if (commitAt === undefined) await lanes.write(batch.work, undefined);
+    else await this.#settle(opened, commitAt, () => lanes.write(batch.work, commitAt));
+  }
+
+  /** Makes `position` durable by `commit`, then tells everyone. */
+  async #settle({ lanes, shard }: Opened, position: Position, commit: () => Promise<number>): Promise<void> {
+    const changes = await commit();
+    await failpoint('apply.after_commit');
+    this.#idle = undefined;
+    this.#movedAtMs = performance.now();
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = undefined;
+    this.#options.status.update(({ stream }) => {
+      stream.changes += changes;
+    });
+    await failpoint('ack.before');
+    shard.ack(position);
+    await failpoint('ack.after');
+    this.#waiters.settlePositions((waiting) => lanes.passed(waiting));
+    this.#reportLag();
+  }
+
+  /** No transaction is open: what stands before the markers is durable, whether or not the checkpoints have moved past them. */
+  #meet(): void {
+    const markers = this.#markers;
+    if (markers.length === 0) return;
+    this.#markers = [];
+    for (const marker of markers) {
+      this.#waiters.settleMarker(marker);
+      this.#lag.met(marker, performance.now());
+    }
+    this.#reportLag();
+  }
+
+  async #passBarriers(): Promise<void> {
+    const barriers = this.#barriers;
+    this.#barriers = [];
+    for (const work of barriers) await work();
+  }
+
+  #reportLag(): void {
+    const { stream, status } = this.#options;
+    const lagSeconds = this.#lag.seconds(performance.now());
+    const position = this.position;
+    const lagBytes = this.#head === undefined || position === undefined ? null : stream.distance(position, this.#head);
+    status.update((value) => {
+      value.stream.lagSeconds = lagSeconds;
+      value.stream.lagBytes = lagBytes;
+    });
+  }
+}

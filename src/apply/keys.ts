@@ -1,0 +1,49 @@
+// The keys a row change touches.
+
+import type { Key, LoggedValue, Row, RowChange, Update, Value } from '../model/change.ts';
+import type { Table } from '../model/table.ts';
+
+/** The key of the row that an insert or update leaves. A key value the log did not carry did not change. */
+export function keyAfter(table: Table, row: Row, before?: Key): Key {
+  return table.key.map((column, index) => {
+    const carried = row[column];
+    const value = carried === undefined ? before?.[index] : carried;
+    if (value === undefined) throw new TypeError(`key column ${column} of ${table.id} is missing from the row`);
+    return value;
+  });
+}
+
+/** The key of the row that a change finds, or undefined for an insert. */
+export function oldKey(change: RowChange): Key | undefined {
+  return change.op === 'insert' ? undefined : change.key;
+}
+
+/** The key of the row that a change leaves, or undefined for a delete. */
+export function newKey(change: RowChange): Key | undefined {
+  if (change.op === 'delete') return undefined;
+  return keyAfter(change.table, change.row, oldKey(change));
+}
+
+/** True when an update moves its row to another key. */
+export function movesKey(change: Update): boolean {
+  return change.table.key.some((column, index) => {
+    const value = change.row[column];
+    return value !== undefined && !sameValue(value, change.key[index]);
+  });
+}
+
+/** True when every column outside the key has a value. */
+export function isComplete(table: Table, row: Row): boolean {
+  return !row.includes(undefined) || row.every((value, column) => value !== undefined || table.key.includes(column));
+}
+
+/** The row with its key columns filled in. */
+export function withKey(table: Table, row: Row, key: Key): Row {
+  const filled: LoggedValue[] = [...row];
+  for (const [index, column] of table.key.entries()) filled[column] = key[index];
+  return filled;
+}
+
+function sameValue(left: Value, right: Value | undefined): boolean {
+  return left === right || (Buffer.isBuffer(left) && Buffer.isBuffer(right) && left.equals(right));
+}

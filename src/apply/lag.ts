@@ -1,0 +1,34 @@
+// How far the target is behind, measured by heartbeats: markers written to the source at known moments.
+// Never under-reported: while a heartbeat is under way the lag is at least its age.
+
+const PREFIX = 'heartbeat:';
+
+export class LagMeter {
+  /** When each heartbeat under way was made, oldest first; by a monotonic clock, in ms. */
+  readonly #sent = new Map<string, number>();
+  #lastLagMs: number | undefined;
+
+  /** A heartbeat is about to be written. */
+  note(id: string, madeAtMs: number): void {
+    this.#sent.set(id, madeAtMs);
+  }
+
+  /** A marker was met, with everything before it durable. Heartbeats of other sessions say nothing. */
+  met(content: string, nowMs: number): void {
+    if (!content.startsWith(PREFIX)) return;
+    const id = content.slice(PREFIX.length);
+    const madeAtMs = this.#sent.get(id);
+    if (madeAtMs === undefined) return;
+    this.#lastLagMs = nowMs - madeAtMs;
+    // Heartbeats before this one cannot come any more: one that failed to be written must not count as under way.
+    for (const [other, made] of this.#sent) if (made <= madeAtMs) this.#sent.delete(other);
+  }
+
+  /** Null until the first heartbeat was noted. */
+  seconds(nowMs: number): number | null {
+    const [oldest] = this.#sent.values();
+    const underWayMs = oldest === undefined ? undefined : nowMs - oldest;
+    if (this.#lastLagMs === undefined) return underWayMs === undefined ? null : underWayMs / 1000;
+    return Math.max(this.#lastLagMs, underWayMs ?? 0) / 1000;
+  }
+}

@@ -1,0 +1,158 @@
+// The lanes of a run as one writer: they write concurrently and their checkpoints move together, each in the
+// transaction of its rows.
+
+import type { CheckpointMove, Lane, LaneCheckpoint, Target } from '../databases/target.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Covers, Position } from '../model/position.ts';
+import type { LaneWork } from './prepare.ts';
+import type { Segment } from './segment.ts';
+
+interface LaneState {
+  readonly index: number;
+  readonly writer: Lane;
+  /** Durable. */
+  position: Position;
+  /** A transaction is open, with this many changes in it; null when none is. */
+  pending: number | null;
+}
+
+export class Lanes {
+  readonly #lanes: readonly LaneState[];
+  readonly #covers: Covers;
+
+  private constructor(lanes: readonly LaneState[], covers: Covers) {
+    this.#lanes = lanes;
+    this.#covers = covers;
+  }
+
+  /** Opens a writer per checkpoint. */
+  static async open(
+    target: Pick<Target, 'lane'>,
+    checkpoints: readonly LaneCheckpoint[],
+    covers: Covers,
+  ): Promise<Lanes> {
+    const ordered = [...checkpoints].sort((left, right) => left.lane - right.lane);
+    if (ordered.length === 0 || ordered.some(({ lane }, index) => lane !== index)) {
+      throw new MigrateError('INTERNAL.BUG', `the journal has ${ordered.length} lane checkpoints with gaps, or none`);
+    }
+    const lanes: LaneState[] = [];
+    try {
+      for (const { lane, position } of ordered) {
+        lanes.push({ index: lane, writer: await target.lane(), position, pending: null });
+      }
+    } catch (error) {
+      await Promise.allSettled(lanes.map(({ writer }) => writer.close()));
+      throw error;
+    }
+    return new Lanes(lanes, covers);
+  }
+
+  get positions(): readonly Position[] {
+    return this.#lanes.map(({ position }) => position);
+  }
+
+  /** The position that every lane has reached. */
+  get floor(): Position {
+    return this.positions.reduce((floor, position) => (this.#covers(floor, position) ? position : floor));
+  }
+
+  /** True when no transaction is open and all lanes stand at one position. */
+  get isLevel(): boolean {
+    const { floor } = this;
+    return !this.isOpen && this.#lanes.every(({ position }) => this.#covers(floor, position));
+  }
+
+  /** True when a transaction is open, waiting for the rest of a large source transaction. */
+  get isOpen(): boolean {
+    return this.#lanes.some(({ pending }) => pending !== null);
+  }
+
+  /** True when every lane is durably at or past the position. */
+  passed(position: Position): boolean {
+    return this.#lanes.every((lane) => this.#covers(lane.position, position));
+  }
+
+  /**
+   * Writes, and commits at `position` unless it is undefined. All lanes have ended, well or not, when this settles;
+   * after a failure some may have committed and others not: the checkpoints tell.
+   */
+  async write(work: readonly LaneWork[], position: Position | undefined): Promise<number> {
+    const tasks = new Map<LaneState, LaneWork | undefined>();
+    for (const lane of this.#lanes) if (lane.pending !== null) tasks.set(lane, undefined);
+    for (const each of work) {
+      const lane = this.#lanes[each.lane];
+      if (lane === undefined) throw new MigrateError('INTERNAL.BUG', `there is no lane ${each.lane}`);
+      tasks.set(lane, each);
+    }
+    const riders = position === undefined ? [] : this.#behind(position).filter((lane) => !tasks.has(lane));
+    const jobs = [...tasks].map(async ([lane, each], index) => {
+      if (each !== undefined) await writeLane(lane, each);
+      if (position === undefined) return 0;
+      await failpoint('apply.mid');
+      return this.#commit(lane, position, index === 0 ? [lane, ...riders] : [lane]);
+    });
+    return total(await Promise.allSettled(jobs));
+  }
+
+  /** Moves the checkpoints of all lanes that are behind, in one transaction without rows. */
+  async move(position: Position): Promise<number> {
+    const behind = this.#behind(position);
+    const [first] = behind;
+    if (first === undefined) return 0;
+    await begin(first);
+    return this.#commit(first, position, behind);
+  }
+
+  /** Safe to call twice. What is not committed is rolled back. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#lanes.map(({ writer }) => writer.close()));
+  }
+
+  #behind(position: Position): readonly LaneState[] {
+    return this.#lanes.filter((lane) => !this.#covers(lane.position, position));
+  }
+
+  async #commit(lane: LaneState, position: Position, moved: readonly LaneState[]): Promise<number> {
+    const moves: CheckpointMove[] = moved.map(({ index, position: from, pending }) => ({
+      lane: index,
+      from,
+      position,
+      changes: pending ?? 0,
+    }));
+    await lane.writer.commit(moves);
+    const changes = lane.pending ?? 0;
+    lane.pending = null;
+    for (const each of moved) each.position = position;
+    return changes;
+  }
+}
+
+async function begin(lane: LaneState): Promise<void> {
+  if (lane.pending !== null) return;
+  await lane.writer.begin();
+  lane.pending = 0;
+}
+
+async function writeLane(lane: LaneState, work: LaneWork): Promise<void> {
+  await begin(lane);
+  for (const segment of work.segments) await writeSegment(lane.writer, segment);
+  lane.pending = (lane.pending ?? 0) + work.changes;
+}
+
+async function writeSegment(writer: Lane, segment: Segment): Promise<void> {
+  if (segment.kind === 'empty') {
+    await writer.truncate(segment.tables);
+  } else if (segment.sets === undefined || !(await writer.attempt(segment.sets))) {
+    await writer.replay(segment.changes, segment.keyChunks);
+  }
+}
+
+function total(results: readonly PromiseSettledResult<number>[]): number {
+  let sum = 0;
+  for (const result of results) {
+    if (result.status === 'rejected') throw result.reason;
+    sum += result.value;
+  }
+  return sum;
+}

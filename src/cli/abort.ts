@@ -1,0 +1,56 @@
+// migrate abort
+
+import { createInterface } from 'node:readline/promises';
+import { ask } from '../control/client.ts';
+import { socketPath } from '../control/socket.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { defineCommand, type Wiring } from './command.ts';
+import { type Io, print, printJson, say } from './io.ts';
+
+interface AbortOptions {
+  readonly drop?: boolean;
+  readonly takeover?: boolean;
+  readonly yes?: boolean;
+  readonly input?: boolean;
+}
+
+export const abortCommand = (wiring: Wiring) =>
+  defineCommand<AbortOptions>(
+    {
+      name: 'abort',
+      summary: 'give the run up: opens and cleans the source; --drop also drops the copied tables on the target',
+      examples: ['migrate abort', 'migrate abort --drop --yes'],
+      takesPlan: true,
+      configure: (command) =>
+        command
+          .option('--drop', 'drop the tables that this run created on the target, with their rows')
+          .option('--takeover', 'fence a runner that does not answer'),
+      action: async ({ app, io, options, loadPlan }) => {
+        const plan = await loadPlan();
+        await confirm(io, options, plan.name);
+        // A live process is asked to stop first; the lease makes sure that it has.
+        await ask(socketPath(plan.control.directory, plan.name), 'POST', '/stop');
+        const result = await app.abort(plan, { drop: options.drop === true, takeover: options.takeover === true });
+        if (options.json === true) printJson(io, { ...result, next: [] });
+        else {
+          print(io, `${result.run}: aborted`);
+          for (const line of result.removed) print(io, `  removed  ${line}`);
+          for (const line of result.left) print(io, `  left     ${line}`);
+        }
+        return 0;
+      },
+    },
+    wiring,
+  );
+
+async function confirm(io: Io, options: AbortOptions, run: string): Promise<void> {
+  if (options.yes === true) return;
+  if (options.input === false || !process.stdin.isTTY) {
+    throw new MigrateError('USAGE.ARGUMENT', 'abort asks for confirmation', { fix: 'Add --yes.' });
+  }
+  say(io, `This gives up run ${run}${options.drop === true ? ' and drops its tables on the target' : ''}.`);
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await prompt.question(`Type the name of the run to go on: `, { signal: io.signal });
+  prompt.close();
+  if (answer.trim() !== run) throw new MigrateError('USAGE.CANCELLED', 'not confirmed, nothing was done');
+}

@@ -1,0 +1,90 @@
+// The options every command shares, and how a command is run.
+
+import { Command } from 'commander';
+import { enableFailpoints } from '../lib/failpoint.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { findPlan, loadPlan } from '../plan/load.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Application } from './application.ts';
+import { type Io, reportError } from './io.ts';
+
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly plan?: string;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly enableFailpoints?: boolean;
+}
+
+/** What a command's action gets: never more than it needs to do its one thing. */
+export interface Invocation<Options> {
+  readonly app: Application;
+  readonly io: Io;
+  readonly options: Options & CommonOptions;
+  readonly log: Log;
+  loadPlan(): Promise<Plan>;
+}
+
+export interface CommandSpec<Options> {
+  readonly name: string;
+  readonly summary: string;
+  /** Two or three runnable lines. */
+  readonly examples: readonly string[];
+  /** False for commands that need no plan. */
+  readonly takesPlan: boolean;
+  readonly configure?: (command: Command) => Command;
+  /** Resolves with the exit code. */
+  readonly action: (invocation: Invocation<Options>) => Promise<number>;
+}
+
+export interface Wiring {
+  readonly app: Application;
+  readonly io: Io;
+  /** Receives the exit code. */
+  readonly done: (code: number) => void;
+}
+
+/** Turns a specification into a commander command. */
+export function defineCommand<Options>(spec: CommandSpec<Options>, wiring: Wiring): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .option('--json', 'print data as JSON; the last line of stdout is the result')
+    .option('-q, --quiet', 'only errors on stderr')
+    .option('-v, --verbose', 'more detail on stderr')
+    .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join('\n')}\n`);
+  if (spec.takesPlan) {
+    command
+      .argument('[plan]', 'the plan file (default: ./migrate.yaml, ./migrate.yml, then $MIGRATE_PLAN)')
+      .option('-p, --plan <file>', 'the plan file, as an option')
+      .option('--yes', 'answer yes to every question')
+      .option('--no-input', 'never ask; fail where a question would be asked');
+  }
+  spec.configure?.(command);
+  command.addOption(command.createOption('--enable-failpoints').hideHelp());
+  return command.action(async (...parameters: unknown[]) => {
+    const argument = spec.takesPlan && typeof parameters[0] === 'string' ? parameters[0] : undefined;
+    wiring.done(await invoke(spec, wiring, command.opts(), argument));
+  });
+}
+
+async function invoke<Options>(
+  spec: CommandSpec<Options>,
+  { app, io }: Wiring,
+  options: Options & CommonOptions,
+  argument: string | undefined,
+): Promise<number> {
+  const json = options.json === true;
+  try {
+    if (options.enableFailpoints === true) enableFailpoints(io.env.MIGRATE_FAILPOINTS ?? '');
+    const level = options.quiet === true ? 'error' : options.verbose === true ? 'debug' : 'info';
+    return await spec.action({
+      app,
+      io,
+      options,
+      log: createLog({ level, json, secrets: io.secrets, stream: io.stderr }),
+      loadPlan: async () => loadPlan(argument ?? options.plan ?? findPlan(io.env), io.env, io.secrets),
+    });
+  } catch (error) {
+    return reportError(io, error, json);
+  }
+}

@@ -1,0 +1,67 @@
+// migrate cutover
+
+import { ask } from '../control/client.ts';
+import { socketPath } from '../control/socket.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { defineCommand, type Wiring } from './command.ts';
+import { print, printJson } from './io.ts';
+import { statusLines } from './status-text.ts';
+
+interface CutoverOptions {
+  readonly dryRun?: boolean;
+  readonly cancel?: boolean;
+  readonly switched?: boolean;
+  readonly undo?: boolean;
+}
+
+export const cutoverCommand = (wiring: Wiring) =>
+  defineCommand<CutoverOptions>(
+    {
+      name: 'cutover',
+      summary: 'let the running process cut over as soon as it can',
+      examples: ['migrate cutover --dry-run', 'migrate cutover', 'migrate cutover --cancel'],
+      takesPlan: true,
+      configure: (command) =>
+        command
+          .option('--dry-run', 'say what would happen now; changes nothing')
+          .option('--cancel', 'take back the permission, as long as the freeze has not begun')
+          .option('--switched', 'after an ambiguous switch: the applications do write to the target')
+          .option('--undo', 'after an ambiguous switch: the applications do not, go back to the source'),
+      action: async ({ io, options, loadPlan }) => {
+        const plan = await loadPlan();
+        const path = socketPath(plan.control.directory, plan.name);
+        const decision = options.switched === true ? 'switched' : options.undo === true ? 'undo' : undefined;
+        const status =
+          options.dryRun === true
+            ? await ask(path, 'GET', '/status')
+            : await ask(
+                path,
+                'POST',
+                options.cancel === true ? '/cutover/cancel' : '/cutover',
+                decision === undefined ? {} : { decision },
+              );
+        if (status === undefined)
+          throw new MigrateError('CONTROL.UNREACHABLE', `no process is working on run ${plan.name}`);
+        const forecast = {
+          lagSeconds: status.stream.lagSeconds,
+          keysToCompare: status.verify.pendingKeys,
+          budgetMs: plan.cutover.budget,
+          ready:
+            status.stage === 'cutover' &&
+            status.stream.lagSeconds !== null &&
+            status.stream.lagSeconds * 1000 <= plan.cutover.maxLag,
+        };
+        const result = options.dryRun === true ? 'forecast' : options.cancel === true ? 'cancelled' : 'requested';
+        if (options.json === true) printJson(io, { result, run: plan.name, stage: status.stage, forecast });
+        else {
+          for (const line of statusLines(status)) print(io, line);
+          print(
+            io,
+            `cutover   ${result}: ${forecast.ready ? 'can begin now' : 'cannot begin yet'}, at most ${forecast.budgetMs} ms of write pause`,
+          );
+        }
+        return 0;
+      },
+    },
+    wiring,
+  );

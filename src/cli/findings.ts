@@ -1,0 +1,24 @@
+// Findings for people, worst first.
+
+import type { Finding, FindingLevel } from '../model/finding.ts';
+import { type Io, print, say } from './io.ts';
+
+const ORDER: readonly FindingLevel[] = ['error', 'warning', 'info'];
+
+export function printFindings(io: Io, findings: readonly Finding[], to: 'stdout' | 'stderr'): void {
+  const write = to === 'stdout' ? print : say;
+  for (const level of ORDER) {
+    for (const finding of findings.filter((each) => each.level === level)) {
+      write(io, `${level}[${finding.code}] ${finding.subject}: ${finding.message}`);
+      for (const line of finding.cure?.split('\n') ?? []) write(io, `  cure  ${line}`);
+    }
+  }
+}
+
+/** `2 errors, 1 warning`. */
+export function countFindings(findings: readonly Finding[]): string {
+  const parts = ORDER.map((level) => ({ level, count: findings.filter((finding) => finding.level === level).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ level, count }) => `${count} ${level === 'info' ? 'note' : level}${count === 1 ? '' : 's'}`);
+  return parts.length === 0 ? 'no findings' : parts.join(', ');
+}

@@ -1,0 +1,66 @@
+// How commands talk: data on stdout, everything else on stderr, errors with code, cause and cure.
+
+import { CODES } from '../lib/codes.ts';
+import { type MigrateError, toMigrateError } from '../lib/errors.ts';
+import type { Secrets } from '../observe/secrets.ts';
+
+export interface Io {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly secrets: Secrets;
+}
+
+/** One line of data. */
+export function print(io: Io, line: string): void {
+  io.stdout.write(`${io.secrets.scrub(line)}\n`);
+}
+
+export function printJson(io: Io, value: unknown): void {
+  print(io, JSON.stringify(value));
+}
+
+/** One line for people. */
+export function say(io: Io, line: string): void {
+  io.stderr.write(`${io.secrets.scrub(line)}\n`);
+}
+
+/** True when frames may be redrawn in place. */
+export function isInteractive(io: Io): boolean {
+  return io.stderr.isTTY === true && io.env.CI === undefined && io.env.TERM !== 'dumb';
+}
+
+/** Prints an error and tells the exit code. With `json` the last line of stdout is the error as an object. */
+export function reportError(io: Io, thrown: unknown, json: boolean): number {
+  const error = toMigrateError(thrown);
+  for (const line of errorLines(error)) say(io, line);
+  if (error.disposition === 'bug' && error.cause instanceof Error) say(io, `  stack ${error.cause.stack ?? ''}`);
+  if (json) {
+    printJson(io, {
+      result: 'failed',
+      code: error.code,
+      message: error.message,
+      why: CODES[error.code].why,
+      fix: error.fix,
+      disposition: error.disposition,
+      next: [{ command: 'read docs/errors.md', why: error.fix }],
+    });
+  }
+  return exitCode(error);
+}
+
+export function exitCode(error: MigrateError): number {
+  return CODES[error.code].exit;
+}
+
+function errorLines(error: MigrateError): readonly string[] {
+  const [first = '', ...rest] = error.message.split('\n');
+  return [
+    `error[${error.code}] ${first}`,
+    ...rest.map((line) => `  ${line}`),
+    `  why   ${CODES[error.code].why}`,
+    `  fix   ${error.fix}`,
+  ];
+}

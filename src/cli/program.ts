@@ -1,0 +1,67 @@
+// The command line: one program, one list of commands.
+
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../lib/version.ts';
+import { abortCommand } from './abort.ts';
+import type { Application } from './application.ts';
+import { checkCommand } from './check.ts';
+import type { Wiring } from './command.ts';
+import { cutoverCommand } from './cutover.ts';
+import { demoCommand } from './demo.ts';
+import type { Io } from './io.ts';
+import { pauseCommand, resumeCommand } from './pause.ts';
+import { runCommand } from './run.ts';
+import { statusCommand } from './status.ts';
+
+const USAGE_EXIT = 64;
+
+/** Runs one command line; resolves with the exit code. */
+export async function runCommandLine(argv: readonly string[], app: Application, io: Io): Promise<number> {
+  let code = 0;
+  const program = createProgram({
+    app,
+    io,
+    done: (result) => {
+      code = result;
+    },
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    // Help and version end here too, with exit code 0; commander has already printed everything.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT;
+    throw error;
+  }
+}
+
+/** The commander tree; also the source of docs/cli.md. */
+export function createProgram(wiring: Wiring): Command {
+  const program = new Command('migrate')
+    .description('Moves a live database to another one: copy, follow the log, verify, cut over.')
+    .version(VERSION)
+    .showHelpAfterError('(add --help for how to use it)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok, 1 bug, 2 failed, 3 refused, 4 differences, 5 cutover not reached, 6 plan changed, 64 usage.',
+    );
+  const commands = [
+    runCommand,
+    checkCommand,
+    statusCommand,
+    pauseCommand,
+    resumeCommand,
+    cutoverCommand,
+    abortCommand,
+    demoCommand,
+  ].map((create) => create(wiring));
+  for (const command of [program, ...commands]) {
+    command.exitOverride();
+    command.configureOutput({
+      writeOut: (text) => wiring.io.stdout.write(text),
+      writeErr: (text) => wiring.io.stderr.write(text),
+    });
+  }
+  for (const command of commands) program.addCommand(command);
+  return program;
+}

@@ -1,0 +1,78 @@
+// A status in words: one line, or one per fact.
+
+import type { StatusSnapshot } from '../observe/status.ts';
+
+const count = (value: number): string => value.toLocaleString('en-US');
+
+/** One line: what, how far, why it waits. */
+export function statusLine(status: StatusSnapshot): string {
+  const parts = [`${status.stage}`, ...stageFacts(status)];
+  if (status.waiting !== null) parts.push(`waiting: ${status.waiting}`);
+  if (status.lastError !== null) parts.push(`last error: ${status.lastError}`);
+  return `${status.run}: ${parts.join(' · ')}`;
+}
+
+function stageFacts(status: StatusSnapshot): readonly string[] {
+  switch (status.stage) {
+    case 'snapshot':
+      return [copied(status)];
+    case 'catch-up':
+      return [`${count(status.stream.changes)} changes applied`, lag(status)];
+    case 'verify':
+      return [
+        `${status.verify.chunksDone}/${status.verify.chunks} chunks`,
+        `${count(status.verify.rowsCompared)} rows compared`,
+        lag(status),
+      ];
+    case 'cutover':
+      return [
+        status.cutover.step ?? 'getting ready',
+        lag(status),
+        `${count(status.verify.pendingKeys)} keys to compare`,
+      ];
+    default:
+      return [];
+  }
+}
+
+/** One fact a line, the same facts at every stage. */
+export function statusLines(status: StatusSnapshot): readonly string[] {
+  return [
+    `run       ${status.run}`,
+    `stage     ${status.stage} since ${status.stageStartedAt}`,
+    `writable  ${status.writable}`,
+    `waiting   ${status.waiting ?? 'no'}`,
+    `copied    ${copied(status)}`,
+    `applied   ${count(status.stream.changes)} changes, ${lag(status)}`,
+    `verified  ${count(status.verify.rowsCompared)} rows, ${status.verify.differences} differences, ${count(status.verify.pendingKeys)} keys pending`,
+    ...(status.cutover.attempt === 0
+      ? []
+      : [`cutover   attempt ${status.cutover.attempt}, ${status.cutover.step ?? 'not started'}`]),
+    ...(status.lastError === null ? [] : [`error     ${status.lastError} (restarted ${status.restarts} times)`]),
+  ];
+}
+
+function copied(status: StatusSnapshot): string {
+  const { rows, rowsExpected, bytes, seconds } = status.snapshot;
+  const percent =
+    rowsExpected > 0
+      ? ` of about ${count(rowsExpected)} (${Math.min(100, Math.floor((rows / rowsExpected) * 100))}%)`
+      : '';
+  const rate = seconds > 0 ? `, ${count(Math.round(rows / seconds))} rows/s` : '';
+  // An estimate from too little says nothing.
+  const eta =
+    seconds > 1 && rows > 0 && rows < rowsExpected && rows > rowsExpected / 100
+      ? `, ${etaText(((rowsExpected - rows) * seconds) / rows)} left`
+      : '';
+  return `${count(rows)} rows${percent}, ${(bytes / 1e6).toFixed(0)} MB${rate}${eta}`;
+}
+
+function etaText(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+function lag(status: StatusSnapshot): string {
+  const { lagSeconds, lagBytes } = status.stream;
+  if (lagSeconds === null) return 'lag unknown';
+  return `lag ${lagSeconds.toFixed(1)} s${lagBytes === null ? '' : `, ${(lagBytes / 1e6).toFixed(1)} MB`}`;
+}

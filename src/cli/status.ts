@@ -1,0 +1,85 @@
+// migrate status: from the running process if there is one, from the journal and the fences if not.
+
+import { ask } from '../control/client.ts';
+import { socketPath } from '../control/socket.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { StatusSnapshot } from '../observe/status.ts';
+import type { RunView } from '../runner/inspect.ts';
+import { defineCommand, type Wiring } from './command.ts';
+import { print, printJson } from './io.ts';
+import { statusLine, statusLines } from './status-text.ts';
+
+interface StatusOptions {
+  readonly short?: boolean;
+}
+
+export const statusCommand = (wiring: Wiring) =>
+  defineCommand<StatusOptions>(
+    {
+      name: 'status',
+      summary: 'say what the run is doing, why it waits and which side is writable',
+      examples: ['migrate status', 'migrate status --short', 'migrate status --json'],
+      takesPlan: true,
+      configure: (command) => command.option('--short', 'one line'),
+      action: async ({ app, io, options, loadPlan }) => {
+        const plan = await loadPlan();
+        const live = await ask(socketPath(plan.control.directory, plan.name), 'GET', '/status');
+        if (live !== undefined) {
+          if (options.json === true) printJson(io, { process: 'alive', ...live, next: nextOf(live.stage, true) });
+          else for (const line of options.short === true ? [statusLine(live)] : statusLines(live)) print(io, line);
+          return 0;
+        }
+        const view = await app.inspect(plan);
+        if (view === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+        const stage = stageOf(view);
+        if (options.json === true)
+          printJson(io, { process: 'none', ...offline(view, stage), next: nextOf(stage, false) });
+        else for (const line of offlineLines(view, stage)) print(io, line);
+        return 0;
+      },
+    },
+    wiring,
+  );
+
+function stageOf(view: RunView): StatusSnapshot['stage'] {
+  if (view.record.outcome !== 'running') return view.record.outcome;
+  return view.stages.findLast((stage) => stage.finishedAt === null)?.stage ?? view.stages.at(-1)?.stage ?? 'starting';
+}
+
+function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record<string, unknown>> {
+  return {
+    run: view.record.name,
+    stage,
+    writable: view.writable,
+    paused: view.record.paused,
+    snapshot: { rows: view.rowsCopied },
+    stream: { changes: view.changesApplied, lagSeconds: null, lagBytes: null },
+    cutover: {
+      attempt: view.cutover?.attempt ?? 0,
+      phase: view.cutover?.phase ?? null,
+      writePauseMs: view.cutover?.writePauseMs ?? null,
+    },
+  };
+}
+
+function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly string[] {
+  const ended = view.record.outcome !== 'running';
+  return [
+    `run       ${view.record.name}`,
+    `stage     ${stage}${ended ? '' : ' (no process is working on it)'}`,
+    `writable  ${view.writable}${view.writable === 'none' ? ': both sides are closed' : ''}`,
+    ...(view.record.paused ? ['paused    yes'] : []),
+    `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
+    `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
+    ...(view.cutover === undefined ? [] : [`cutover   attempt ${view.cutover.attempt}: ${view.cutover.phase}`]),
+    ...nextOf(stage, false).map((step) => `Next: ${step.command} (${step.why})`),
+  ];
+}
+
+function nextOf(stage: StatusSnapshot['stage'], alive: boolean): readonly { command: string; why: string }[] {
+  if (stage === 'complete') return [];
+  if (stage === 'aborted') return [{ command: 'migrate abort --drop', why: 'removes what the run left on the target' }];
+  if (!alive) return [{ command: 'migrate run', why: 'goes on where it stopped' }];
+  if (stage === 'cutover') return [{ command: 'migrate cutover', why: 'starts the cutover if it waits for you' }];
+  return [];
+}

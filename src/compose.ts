@@ -1,0 +1,82 @@
+// The only file that names concrete databases and streams.
+
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Application } from './cli/application.ts';
+import { PostgresServer } from './databases/postgres/connection.ts';
+import { PostgresJournal } from './databases/postgres/journal.ts';
+import { PostgresLease } from './databases/postgres/lease.ts';
+import { PostgresStream } from './databases/postgres/log/stream.ts';
+import { PostgresSource } from './databases/postgres/source.ts';
+import { PostgresTarget } from './databases/postgres/target.ts';
+import { runDemo } from './demo/demo.ts';
+import { Closer } from './lib/closer.ts';
+import type { Plan } from './plan/plan.ts';
+import { abortRun } from './runner/abort.ts';
+import { checkPlan } from './runner/check.ts';
+import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
+import { inspectRun, recordPause } from './runner/inspect.ts';
+import { runPlan } from './runner/run.ts';
+
+export function createApplication(): Application {
+  return {
+    run: (request) => runPlan(request, openEndpoints),
+    check: (plan) => checkPlan(plan, openEndpoints),
+    inspect: (plan) => inspectRun(plan, openEndpoints),
+    setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
+    abort: (plan, options) => abortRun(plan, options, openEndpoints),
+    demo: runDemo,
+  };
+}
+
+/** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
+async function openEndpoints(plan: Plan, options: OpenOptions): Promise<Endpoints> {
+  const source = new PostgresServer('source', plan.source.url, plan.name);
+  const target = new PostgresServer('target', plan.target.url, plan.name);
+  const lease = new PostgresLease({ source, target, run: plan.name, holder: `${hostname()} process ${process.pid}` });
+  const journal = new PostgresJournal(target, plan.name, () => lease.claim());
+  const closer = new Closer();
+  closer.add(() => source.close());
+  closer.add(() => target.close());
+  closer.add(() => lease.release());
+  try {
+    if (options.lock) await lease.lock(options.takeover);
+    const record = await journal.load();
+    const id = record?.id ?? randomBytes(4).toString('hex');
+    const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
+    // Without the lock nothing may be written: no transaction can prove this epoch.
+    const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
+    const shared = { id, claim, digestConcurrency: plan.verify.concurrency };
+    return {
+      record,
+      id,
+      source: new PostgresSource({
+        ...shared,
+        ...log,
+        server: source,
+        selection: plan.tables,
+        onWaiting: options.onWaiting,
+      }),
+      target: new PostgresTarget({ ...shared, server: target, networkTimeoutMs: plan.limits.networkTimeout }),
+      journal,
+      lease,
+      claim: () => lease.claimEpoch(),
+      stream: (catalog) =>
+        new PostgresStream({
+          ...log,
+          server: source,
+          tables: catalog.tables.map(({ table }) => table),
+          networkTimeoutMs: plan.limits.networkTimeout,
+        }),
+      forget: (side) => lease.forget(side),
+      destroy: (reason) => {
+        source.destroy(reason);
+        target.destroy(reason);
+      },
+      close: () => closer.close(),
+    };
+  } catch (error) {
+    await closer.close().catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+// Talks to a running process over its control socket.
+
+import { request } from 'node:http';
+import type { ErrorCode } from '../lib/codes.ts';
+import { CODES } from '../lib/codes.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { StatusSnapshot } from '../observe/status.ts';
+
+/** Resolves undefined when no process listens there; rejects with the other side's error. */
+export async function ask(
+  path: string,
+  method: 'GET' | 'POST',
+  route: string,
+  body: Readonly<Record<string, unknown>> = {},
+): Promise<StatusSnapshot | undefined> {
+  const answer = await exchange(path, method, route, JSON.stringify(body));
+  if (answer === undefined) return undefined;
+  const parsed = JSON.parse(answer.text) as Record<string, unknown>;
+  if (answer.status === 200) return (method === 'GET' ? parsed : parsed.status) as StatusSnapshot;
+  const code = String(parsed.code);
+  throw new MigrateError(code in CODES ? (code as ErrorCode) : 'INTERNAL.BUG', String(parsed.message));
+}
+
+function exchange(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: string,
+): Promise<{ status: number; text: string } | undefined> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { socketPath, method, path, headers: { host: 'localhost', 'content-type': 'application/json' }, timeout: 30_000 },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (part: string) => {
+          text += part;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('error', reject);
+      },
+    );
+    call.on('timeout', () => call.destroy(new MigrateError('CONTROL.SOCKET', `no answer at ${socketPath}`)));
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      // Nobody listens: no process, or a dead one's socket file.
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+    if (method === 'POST') call.write(body);
+    call.end();
+  });
+}

@@ -1,0 +1,18 @@
+// What an operator can ask of a running process. Declared here, implemented by the runner.
+
+import type { StatusSnapshot } from '../observe/status.ts';
+
+export type CutoverDecision = 'switched' | 'undo';
+
+export interface Controls {
+  status(): StatusSnapshot;
+  /** Holds snapshot and apply; survives restarts. Idempotent. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Allows the cutover to begin as soon as it can; `decision` settles an ambiguous switch. */
+  cutover(decision?: CutoverDecision): Promise<void>;
+  /** Takes back the permission to cut over; refused once the freeze has begun. */
+  cancelCutover(): Promise<void>;
+  /** Ends the process as Ctrl-C would; resolves when it is about to exit. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,174 @@
+// Copies every chunk that is not done. Each worker owns one reader and two loaders and takes the next chunk of the queue.
+// The first failure stops all workers and is rethrown when the last has stopped; what was committed stays.
+
+import type { ChunkBytes, ChunkReader, Start } from '../databases/source.ts';
+import type { Loader, Target } from '../databases/target.ts';
+import type { Gate } from '../health/gate.ts';
+import type { TableProgress } from '../journal/journal.ts';
+import { Closer } from '../lib/closer.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Chunk } from '../model/chunk.ts';
+import type { Table } from '../model/table.ts';
+import type { RunStatus } from '../observe/status.ts';
+
+export interface CopyOptions {
+  readonly tables: readonly Table[];
+  /** Of every table, planned. */
+  readonly progress: readonly TableProgress[];
+  readonly start: Start;
+  readonly target: Pick<Target, 'loader'>;
+  /** How many chunks are copied at the same time; each takes one connection to the source and two to the target. */
+  readonly readers: number;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  readonly signal: AbortSignal;
+}
+
+interface Task {
+  readonly table: Table;
+  readonly chunk: Chunk;
+}
+
+/** Rejects with SNAPSHOT.LOST when the snapshot goes: the rest is then copied from a new one. */
+export async function copyTables(options: CopyOptions): Promise<void> {
+  const tasks = pendingTasks(options.tables, options.progress);
+  showProgress(options);
+  if (tasks.length === 0) return;
+  const abort = new AbortController();
+  const stop = (reason: unknown): void => abort.abort(reason);
+  const interrupt = (): void => stop(options.signal.reason);
+  options.signal.addEventListener('abort', interrupt, { once: true });
+  if (options.signal.aborted) interrupt();
+  options.start.lost.catch((error: unknown) => stop(snapshotLost(error)));
+  const queue = tasks[Symbol.iterator]();
+  const began = Date.now();
+  const count = Math.min(options.readers, tasks.length);
+  const workers = Array.from({ length: count }, () => work(options, queue, abort).catch(stop));
+  await Promise.all(workers);
+  options.signal.removeEventListener('abort', interrupt);
+  options.status.update((value) => {
+    value.snapshot.seconds += (Date.now() - began) / 1000;
+  });
+  abort.signal.throwIfAborted();
+}
+
+/** The chunks to copy, those of the largest tables first, so that none of them is left for one worker at the end. */
+export function pendingTasks(tables: readonly Table[], progress: readonly TableProgress[]): readonly Task[] {
+  const chunksOf = new Map(progress.map(({ id, chunks }) => [id, chunks]));
+  const largestFirst = tables.toSorted((a, b) => b.byteEstimate - a.byteEstimate);
+  return largestFirst.flatMap((table) => {
+    const chunks = chunksOf.get(table.id) ?? [];
+    // Without chunks nothing of the table would be copied, and it would look complete.
+    if (chunks.length === 0) throw new MigrateError('INTERNAL.BUG', `${table.id} has no chunks`);
+    return chunks.filter(({ at }) => at === null).map((chunk) => ({ table, chunk }));
+  });
+}
+
+interface Worker extends CopyOptions {
+  readonly reader: ChunkReader;
+  readonly abort: AbortController;
+}
+
+/**
+ * One reader and two loaders that take turns: while one still writes and commits a chunk, the next chunk is read into the
+ * other. Otherwise both servers would be idle for every commit.
+ */
+async function work(options: CopyOptions, queue: Iterator<Task>, abort: AbortController): Promise<void> {
+  const closer = new Closer();
+  const loads: Promise<void>[] = [];
+  try {
+    abort.signal.throwIfAborted();
+    const reader = await closer.open(options.start.reader());
+    const loaders = [await closer.open(options.target.loader()), await closer.open(options.target.loader())];
+    const worker = { ...options, reader, abort };
+    for (let turn = 0, next = queue.next(); !next.done; turn++, next = queue.next()) {
+      const place = turn % loaders.length;
+      const loader = loaders[place];
+      if (loader === undefined) break;
+      await loads[place];
+      await options.gate.pass(abort.signal);
+      abort.signal.throwIfAborted();
+      const { readerFree, done } = copyChunk(worker, loader, next.value);
+      loads[place] = done;
+      await readerFree;
+    }
+  } finally {
+    await Promise.all(loads);
+    await closer.close().catch(() => undefined);
+  }
+}
+
+/** Begins one chunk. `done` never rejects: a failure aborts all workers. */
+function copyChunk(
+  worker: Worker,
+  loader: Loader,
+  task: Task,
+): { readonly readerFree: Promise<void>; readonly done: Promise<void> } {
+  const { signal } = worker.abort;
+  let bytes = 0;
+  const read = worker.reader.read(task.table, task.chunk.range, (count) => {
+    bytes += count;
+    worker.status.copied(task.table.id, 0, count);
+  });
+  const closed = new Promise<void>((resolve) => read.bytes.once('close', resolve));
+  const stop = (): void => {
+    read.bytes.destroy(signal.reason);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  const done = loadChunk(worker, { loader, task, read })
+    .catch((error: unknown) => {
+      worker.status.copied(task.table.id, 0, -bytes);
+      worker.abort.abort(error);
+    })
+    .finally(() => {
+      signal.removeEventListener('abort', stop);
+      read.bytes.destroy();
+    });
+  // A stream that was cut leaves the reader unusable; its load then fails and stops the worker.
+  return { readerFree: closed.then(() => (read.bytes.readableEnded ? undefined : done)), done };
+}
+
+async function loadChunk(
+  { start, status }: Worker,
+  { loader, task, read }: { readonly loader: Loader; readonly task: Task; readonly read: ChunkBytes },
+): Promise<void> {
+  await failpoint('chunk.read');
+  const rows = await loader.load(task.table, task.chunk, start.at, read);
+  status.copied(task.table.id, rows, 0);
+  status.update(({ tables }) => {
+    const entry = tables[task.table.id];
+    if (entry !== undefined) entry.chunksDone++;
+  });
+}
+
+/** Sets the copy's part of the status to what the journal says. */
+function showProgress({ tables, progress, status }: CopyOptions): void {
+  const chunksOf = new Map(progress.map(({ id, chunks }) => [id, chunks]));
+  status.update((value) => {
+    let rows = 0;
+    let rowsExpected = 0;
+    for (const table of tables) {
+      const chunks = chunksOf.get(table.id) ?? [];
+      const done = chunks.filter(({ at }) => at !== null);
+      const rowsCopied = done.reduce((sum, chunk) => sum + chunk.rows, 0);
+      const bytesCopied = value.tables[table.id]?.bytesCopied ?? 0;
+      value.tables[table.id] = {
+        rowsExpected: Math.max(table.rowEstimate, rowsCopied),
+        rowsCopied,
+        bytesCopied,
+        chunks: chunks.length,
+        chunksDone: done.length,
+      };
+      rows += rowsCopied;
+      rowsExpected += Math.max(table.rowEstimate, rowsCopied);
+    }
+    value.snapshot.rows = rows;
+    value.snapshot.rowsExpected = rowsExpected;
+  });
+}
+
+function snapshotLost(error: unknown): MigrateError {
+  if (error instanceof MigrateError && error.code === 'SNAPSHOT.LOST') return error;
+  return new MigrateError('SNAPSHOT.LOST', 'the connection that held the snapshot broke', { cause: error });
+}

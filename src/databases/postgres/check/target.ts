@@ -1,0 +1,199 @@
+// The preflight of a target: every check, in the order their findings are shown. The last one builds the whole schema
+// in a transaction that is rolled back.
+
+import type { Catalog } from '../../../model/catalog.ts';
+import type { Finding } from '../../../model/finding.ts';
+import { tableId } from '../../../model/table.ts';
+import type { Session } from '../connection.ts';
+import { sqlState } from '../errors.ts';
+import { field } from '../row.ts';
+import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
+import { errorFinding, readServerFacts, type ServerFacts, warningFinding } from './facts.ts';
+import { rehearse } from './rehearsal.ts';
+import { checkConnections, checkCreate, checkEncoding, checkLocks, checkVersion, checkWritable } from './server.ts';
+
+export interface TargetContext {
+  /** The source, to compare with. */
+  readonly source?: ServerFacts;
+  /** Connections the run opens on the target at most. Default 10. */
+  readonly connections?: number;
+}
+
+interface TargetSubject {
+  readonly session: Session;
+  readonly catalog: Catalog;
+  readonly context: TargetContext;
+  readonly facts: ServerFacts;
+}
+
+type TargetCheck = (subject: TargetSubject) => Promise<readonly Finding[]>;
+
+// A table, its primary key, and the table and index that hold its large values.
+const LOCKS_PER_TABLE = 4;
+
+const ALWAYS: readonly TargetCheck[] = [
+  async ({ facts }) => checkVersion(facts),
+  olderVersion,
+  ({ session, facts }) => checkWritable(session, facts),
+  async ({ facts }) => checkEncoding(facts),
+  sameEncoding,
+  sameCollation,
+  replicationRole,
+  ({ session, facts }) => checkCreate(session, facts),
+  createInSchemas,
+  ({ session, context }) => checkConnections(session, context.connections ?? 10),
+];
+
+const BEFORE_CREATION: readonly TargetCheck[] = [
+  absent,
+  ({ session, catalog }) =>
+    checkLocks(
+      session,
+      catalog.tables.reduce((sum, table) => sum + LOCKS_PER_TABLE + table.indexes.length, catalog.sequences.length),
+    ),
+];
+
+/** Leaves nothing behind. `resuming`: the tables are this run's own. */
+export async function checkTarget(
+  session: Session,
+  catalog: Catalog,
+  resuming: boolean,
+  context: TargetContext = {},
+): Promise<readonly Finding[]> {
+  const subject = { session, catalog, context, facts: await readServerFacts(session) };
+  const findings: Finding[] = [];
+  for (const check of [...ALWAYS, ...(resuming ? [present] : BEFORE_CREATION)]) {
+    findings.push(...(await check(subject)));
+  }
+  // What is wrong already would only be said again, in the server's words.
+  if (!resuming && !findings.some(({ level }) => level === 'error')) {
+    findings.push(...(await rehearse(session, catalog)));
+  }
+  return findings;
+}
+
+async function olderVersion({ facts, context }: TargetSubject): Promise<readonly Finding[]> {
+  const [from, to] = [context.source?.version ?? 0, facts.version].map((version) => Math.floor(version / 10_000));
+  if (from === undefined || to === undefined || to >= from) return [];
+  return [
+    warningFinding({
+      code: 'OLDER_TARGET',
+      subject: `PostgreSQL ${to}`,
+      message: `the target is older than the source (PostgreSQL ${from}); definitions may use what it does not have`,
+    }),
+  ];
+}
+
+/** Anything fits into UTF8; else both must be the same. */
+async function sameEncoding({ facts, context }: TargetSubject): Promise<readonly Finding[]> {
+  if (facts.encoding === 'UTF8' || facts.encoding === 'SQL_ASCII') return [];
+  if (context.source?.encoding === facts.encoding) return [];
+  return [
+    errorFinding({
+      code: 'ENCODING',
+      subject: facts.database,
+      message: `the encoding of the target is ${facts.encoding}, which cannot hold every text of the source`,
+      cure: "CREATE DATABASE new_target ENCODING 'UTF8' TEMPLATE template0; -- then name it in target.url",
+    }),
+  ];
+}
+
+async function sameCollation({ facts, context }: TargetSubject): Promise<readonly Finding[]> {
+  if (context.source === undefined || context.source.collation === facts.collation) return [];
+  return [
+    warningFinding({
+      code: 'COLLATION',
+      subject: facts.database,
+      message: 'texts sort differently: the database was made with another locale than the source',
+    }),
+  ];
+}
+
+async function replicationRole({ session, facts }: TargetSubject): Promise<readonly Finding[]> {
+  await session.query('BEGIN');
+  try {
+    await session.query("SET LOCAL session_replication_role = 'replica'");
+    return [];
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw error;
+    return [
+      errorFinding({
+        code: 'REPLICATION_ROLE',
+        subject: `role ${facts.role}`,
+        message:
+          'it may not keep triggers and foreign keys from firing again for changes that fired them on the source',
+        cure:
+          facts.version >= 150_000
+            ? `GRANT SET ON PARAMETER session_replication_role TO ${facts.role};`
+            : `ALTER ROLE ${facts.role} SUPERUSER;`,
+      }),
+    ];
+  } finally {
+    await session.query('ROLLBACK');
+  }
+}
+
+async function createInSchemas({ session, catalog, facts }: TargetSubject): Promise<readonly Finding[]> {
+  const rows = await session.query(
+    `SELECT nspname FROM pg_namespace
+     WHERE nspname = ANY ($1::text[]) AND NOT (has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE'))
+     ORDER BY 1`,
+    [catalog.schemas],
+  );
+  return rows.map((row) =>
+    errorFinding({
+      code: 'CREATE_SCHEMA',
+      subject: `schema ${field(row, 'nspname')}`,
+      message: `role ${facts.role} may not create tables in it`,
+      cure: `GRANT USAGE, CREATE ON SCHEMA ${quoteName(field(row, 'nspname'))} TO ${facts.role};`,
+    }),
+  );
+}
+
+/** What exists is moved out of the way by the cure, not dropped: someone may want it. */
+async function absent({ session, catalog }: TargetSubject): Promise<readonly Finding[]> {
+  const groups = [
+    { code: 'TARGET_NOT_EMPTY', kind: 'TABLE IF EXISTS', names: catalog.tables.map(({ table }) => table) },
+    { code: 'TARGET_SEQUENCE', kind: 'SEQUENCE IF EXISTS', names: catalog.sequences },
+    { code: 'TARGET_TYPE', kind: 'TYPE', names: catalog.enums },
+  ];
+  const findings: Finding[] = [];
+  for (const { code, kind, names } of groups) {
+    const [relation, prefix] = kind === 'TYPE' ? ['pg_type', 'typ'] : ['pg_class', 'rel'];
+    const rows = await session.query(
+      `SELECT n.nspname, o.${prefix}name AS name FROM ${relation} o JOIN pg_namespace n ON n.oid = o.${prefix}namespace
+       WHERE (n.nspname::text, o.${prefix}name::text) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY 1, 2`,
+      [names.map(({ schema }) => schema), names.map(({ name }) => name)],
+    );
+    for (const row of rows) {
+      const name = { schema: field(row, 'nspname'), name: field(row, 'name') };
+      findings.push(
+        errorFinding({
+          code,
+          subject: tableId(name.schema, name.name),
+          message: 'it exists on the target, and the run did not make it',
+          cure: `CREATE SCHEMA IF NOT EXISTS before_migrate; ALTER ${kind} ${quoteTable(name)} SET SCHEMA before_migrate;`,
+        }),
+      );
+    }
+  }
+  return findings;
+}
+
+async function present({ session, catalog }: TargetSubject): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const rows = await session.query('SELECT w.id FROM unnest($1::text[]) AS w(id) WHERE to_regclass(w.id) IS NULL', [
+    catalog.tables.map(({ table }) => quoteTable(table)),
+  ]);
+  for (const row of rows) {
+    findings.push(
+      errorFinding({
+        code: 'TARGET_TABLE_GONE',
+        subject: field(row, 'id'),
+        message: 'the run made this table on the target, and it is gone',
+        cure: `migrate abort --drop, then start again; find out who dropped ${quoteLiteral(field(row, 'id')).trim()}`,
+      }),
+    );
+  }
+  return findings;
+}

@@ -1,0 +1,154 @@
+// Digests of rows and key ranges, computed inside PostgreSQL. The text of a row is ROW(columns)::text under settings that
+// are the same on both sides; sums of two 64-bit hash halves make a range's digest independent of row order, and
+// duplicates count.
+
+import pLimit from 'p-limit';
+import { MigrateError } from '../../lib/errors.ts';
+import { type Key, keyText } from '../../model/change.ts';
+import type { KeyRange } from '../../model/chunk.ts';
+import type { Table } from '../../model/table.ts';
+import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
+import type { PostgresServer, Session, TextRow } from './connection.ts';
+import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
+import { arrayLiteral, quoteName, quoteTable } from './sql.ts';
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  // money prints by the server's locale.
+  lc_monetary: 'C',
+  // A row policy must fail the statement: rows hidden on both sides would compare equal.
+  row_security: 'off',
+  default_transaction_read_only: 'on',
+  // `concurrency` is a promise about load: no workers beyond it, and no compilation for statements this simple.
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+};
+
+export interface PostgresDigestsOptions {
+  readonly server: PostgresServer;
+  /** Statements at one time, each on a session of its own. Default 2. */
+  readonly concurrency?: number;
+}
+
+export class PostgresDigests implements Digests {
+  readonly #server: PostgresServer;
+  readonly #slot: ReturnType<typeof pLimit>;
+  readonly #idle: Session[] = [];
+  readonly #busy = new Set<Session>();
+  #closed = false;
+
+  constructor(options: PostgresDigestsOptions) {
+    this.#server = options.server;
+    this.#slot = pLimit(options.concurrency ?? 2);
+  }
+
+  async range(table: Table, range: KeyRange): Promise<RangeDigest> {
+    const half = (from: number): string => `sum(('x' || substr(h, ${from}, 16))::bit(64)::int8)`;
+    const [row] = await this.#query(
+      `SELECT count(*) AS rows, ${half(1)} AS a, ${half(17)} AS b FROM (
+         SELECT ${rowDigest(table)} AS h FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}
+         OFFSET 0) AS hashed`,
+    );
+    return { rows: Number(row?.rows ?? 0), digest: `${row?.a ?? ''}:${row?.b ?? ''}` };
+  }
+
+  async rows(table: Table, range: KeyRange, limit: number): Promise<readonly RowDigest[]> {
+    const rows = await this.#query(
+      `SELECT ${selectKey(table)}, ${rowDigest(table)} AS h FROM ONLY ${quoteTable(table)} AS t
+       WHERE ${rangeCondition(table, range)} ORDER BY ${keyColumns(table).join(', ')} LIMIT ${limit}`,
+    );
+    return rows.map((row) => ({ key: keyFrom(table, row), digest: String(row.h) }));
+  }
+
+  async keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>> {
+    if (keys.length === 0) return new Map();
+    // Every key column travels as text: arrays cannot be unnested, and one form serves all types. The ordinal maps a row
+    // back to the key as the caller wrote it: 1.0 finds the row 1.00.
+    const arrays = table.key.map((_, part) => arrayLiteral(keys.map((key) => key[part])));
+    const types = keyCastTypes(table);
+    const match = keyColumns(table).map((column, part) => `t.${column} = s.k${part}::${types[part]}`);
+    const rows = await this.#query(
+      `SELECT s.n, ${rowDigest(table)} AS h
+       FROM unnest(${arrays.map((_, part) => `$${part + 1}::text[]`).join(', ')})
+         WITH ORDINALITY AS s(${arrays.map((_, part) => `k${part}`).join(', ')}, n)
+       JOIN ONLY ${quoteTable(table)} AS t ON ${match.join(' AND ')}`,
+      arrays,
+    );
+    const found = new Map<string, string>();
+    for (const row of rows) {
+      const key = keys[Number(row.n) - 1];
+      if (key !== undefined) found.set(keyText(key), String(row.h));
+    }
+    return found;
+  }
+
+  async split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]> {
+    if (parts < 2) return [];
+    const rows = await this.#query(
+      `SELECT * FROM (
+         SELECT ${selectKey(table)}, row_number() OVER (ORDER BY ${keyColumns(table).join(', ')}) AS n, count(*) OVER () AS total
+         FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}) AS numbered
+       WHERE n > 1 AND (n - 1) % greatest((total + ${parts} - 1) / ${parts}, 1) = 0 ORDER BY n`,
+    );
+    return rows.map((row) => keyFrom(table, row));
+  }
+
+  /** Cuts the statements that run and closes the rest. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    // The server notices the cut within client_connection_check_interval and ends the statement.
+    for (const session of this.#busy) session.destroy(new Error('comparison stopped'));
+    await Promise.all([...this.#busy, ...this.#idle.splice(0)].map((session) => session.close()));
+  }
+
+  #query(text: string, values: readonly string[] = []): Promise<readonly TextRow[]> {
+    return this.#slot(async () => {
+      const session = await this.#acquire();
+      try {
+        // No time limit: a digest of a large range takes what it takes, and close() cuts it.
+        const rows = await session.query(text, values, { timeoutMs: 0 });
+        if (!this.#closed) this.#idle.push(session);
+        return rows;
+      } catch (error) {
+        await session.close();
+        throw error;
+      } finally {
+        this.#busy.delete(session);
+        if (this.#closed) await session.close();
+      }
+    });
+  }
+
+  async #acquire(): Promise<Session> {
+    this.#refuseClosed();
+    const session = this.#idle.pop() ?? (await this.#server.session({ purpose: 'verify', settings: SETTINGS }));
+    this.#busy.add(session);
+    if (this.#closed) {
+      this.#busy.delete(session);
+      await session.close();
+    }
+    this.#refuseClosed();
+    return session;
+  }
+
+  #refuseClosed(): void {
+    if (!this.#closed) return;
+    const code = this.#server.side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION';
+    throw new MigrateError(code, 'the comparison was stopped');
+  }
+}
+
+// The hash is taken over UTF-8: two databases may store the same text in different encodings.
+function rowDigest(table: Table): string {
+  const columns = table.columns.map((column) => `t.${quoteName(column.name)}`).join(', ');
+  return `md5(convert_to(ROW(${columns})::text, 'UTF8'))`;
+}
+
+function selectKey(table: Table): string {
+  return keyColumns(table)
+    .map((column, part) => `${column} AS k${part}`)
+    .join(', ');
+}
+
+function keyFrom(table: Table, row: TextRow): Key {
+  return table.key.map((_, part) => row[`k${part}`] ?? null);
+}

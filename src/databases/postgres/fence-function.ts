@@ -1,0 +1,78 @@
+// The texts of a fence: one trigger function per run, and the statement triggers that call it. The function's first
+// line says its state, so that the state is what the triggers do and nothing has to be kept in step with it.
+
+import type { FenceState } from '../fence.ts';
+import type { TextRow } from './connection.ts';
+import { quoteName, quoteTable } from './sql.ts';
+
+export const FENCE_TRIGGER = 'migrate_fence';
+
+/** `pending`: refuses everything like `permanent`, but is not yet known to have come into force before the deadline. */
+export type FenceMode = 'open' | 'pending' | 'permanent' | { readonly until: string };
+
+const HEADER = '-- migrate fence: ';
+// An open fence is called for every statement, with whatever search_path the application has: names are qualified.
+const REFUSE = `RAISE EXCEPTION 'writes are stopped: this database is being moved' USING ERRCODE = '25006'`;
+
+/** The fence function of a run, quoted, without its parentheses. */
+export function fenceFunction(id: string): string {
+  return `migrate.${quoteName(`fence_${id}`)}`;
+}
+
+/** Puts a mode in force: for all tables at once, at the commit. */
+export function functionStatement(id: string, mode: FenceMode): string {
+  return `CREATE OR REPLACE FUNCTION ${fenceFunction(id)}() RETURNS trigger LANGUAGE plpgsql AS $fence$${body(mode)}$fence$`;
+}
+
+function body(mode: FenceMode): string {
+  if (typeof mode === 'object') {
+    return `${HEADER}closed until ${mode.until}
+BEGIN
+  IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.<) '${mode.until}'::pg_catalog.timestamptz THEN ${REFUSE}; END IF;
+  RETURN NULL;
+END`;
+  }
+  return `${HEADER}${mode}\nBEGIN ${mode === 'open' ? 'RETURN NULL' : REFUSE}; END`;
+}
+
+/** The trigger stays in its default mode: sessions with session_replication_role=replica pass, and those are our own lanes. */
+export function triggerStatement(id: string, table: { readonly schema: string; readonly name: string }): string {
+  return (
+    `CREATE TRIGGER ${FENCE_TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${quoteTable(table)} ` +
+    `FOR EACH STATEMENT EXECUTE FUNCTION ${fenceFunction(id)}()`
+  );
+}
+
+/** What closes tables for good in the very transaction that creates them. Not for tables that have the trigger. */
+export function closedFromBirth(
+  id: string,
+  tables: readonly { readonly schema: string; readonly name: string }[],
+): readonly string[] {
+  return [functionStatement(id, 'permanent'), ...tables.map((table) => triggerStatement(id, table))];
+}
+
+/** One row: the mode's name, the deadline and what is left of it by the server's own clock. Takes the function as $1. */
+export const READ_MODE = `
+  SELECT substring(p.prosrc FROM '^${HEADER}([a-z]+)') AS mode,
+    m.until::text AS until,
+    (extract(epoch FROM m.until - clock_timestamp()) * 1000)::text AS remaining_ms
+  FROM pg_proc p,
+    LATERAL (SELECT substring(p.prosrc FROM '^${HEADER}closed until ([^\\n]+)')::timestamptz AS until) m
+  WHERE p.oid = to_regprocedure($1)`;
+
+export function readState(row: TextRow | undefined): FenceState {
+  if (row === undefined) return { kind: 'absent' };
+  switch (row.mode) {
+    case 'open':
+      return { kind: 'open' };
+    case 'permanent':
+      return { kind: 'permanent' };
+    case 'closed': {
+      const remainingMs = Number(row.remaining_ms);
+      return { kind: 'closed', expired: remainingMs <= 0, remainingMs: Math.max(0, remainingMs) };
+    }
+    default:
+      // Pending, or a text we did not write: it may refuse writes, and nobody may rely on it having done so all along.
+      return { kind: 'closed', expired: false, remainingMs: 0 };
+  }
+}

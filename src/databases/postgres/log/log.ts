@@ -1,0 +1,145 @@
+// The source's side of the change stream on PostgreSQL: the slot that keeps the log, the publication that selects the
+// tables, the snapshots that are exact at a position, and the markers.
+
+import { MigrateError } from '../../../lib/errors.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Position } from '../../../model/position.ts';
+import type { Table } from '../../../model/table.ts';
+import type { ChunkReader, SourceLog, Start } from '../../source.ts';
+import type { PostgresServer, Session } from '../connection.ts';
+import { openChunkReader } from '../snapshot.ts';
+import { MARKER_PREFIX } from './pgoutput.ts';
+import { checkPublication, createPublication, dropPublication } from './publication.ts';
+import { type CreatedSlot, createSlot, dropSlot, temporaryName } from './slot.ts';
+
+export interface PostgresLogOptions {
+  readonly server: PostgresServer;
+  /** Lower-case letters, digits and underscores; carries the run's id, because whoever holds it is ended. */
+  readonly slot: string;
+  readonly publication: string;
+  /** Told which transaction the making of a snapshot waits for, and null when it no longer does. */
+  readonly onWaiting?: (reason: string | null) => void;
+  /** How often to look for that transaction. Default 2 s. */
+  readonly waitingPollMs?: number;
+}
+
+export class PostgresLog implements SourceLog {
+  readonly #options: PostgresLogOptions;
+  #session: Promise<Session> | undefined;
+
+  constructor(options: PostgresLogOptions) {
+    if (!/^[a-z0-9_]{1,63}$/.test(options.slot)) {
+      throw new MigrateError('INTERNAL.BUG', `not a name for a replication slot: ${options.slot}`);
+    }
+    this.#options = options;
+  }
+
+  async pin(tables: readonly Table[]): Promise<Start> {
+    const { server, slot, publication } = this.#options;
+    await failpoint('log.before_pin');
+    await server.with('pin', async (session) => {
+      await dropSlot(session, slot);
+      await dropPublication(session, publication);
+      // Before the slot: the log is decoded with the catalog of its time, in which the publication must exist.
+      await createPublication(session, publication, tables);
+    });
+    const start = await this.#start(slot, false);
+    await failpoint('log.pinned');
+    return start;
+  }
+
+  async pair(): Promise<Start> {
+    return this.#start(temporaryName(this.#options.slot), true);
+  }
+
+  async mark(content: string): Promise<void> {
+    await this.#ask(async (session) => {
+      await session.query(`SELECT pg_logical_emit_message(true, $1, $2)`, [MARKER_PREFIX, content]);
+      // After the marker: what was altered later did not leave out anything before it.
+      await checkPublication(session, this.#options.publication);
+    });
+  }
+
+  async head(): Promise<Position> {
+    return this.#ask(async (session) => {
+      // The message makes the log go on past the position, and its commit makes the server write it out: a position at the
+      // very end of an idle log may be met only when something else is logged.
+      const row = await session.one(
+        `SELECT pg_current_wal_insert_lsn()::text AS head, pg_logical_emit_message(true, $1, '')`,
+        [`${MARKER_PREFIX}-head`],
+      );
+      return row?.head as Position;
+    });
+  }
+
+  async release(): Promise<void> {
+    const { server, slot, publication } = this.#options;
+    await server.with('release', async (session) => {
+      await dropSlot(session, slot);
+      await dropPublication(session, publication);
+    });
+  }
+
+  async #start(name: string, temporary: boolean): Promise<Start> {
+    const created = await createSlot({
+      server: this.#options.server,
+      name,
+      temporary,
+      onWaiting: this.#options.onWaiting ?? (() => undefined),
+      waitingPollMs: this.#options.waitingPollMs ?? 2_000,
+    });
+    return new ExportedStart(this.#options.server, created);
+  }
+
+  /** Runs `work` on a session kept for questions; a broken one is replaced at the next call. */
+  async #ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    this.#session ??= this.#open();
+    return work(await this.#session);
+  }
+
+  async #open(): Promise<Session> {
+    const forget = (): void => {
+      this.#session = undefined;
+    };
+    try {
+      const session = await this.#options.server.session({ purpose: 'mark', settings: { synchronous_commit: 'on' } });
+      session.client.once('end', forget);
+      return session;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+}
+
+/** The snapshot that came with a slot, held by the connection that made the slot. */
+class ExportedStart implements Start {
+  readonly at: Position;
+  readonly lost: Promise<never>;
+  readonly #server: PostgresServer;
+  readonly #created: CreatedSlot;
+  #closed = false;
+
+  constructor(server: PostgresServer, created: CreatedSlot) {
+    this.at = created.at;
+    this.#server = server;
+    this.#created = created;
+    this.lost = new Promise<never>((_, reject) => {
+      created.session.client.once('end', () => {
+        if (this.#closed) return;
+        reject(new MigrateError('SNAPSHOT.LOST', `the connection that held the snapshot at ${created.at} broke`));
+      });
+    });
+    // Whoever does not wait for it must not end the process by it.
+    this.lost.catch(() => undefined);
+  }
+
+  reader(): Promise<ChunkReader> {
+    return openChunkReader(this.#server, this.#created.snapshotName);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#created.session.close();
+  }
+}

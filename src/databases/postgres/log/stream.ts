@@ -1,0 +1,173 @@
+// The change stream of a PostgreSQL database: one shard, `log`, read through a replication slot.
+
+import { MigrateError } from '../../../lib/errors.ts';
+import type { Transaction } from '../../../model/change.ts';
+import type { Finding } from '../../../model/finding.ts';
+import type { Position } from '../../../model/position.ts';
+import type { Table } from '../../../model/table.ts';
+import type { ChangeStream, Shard, ShardId } from '../../../stream/change-stream.ts';
+import type { PostgresServer, Session } from '../connection.ts';
+import { TransactionAssembler } from './assembler.ts';
+import { covers, distance, parseLsn } from './lsn.ts';
+import { PgoutputDecoder } from './pgoutput.ts';
+import { publishedRelations } from './publication.ts';
+import { translateStreamError, WalReceiver } from './receiver.ts';
+import { type CapturedTable, Relations, type ServerType } from './relations.ts';
+import { RunQueue } from './run-queue.ts';
+import { whenFree } from './slot.ts';
+import { SlotWatch } from './slot-watch.ts';
+
+export interface PostgresStreamOptions {
+  readonly server: PostgresServer;
+  readonly slot: string;
+  readonly publication: string;
+  readonly tables: readonly Table[];
+  /** How long the source may send nothing while it is read. Default 60 s. */
+  readonly networkTimeoutMs?: number;
+  /** How often the source is told the position. Default 5 s. */
+  readonly statusIntervalMs?: number;
+  /** How often slot and publication are looked at. Default 10 s. */
+  readonly watchIntervalMs?: number;
+}
+
+/** What one opening holds. */
+interface Reading {
+  readonly queue: RunQueue;
+  readonly receiver: WalReceiver;
+  readonly watch: SlotWatch;
+}
+
+const LOG_SHARD: ShardId = 'log';
+
+export class PostgresStream implements ChangeStream {
+  readonly covers = covers;
+  readonly distance = distance;
+  readonly #options: PostgresStreamOptions;
+  #reading: Reading | undefined;
+  #closed = false;
+
+  constructor(options: PostgresStreamOptions) {
+    this.#options = options;
+  }
+
+  /** What the log needs of the source is checked with the source. */
+  async check(): Promise<readonly Finding[]> {
+    return [];
+  }
+
+  async *open(resume: (shard: ShardId) => Promise<Position>, signal: AbortSignal): AsyncIterable<Shard> {
+    if (this.#reading !== undefined || this.#closed)
+      throw new MigrateError('INTERNAL.BUG', 'the stream was opened before');
+    const from = await resume(LOG_SHARD);
+    signal.throwIfAborted();
+    const reading = await this.#start(from);
+    this.#reading = reading;
+    const abort = (): void => {
+      reading.queue.end();
+      void this.#stop();
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted || this.#closed) abort();
+    yield {
+      id: LOG_SHARD,
+      changes: runs(reading.queue),
+      ack: (position) => reading.receiver.confirm(position),
+    };
+  }
+
+  async retainedBytes(): Promise<number | undefined> {
+    return this.#reading?.watch.retainedBytes();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#reading?.queue.end();
+    await this.#stop();
+  }
+
+  async #start(from: Position): Promise<Reading> {
+    const { server, slot, publication } = this.#options;
+    const asking = await server.session({ purpose: 'log watch' });
+    const watch = new SlotWatch(asking, { slot, publication });
+    let session: Session | undefined;
+    try {
+      await watch.checkResume(from);
+      const relations = new Relations(
+        await readTypes(asking, this.#options.tables),
+        await publishedRelations(asking, publication),
+      );
+      session = await server.session({
+        purpose: 'log',
+        replication: true,
+        // Warnings tell of changes that are left out.
+        settings: { client_min_messages: 'warning' },
+      });
+      const { queue, receiver } = this.#connect(session, relations, from);
+      await whenFree(asking, slot, () => receiver.start(slot, publication, from)).catch((error: unknown) => {
+        throw translateStreamError(asking, error);
+      });
+      watch.start(this.#options.watchIntervalMs ?? 10_000, (error) => receiver.fail(error));
+      return { queue, receiver, watch };
+    } catch (error) {
+      await Promise.all([session?.close(), watch.close()]);
+      throw error;
+    }
+  }
+
+  #connect(session: Session, relations: Relations, from: Position): Pick<Reading, 'queue' | 'receiver'> {
+    const queue = new RunQueue({ full: () => receiver.pause(), drained: () => receiver.resume() });
+    const assembler = new TransactionAssembler(queue, parseLsn(from));
+    const decoder = new PgoutputDecoder(relations, assembler);
+    const receiver = new WalReceiver({
+      session,
+      statusIntervalMs: this.#options.statusIntervalMs ?? 5_000,
+      networkTimeoutMs: this.#options.networkTimeoutMs ?? 60_000,
+      handler: {
+        data: (frame, offset) => decoder.decode(frame, offset),
+        keepalive: (walEnd) => assembler.keepalive(walEnd),
+        failed: (error) => {
+          queue.fail(error);
+          // The server need not wait until the consumer has come to the error.
+          void this.#stop();
+        },
+      },
+    });
+    return { queue, receiver };
+  }
+
+  async #stop(): Promise<void> {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    await Promise.all([reading.receiver.stop(), reading.watch.close()]);
+  }
+}
+
+async function* runs(queue: RunQueue): AsyncIterable<readonly Transaction[]> {
+  for (;;) {
+    const run = await queue.take();
+    if (run === undefined) return;
+    yield run;
+  }
+}
+
+/** The types of the tables' columns as the server numbers them. */
+async function readTypes(session: Session, tables: readonly Table[]): Promise<readonly CapturedTable[]> {
+  const names = [...new Set(tables.flatMap((table) => table.columns.map((column) => column.type)))];
+  const version = await session.one(`SELECT current_setting('server_version_num') AS version`);
+  // Before PostgreSQL 17 the server could not read a length or precision from the name of a type.
+  const modifier = Number(version?.version) >= 170_000 ? 'to_regtypemod(name)' : 'NULL';
+  const rows = await session.query(
+    `SELECT name, to_regtype(name)::oid::text AS oid, ${modifier}::text AS modifier FROM unnest($1::text[]) AS name`,
+    [names],
+  );
+  const types = new Map<string, ServerType>();
+  for (const row of rows) {
+    const modifierText = row.modifier ?? undefined;
+    types.set(row.name ?? '', {
+      oid: Number(row.oid ?? 0),
+      modifier: modifierText === undefined ? undefined : Number(modifierText),
+    });
+  }
+  const typeOf = (name: string): ServerType => types.get(name) ?? { oid: 0, modifier: undefined };
+  return tables.map((table) => ({ table, types: table.columns.map((column) => typeOf(column.type)) }));
+}

@@ -1,0 +1,170 @@
+// Sequences and identity columns of one PostgreSQL database.
+
+import { MigrateError } from '../../lib/errors.ts';
+import type { Catalog, SequenceDefinition } from '../../model/catalog.ts';
+import type { Sequences, SequenceValue } from '../sequences.ts';
+import type { PostgresServer, Session } from './connection.ts';
+import { field, isTrue } from './row.ts';
+import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
+
+/** A sequence of the catalog, by the name it has in this database. */
+interface Resolved {
+  readonly definition: SequenceDefinition;
+  /** Quoted. */
+  readonly name: string;
+}
+
+const BATCH = 200;
+
+export class PostgresSequences implements Sequences {
+  readonly #server: PostgresServer;
+
+  constructor(server: PostgresServer) {
+    this.#server = server;
+  }
+
+  read(catalog: Catalog): Promise<readonly SequenceValue[]> {
+    return this.#server.with('sequences', (session) => readValues(session, catalog));
+  }
+
+  advance(catalog: Catalog, values: readonly SequenceValue[], margin: number): Promise<void> {
+    return this.#server.with('sequences', async (session) => {
+      const sources = new Map(values.map((value) => [quoteTable(value), value]));
+      const names: string[] = [];
+      const goals: string[] = [];
+      for (const { definition, name, value } of await readResolved(session, catalog)) {
+        const source = sources.get(quoteTable(definition));
+        if (source === undefined) continue;
+        const goal = advancedValue(definition, source.last, value, margin);
+        if (goal === null) continue;
+        names.push(name);
+        goals.push(goal);
+      }
+      await session.run(
+        'SELECT setval(s.name::regclass, s.goal) FROM unnest($1::text[], $2::bigint[]) AS s(name, goal)',
+        [names, goals],
+      );
+      await setIdentity(session, catalog, 'ALWAYS');
+    });
+  }
+
+  relax(catalog: Catalog): Promise<void> {
+    return this.#server.with('sequences', (session) => setIdentity(session, catalog, 'BY DEFAULT'));
+  }
+}
+
+/**
+ * The value to set on the target, or null when it stands there or beyond. The margin covers values that sessions of the
+ * source drew but had not used; it takes at most half of what the sequence has left, so that it exhausts none.
+ */
+export function advancedValue(
+  definition: SequenceDefinition,
+  source: string | null,
+  target: string | null,
+  margin: number,
+): string | null {
+  const increment = BigInt(definition.increment);
+  const up = increment > 0n;
+  const none = BigInt(definition.start) - increment;
+  const base = source === null ? none : BigInt(source);
+  const cache = BigInt(definition.cache) > 1n ? BigInt(definition.cache) : 1n;
+  const left = up ? BigInt(definition.maximum) - base : base - BigInt(definition.minimum);
+  const wanted = BigInt(margin) * cache;
+  const size = up ? increment : -increment;
+  const affordable = left > 0n ? left / size / 2n : 0n;
+  const goal = clamp(base + increment * (wanted < affordable ? wanted : affordable), definition);
+  // A sequence the target has never drawn from is set wherever the source's stands, also before its start.
+  if (target === null) return goal === none ? null : String(goal);
+  return (up ? goal <= BigInt(target) : goal >= BigInt(target)) ? null : String(goal);
+}
+
+function clamp(value: bigint, { minimum, maximum, start, increment }: SequenceDefinition): bigint {
+  // Just before the first value: nothing to set.
+  if (value === BigInt(start) - BigInt(increment)) return value;
+  if (value < BigInt(minimum)) return BigInt(minimum);
+  return value > BigInt(maximum) ? BigInt(maximum) : value;
+}
+
+async function readValues(session: Session, catalog: Catalog): Promise<readonly SequenceValue[]> {
+  return (await readResolved(session, catalog)).map(({ definition, value }) => ({
+    schema: definition.schema,
+    name: definition.name,
+    last: value,
+    increment: definition.increment,
+    cache: definition.cache,
+  }));
+}
+
+async function readResolved(
+  session: Session,
+  catalog: Catalog,
+): Promise<readonly (Resolved & { readonly value: string | null })[]> {
+  const resolved: (Resolved & { readonly value: string | null })[] = [];
+  for (let from = 0; from < catalog.sequences.length; from += BATCH) {
+    const batch = await resolve(session, catalog.sequences.slice(from, from + BATCH), catalog);
+    // Read from the sequences themselves: the views hide a value that was set but not yet drawn.
+    const rows = await session.query(
+      batch
+        .map(({ name }, index) => `SELECT ${index} AS ordinal, last_value, is_called FROM ${name}`)
+        .join(' UNION ALL '),
+    );
+    for (const row of rows) {
+      const item = batch[Number(field(row, 'ordinal'))];
+      if (item === undefined) throw new MigrateError('INTERNAL.BUG', 'a sequence was read that was not asked for');
+      resolved.push({ ...item, value: lastDrawn(item.definition, field(row, 'last_value'), isTrue(row, 'is_called')) });
+    }
+  }
+  return resolved;
+}
+
+/** `last_value` that was not called yet is the next value to draw. */
+function lastDrawn(definition: SequenceDefinition, lastValue: string, called: boolean): string | null {
+  if (called) return lastValue;
+  return lastValue === definition.start ? null : String(BigInt(lastValue) - BigInt(definition.increment));
+}
+
+/** A column's sequence is found by its column: it may have been named differently when it was made. */
+async function resolve(
+  session: Session,
+  definitions: readonly SequenceDefinition[],
+  catalog: Catalog,
+): Promise<readonly Resolved[]> {
+  const tables = new Map(catalog.tables.map(({ table }) => [table.id, table]));
+  const owners = definitions.map(({ owner }) => {
+    const table = owner === null ? undefined : tables.get(owner.table);
+    return table === undefined ? null : quoteTable(table);
+  });
+  const rows = await session.query(
+    `SELECT pg_get_serial_sequence(o.owner, o.attribute) AS name
+     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS o(owner, attribute, ordinal) ORDER BY o.ordinal`,
+    [owners, definitions.map(({ owner }) => owner?.column ?? null)],
+  );
+  return definitions.map((definition, index) => ({
+    definition,
+    name: rows[index]?.name ?? quoteTable(definition),
+  }));
+}
+
+/** Sets the columns that are GENERATED ALWAYS on the source. Short lock attempts: a reader must not hold a cutover up. */
+async function setIdentity(session: Session, catalog: Catalog, kind: 'ALWAYS' | 'BY DEFAULT'): Promise<void> {
+  const columns = catalog.tables.flatMap(({ table, columns: definitions }) =>
+    definitions.filter(({ identity }) => identity === 'always').map(({ name }) => ({ table: quoteTable(table), name })),
+  );
+  if (columns.length === 0) return;
+  const rows = await session.query(
+    `SELECT w.relation, w.attribute FROM unnest($1::text[], $2::text[]) AS w(relation, attribute)
+     JOIN pg_attribute a ON a.attrelid = to_regclass(w.relation) AND a.attname = w.attribute
+     WHERE a.attidentity = $3`,
+    [columns.map(({ table }) => table), columns.map(({ name }) => name), kind === 'ALWAYS' ? 'd' : 'a'],
+  );
+  const statements = rows.map(
+    (row) =>
+      `ALTER TABLE ${field(row, 'relation')} ALTER COLUMN ${quoteName(field(row, 'attribute'))} SET GENERATED ${kind}`,
+  );
+  for (let from = 0; from < statements.length; from += BATCH) {
+    await session.transaction(async () => {
+      await session.run(`SET LOCAL lock_timeout = ${quoteLiteral('2s')}`, []);
+      await session.run(statements.slice(from, from + BATCH).join(';'), []);
+    });
+  }
+}

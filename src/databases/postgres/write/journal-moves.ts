@@ -1,0 +1,69 @@
+// What a lane writes to the journal, in the transaction of its rows.
+
+import { MigrateError } from '../../../lib/errors.ts';
+import type { KeyChunk } from '../../../model/chunk.ts';
+import type { Position } from '../../../model/position.ts';
+import type { Table } from '../../../model/table.ts';
+import type { CheckpointMove, LaneCheckpoint } from '../../target.ts';
+import type { Session } from '../connection.ts';
+import { type LeaseClaim, proveLease } from '../journal-schema.ts';
+import { field } from '../row.ts';
+import { arrayLiteral, valueText } from '../sql.ts';
+
+export type Direction = 'forward' | 'reverse';
+
+// A checkpoint that is not where this lane left it was moved by another runner.
+const MOVE = `
+UPDATE migrate.checkpoint AS c SET position = m.new, changes = c.changes + m.changes, updated_at = now()
+FROM unnest($3::int[], $4::text[], $5::text[], $6::bigint[]) AS m(lane, old, new, changes)
+WHERE c.run = $1 AND c.direction = $2 AND c.lane = m.lane AND c.position = m.old`;
+
+/** Moves checkpoints by compare-and-set and proves the lease. Rejects with LEASE.LOST when either does not hold. */
+export async function moveCheckpoints(
+  session: Session,
+  owner: { readonly claim: LeaseClaim; readonly direction: Direction },
+  moves: readonly CheckpointMove[],
+): Promise<void> {
+  const moved = await session.prepared('move_checkpoints', MOVE, [
+    owner.claim.run,
+    owner.direction,
+    arrayLiteral(moves.map(({ lane }) => String(lane))),
+    arrayLiteral(moves.map(({ from }) => from)),
+    arrayLiteral(moves.map(({ position }) => position)),
+    arrayLiteral(moves.map(({ changes }) => String(changes))),
+  ]);
+  if (moved.rowCount !== moves.length) {
+    throw new MigrateError('LEASE.LOST', `a checkpoint of run ${owner.claim.run} was moved by another runner`);
+  }
+  await proveLease(session, owner.claim);
+}
+
+/** Records a row that was read again, with the row. */
+export async function writeKeyChunk(
+  session: Session,
+  run: string,
+  written: { readonly table: Table; readonly chunk: KeyChunk },
+): Promise<void> {
+  await session.prepared(
+    'write_key_chunk',
+    `INSERT INTO migrate.key_chunk (run, table_id, key, at) VALUES ($1, $2, $3::jsonb, $4)
+     ON CONFLICT (run, table_id, key) DO UPDATE SET at = excluded.at`,
+    [run, written.table.id, JSON.stringify(written.chunk.key.map(valueText)), written.chunk.at],
+  );
+}
+
+/**
+ * The lanes' checkpoints, in order. The lock waits for a transaction of an earlier connection that is still ending: its
+ * COMMIT may have arrived although the reply was lost.
+ */
+export async function readCheckpoints(
+  session: Session,
+  run: string,
+  direction: Direction,
+): Promise<readonly LaneCheckpoint[]> {
+  const rows = await session.query(
+    'SELECT lane, position FROM migrate.checkpoint WHERE run = $1 AND direction = $2 ORDER BY lane FOR UPDATE',
+    [run, direction],
+  );
+  return rows.map((row) => ({ lane: Number(field(row, 'lane')), position: field(row, 'position') as Position }));
+}

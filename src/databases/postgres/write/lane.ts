@@ -1,0 +1,227 @@
+// One writer of row changes with its own connection. Sets first: a statement per table and kind of change. When the
+// server or a row count objects, nothing of the sets is left and the caller replays the changes one by one.
+
+import { MigrateError } from '../../../lib/errors.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Change, Key, LoggedValue, Row, RowChange } from '../../../model/change.ts';
+import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
+import type { Table } from '../../../model/table.ts';
+import type { CheckpointMove, Lane, TableChanges } from '../../target.ts';
+import type { PostgresServer, Session } from '../connection.ts';
+import { sqlState } from '../errors.ts';
+import type { LeaseClaim } from '../journal-schema.ts';
+import { rangeCondition } from '../range.ts';
+import { arrayLiteral, quoteTable } from '../sql.ts';
+import { constraintError, isConstraintViolation, rowMissing } from './failures.ts';
+import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
+import { sizeOfValues, slices } from './slices.ts';
+import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
+
+export interface PostgresLaneOptions {
+  readonly server: PostgresServer;
+  readonly claim: LeaseClaim;
+  readonly direction: Direction;
+}
+
+const STATEMENT_TIMEOUT = '120s';
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  // Triggers and foreign keys of the target do not fire: their effects on the source are in the log themselves.
+  session_replication_role: 'replica',
+  // The acknowledgement to the source says that the rows are on disk.
+  synchronous_commit: 'on',
+  statement_timeout: STATEMENT_TIMEOUT,
+  lock_timeout: '30s',
+  idle_in_transaction_session_timeout: '5min',
+  row_security: 'off',
+  jit: 'off',
+  // Sets are joined by key, always through the key's index. A plan made while a table was empty, kept with the
+  // prepared statement, must not read the whole table for each row once it has grown.
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_memoize: 'off',
+};
+
+/** Statements kept prepared per connection; each costs the server memory, and there can be thousands of tables. */
+const MAX_PREPARED = 1_000;
+/** A network that fails while the server works is noticed no later than this. */
+const ANSWER_MS = 150_000;
+
+/** Connects at its first transaction. */
+export class PostgresLane implements Lane {
+  readonly #options: PostgresLaneOptions;
+  readonly #prepared = new Set<string>();
+  #opening: Promise<Session> | undefined;
+  #session: Session | undefined;
+  #closed = false;
+
+  constructor(options: PostgresLaneOptions) {
+    this.#options = options;
+  }
+
+  async begin(): Promise<void> {
+    if (this.#closed) throw new MigrateError('TARGET.CONNECTION', 'the lane is closed');
+    this.#opening ??= this.#options.server.session({ purpose: 'lane', settings: SETTINGS });
+    this.#session = await this.#opening;
+    await this.#session.query('BEGIN');
+  }
+
+  async attempt(sets: readonly TableChanges[]): Promise<boolean> {
+    const session = this.#connected();
+    await session.query('SAVEPOINT attempt');
+    try {
+      for (const set of sets) {
+        if (await this.#writeSet(set)) continue;
+        await session.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
+        return false;
+      }
+    } catch (error) {
+      if (!isConstraintViolation(error)) throw error;
+      await session.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
+      return false;
+    }
+    await session.query('RELEASE SAVEPOINT attempt');
+    return true;
+  }
+
+  async replay(
+    changes: readonly Change[],
+    keyChunks: readonly { readonly table: Table; readonly chunk: KeyChunk }[],
+  ): Promise<void> {
+    await this.#connected().query('SET CONSTRAINTS ALL DEFERRED');
+    for (const change of changes) {
+      if (change.op === 'marker') continue;
+      if (change.op === 'truncate') await this.truncate(change.tables.map((table) => ({ table, ranges: 'all' })));
+      else await this.#replayRow(change);
+    }
+    for (const each of keyChunks) await writeKeyChunk(this.#connected(), this.#options.claim.run, each);
+  }
+
+  async truncate(
+    tables: readonly { readonly table: Table; readonly ranges: readonly KeyRange[] | 'all' }[],
+  ): Promise<void> {
+    const session = this.#connected();
+    // Emptying takes as long as it takes; the server ends it itself when this client is gone.
+    await session.query("SET LOCAL statement_timeout = '0'");
+    const whole = tables.filter(({ ranges }) => ranges === 'all').map(({ table }) => quoteTable(table));
+    if (whole.length > 0) await this.#truncateWhole(whole);
+    for (const { table, ranges } of tables) {
+      if (ranges === 'all') continue;
+      for (const range of ranges) {
+        const condition = rangeCondition(table, range);
+        await session.execute(`DELETE FROM ONLY ${quoteTable(table)} WHERE ${condition}`, [], { timeoutMs: 0 });
+      }
+    }
+    await session.query(`SET LOCAL statement_timeout = '${STATEMENT_TIMEOUT}'`);
+  }
+
+  async commit(moves: readonly CheckpointMove[]): Promise<void> {
+    const session = this.#connected();
+    await failpoint('apply.before_checkpoint');
+    await moveCheckpoints(session, this.#options, moves);
+    await failpoint('apply.before_commit');
+    let command: string;
+    try {
+      ({ command } = await session.run('COMMIT', []));
+    } catch (error) {
+      if (isConstraintViolation(error)) throw constraintError(error);
+      // The server answered with an error of its own: it rolled back.
+      if (!(error instanceof MigrateError) || error.code !== 'TARGET.CONNECTION') throw error;
+      throw new MigrateError('TARGET.COMMIT_UNKNOWN', 'the connection broke while a batch was being committed', {
+        cause: error,
+      });
+    }
+    // COMMIT of a transaction that had failed is answered without an error.
+    if (command !== 'COMMIT') throw new MigrateError('INTERNAL.BUG', `COMMIT was answered with ${command}`);
+  }
+
+  async rollback(): Promise<void> {
+    await this.#connected().query('ROLLBACK');
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = await this.#opening?.catch(() => undefined);
+    await session?.close();
+  }
+
+  /** False when a row count is not what it must be. */
+  async #writeSet({ table, deletes, updates, inserts, keyChunks }: TableChanges): Promise<boolean> {
+    if (!(await this.#writeRows(setDelete(table), deletes))) return false;
+    for (const { columns, keys, rows } of updates) {
+      const values = rows.map((row, index) => [...(keys[index] ?? []), ...columns.map((column) => row[column])]);
+      if (!(await this.#writeRows(setUpdate(table, columns), values))) return false;
+    }
+    if (!(await this.#writeRows(setInsert(table), inserts))) return false;
+    for (const chunk of keyChunks) await writeKeyChunk(this.#connected(), this.#options.claim.run, { table, chunk });
+    return true;
+  }
+
+  async #writeRows(statement: Statement, rows: readonly (Row | Key)[]): Promise<boolean> {
+    const width = rows[0]?.length ?? 0;
+    for (const [from, to] of slices(rows.length, (index) => sizeOfValues(rows[index] ?? []))) {
+      const arrays = Array.from({ length: width }, (_, column) => {
+        const values: LoggedValue[] = new Array(to - from);
+        for (let index = from; index < to; index++) values[index - from] = rows[index]?.[column];
+        return arrayLiteral(values);
+      });
+      if ((await this.#run(statement, arrays)) !== to - from) return false;
+    }
+    return true;
+  }
+
+  async #replayRow(change: RowChange): Promise<void> {
+    const { table } = change;
+    const [statement, values] = rowStatement(change);
+    let touched: number;
+    try {
+      touched = await this.#run(statement, values);
+    } catch (error) {
+      throw isConstraintViolation(error) ? constraintError(error) : error;
+    }
+    if (touched !== 1) throw rowMissing(table, change.op, touched);
+  }
+
+  async #truncateWhole(tables: readonly string[]): Promise<void> {
+    const session = this.#connected();
+    await session.query('SAVEPOINT emptying');
+    try {
+      await session.query(`TRUNCATE ONLY ${tables.join(', ')}`, [], { timeoutMs: 0 });
+    } catch (error) {
+      // A table outside the list refers to one in it. Its rows are gone, too, or another lane is about to remove them.
+      if (sqlState(error) !== '0A000') throw error;
+      await session.query('ROLLBACK TO SAVEPOINT emptying');
+      for (const table of tables) await session.execute(`DELETE FROM ONLY ${table}`, [], { timeoutMs: 0 });
+    }
+    await session.query('RELEASE SAVEPOINT emptying');
+  }
+
+  async #run({ name, text }: Statement, values: readonly LoggedValue[]): Promise<number> {
+    const session = this.#connected();
+    const options = { timeoutMs: ANSWER_MS };
+    if (!this.#prepared.has(name) && this.#prepared.size >= MAX_PREPARED) return session.execute(text, values, options);
+    this.#prepared.add(name);
+    return (await session.prepared(name, text, values, options)).rowCount ?? 0;
+  }
+
+  #connected(): Session {
+    if (this.#session === undefined) throw new MigrateError('INTERNAL.BUG', 'the lane has not begun');
+    return this.#session;
+  }
+}
+
+function rowStatement(change: RowChange): readonly [Statement, readonly LoggedValue[]] {
+  const { table } = change;
+  switch (change.op) {
+    case 'insert':
+      return [rowInsert(table), change.row];
+    case 'delete':
+      return [rowDelete(table), change.key];
+    case 'update': {
+      const columns = change.row.flatMap((value, column) => (value === undefined ? [] : [column]));
+      return [rowUpdate(table, columns), [...change.key, ...columns.map((column) => change.row[column])]];
+    }
+  }
+}

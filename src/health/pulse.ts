@@ -1,0 +1,58 @@
+// Asks both databases every second whether they still answer. A black hole in the network shows nowhere else:
+// the statements under way may rightly take minutes.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MigrateError, toMigrateError } from '../lib/errors.ts';
+
+const PERIOD_MS = 1_000;
+
+export interface Probe {
+  readonly side: 'source' | 'target';
+  /** One question, answered within milliseconds by a healthy database. */
+  ask(): Promise<void>;
+}
+
+export class Pulse {
+  /** Rejects with the first probe that failed or did not answer in time; never resolves. */
+  readonly failed: Promise<never>;
+  readonly #timeoutMs: number;
+  readonly #stop = new AbortController();
+  #fail: (reason: unknown) => void = () => undefined;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  /** Begins to ask, until `stop`. */
+  watch(probe: Probe): void {
+    void this.#ask(probe).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#fail(toMigrateError(error));
+    });
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #ask(probe: Probe): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          const code = probe.side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION';
+          reject(new MigrateError(code, `${probe.side}: no answer for ${this.#timeoutMs} ms`));
+        }, this.#timeoutMs);
+      });
+      try {
+        await Promise.race([probe.ask(), late]);
+      } finally {
+        clearTimeout(timer);
+      }
+      await sleep(PERIOD_MS, undefined, { signal: this.#stop.signal, ref: false });
+    }
+  }
+}

@@ -1,0 +1,47 @@
+// Which fields a run keeps from its first start to its end, and how a changed one is named.
+
+import { createHash } from 'node:crypto';
+import type { Plan } from './plan.ts';
+
+/** What may be different when the same command is run again. Everything else decides which rows move where. */
+export const RESUMABLE_FIELDS = [
+  'source.url',
+  'target.url',
+  'snapshot',
+  'apply',
+  'verify',
+  'cutover',
+  'limits',
+  'control',
+] as const;
+
+/** The fields that decide which rows move where. No urls: a server may move while the run is on, its identity may not. */
+export function planFields(plan: Plan): Record<string, string> {
+  return {
+    'source.kind': plan.source.kind,
+    'target.kind': plan.target.kind,
+    'tables.include': patterns(plan.tables.include),
+    'tables.exclude': patterns(plan.tables.exclude),
+    'stream.via': plan.stream.via,
+  };
+}
+
+/** sha256 over `planFields`, in hex. */
+export function planHash(plan: Plan): string {
+  const fields = Object.entries(planFields(plan)).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
+}
+
+/** The names of fields that differ between two results of `planFields`, sorted. */
+export function changedFields(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): readonly string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).toSorted();
+}
+
+/** Order and repetition do not change what a list of patterns selects. */
+function patterns(list: readonly string[]): string {
+  return JSON.stringify([...new Set(list)].toSorted());
+}

@@ -1,0 +1,72 @@
+// The result of a run: the last line of `--json`, and the summary for people.
+
+import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
+
+export interface RunResult {
+  readonly result: 'complete';
+  readonly run: string;
+  readonly snapshot: { readonly rows: number; readonly seconds: number };
+  readonly stream: { readonly changes: number };
+  readonly verify: { readonly rowsCompared: number; readonly differences: number };
+  readonly cutover: {
+    readonly writePauseMs: number;
+    readonly attempts: number;
+    readonly steps: Readonly<Record<string, number>>;
+  };
+  /** How to go back; nothing yet, and the report says so. */
+  readonly wayBack: 'none';
+  readonly next: readonly { readonly command: string; readonly why: string }[];
+}
+
+export interface ResultInput {
+  readonly record: RunRecord;
+  readonly stages: readonly StageRecord[];
+  readonly cutover: CutoverRecord | undefined;
+  readonly changesApplied: number;
+}
+
+/** Reads everything from the journal, so that a run resumed by another process reports the same. */
+export function runResult({ record, stages, cutover, changesApplied }: ResultInput): RunResult {
+  const resultOf = (stage: string): Readonly<Record<string, unknown>> =>
+    stages.find((entry) => entry.stage === stage)?.result ?? {};
+  const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+  const snapshot = resultOf('snapshot');
+  const verify = resultOf('verify');
+  const settled = resultOf('cutover');
+  return {
+    result: 'complete',
+    run: record.name,
+    snapshot: { rows: number(snapshot.rows), seconds: number(snapshot.seconds) },
+    stream: { changes: changesApplied },
+    verify: {
+      rowsCompared: number(verify.rowsCompared) + number(settled.rowsCompared),
+      differences: number(verify.differences) + number(settled.differences),
+    },
+    cutover: {
+      writePauseMs: cutover?.writePauseMs ?? 0,
+      attempts: cutover?.attempt ?? 0,
+      steps: Object.fromEntries((cutover?.steps ?? []).map((step) => [step.name, step.ms])),
+    },
+    wayBack: 'none',
+    next: [
+      {
+        command: 'point every remaining application at the target',
+        why: 'the source stays closed to writes on the migrated tables; there is no way back (reverse: off)',
+      },
+    ],
+  };
+}
+
+/** The summary for people. */
+export function resultLines(result: RunResult): readonly string[] {
+  const count = (value: number): string => value.toLocaleString('en-US');
+  return [
+    `complete: ${result.run} now lives on the target`,
+    `  rows copied      ${count(result.snapshot.rows)} in ${result.snapshot.seconds.toFixed(1)} s`,
+    `  changes applied  ${count(result.stream.changes)}`,
+    `  rows compared    ${count(result.verify.rowsCompared)}, ${count(result.verify.differences)} differences`,
+    `  write pause      ${result.cutover.writePauseMs.toFixed(0)} ms`,
+    '  way back         no way back (reverse: off)',
+    ...result.next.map((step) => `Next: ${step.command} (${step.why})`),
+  ];
+}

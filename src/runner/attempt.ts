@@ -1,0 +1,153 @@
+// One attempt: open both databases, walk the stages, close everything. It never repeats anything itself;
+// a process that was killed and one that lost a connection take the same way in.
+
+import { Applier } from '../apply/applier.ts';
+import type { RecoveryOptions } from '../cutover/options.ts';
+import { createSwitches } from '../cutover/switch/create.ts';
+import type { Gate } from '../health/gate.ts';
+import { Pulse } from '../health/pulse.ts';
+import type { Journal, RunRecord } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { RunStatus } from '../observe/status.ts';
+import { type RunResult, runResult } from '../report/result.ts';
+import { recoverInterrupted } from '../stages/cutover.ts';
+import { pipeline } from '../stages/pipeline.ts';
+import type { Stage } from '../stages/stage.ts';
+import type { Verification } from '../verify/verification.ts';
+import { beginRun } from './begin.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Operator } from './operator.ts';
+import type { RunRequest } from './run.ts';
+
+export interface AttemptParts {
+  readonly request: RunRequest;
+  readonly endpoints: Endpoints;
+  readonly operator: Operator;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  /** Outlives the attempt: what was verified stays verified. */
+  readonly verification: Verification;
+}
+
+// Long enough for the work in hand to end by itself, for a freeze to be undone; then every connection is cut.
+const SETTLE_MS = 8_000;
+
+/** Walks the stages to the end. Rejects with what stopped it, after everything it started has stopped. */
+export async function attempt(parts: AttemptParts): Promise<RunResult> {
+  const { request, endpoints } = parts;
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort(request.signal.reason);
+  request.signal.addEventListener('abort', interrupt, { once: true });
+  if (request.signal.aborted) interrupt();
+  const pulse = new Pulse(request.plan.limits.networkTimeout);
+  const work = walk(parts, pulse, stop.signal);
+  try {
+    return await Promise.race([work, endpoints.lease.lost, pulse.failed, aborted(stop.signal)]);
+  } catch (error) {
+    stop.abort(error);
+    await settled(work, SETTLE_MS);
+    endpoints.destroy(new Error('the attempt ended'));
+    await work.catch(() => undefined);
+    throw error;
+  } finally {
+    request.signal.removeEventListener('abort', interrupt);
+    pulse.stop();
+  }
+}
+
+async function walk(parts: AttemptParts, pulse: Pulse, signal: AbortSignal): Promise<RunResult> {
+  const { request, endpoints, operator, status, verification } = parts;
+  const { journal, source, target, lease } = endpoints;
+  pulse.watch({ side: 'source', ask: () => source.ping() });
+  pulse.watch({ side: 'target', ask: () => target.ping() });
+  const record = await beginRun({ plan: request.plan, endpoints, onFindings: request.onFindings });
+  operator.attach(journal, record.paused);
+  const recovery: RecoveryOptions = {
+    run: { name: record.name, id: record.id, epoch: lease.epoch },
+    source,
+    target,
+    journal,
+    switches: createSwitches(request.plan.cutover.switch, { confirm: operator.confirm, scrub: request.scrub }),
+    status,
+    log: request.log,
+    signal,
+    decision: operator.decision,
+  };
+  const committed = record.outcome === 'complete' || (await recoverInterrupted(recovery, source));
+  status.update((value) => {
+    value.writable = committed ? 'target' : 'source';
+  });
+  if (!committed) {
+    const applier = createApplier(parts, record, signal);
+    verification.follow(applier);
+    const shared = { ...parts, ...endpoints, ...recovery, ...record, plan: request.plan, permission: operator };
+    await walkStages(pipeline({ ...shared, record, applier, pulse }), applier, parts);
+  }
+  await journal.setOutcome('complete');
+  status.enter('complete');
+  return report(journal, record);
+}
+
+async function walkStages(
+  stages: readonly Stage[],
+  applier: Applier,
+  { endpoints, status }: AttemptParts,
+): Promise<void> {
+  try {
+    for (const stage of stages) await enter(stage, endpoints.journal, status);
+  } finally {
+    await applier.close();
+  }
+}
+
+function createApplier(
+  { endpoints, request, gate, status }: AttemptParts,
+  record: RunRecord,
+  signal: AbortSignal,
+): Applier {
+  return new Applier({
+    stream: endpoints.stream(record.catalog),
+    target: endpoints.target,
+    source: endpoints.source,
+    limits: request.plan.apply,
+    gate,
+    status,
+    signal,
+  });
+}
+
+async function enter(stage: Stage, journal: Journal, status: RunStatus): Promise<void> {
+  const done = (await journal.stages.list()).some(
+    (record) => record.stage === stage.name && record.finishedAt !== null,
+  );
+  if (done && !stage.always) return;
+  status.enter(stage.name);
+  await journal.stages.start(stage.name);
+  await journal.stages.finish(stage.name, await stage.run());
+}
+
+async function report(journal: Journal, record: RunRecord): Promise<RunResult> {
+  return runResult({
+    record,
+    stages: await journal.stages.list(),
+    cutover: await journal.cutovers.latest(),
+    changesApplied: await journal.tables.changesApplied(),
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(signal.reason ?? new MigrateError('INTERRUPTED', 'stopped'));
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}
+
+async function settled(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work.then(() => undefined).catch(() => undefined), late]);
+  clearTimeout(timer);
+}

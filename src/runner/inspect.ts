@@ -1,0 +1,68 @@
+// A run seen without a process that works on it, and the one wish that can be recorded meanwhile.
+
+import { writableSide } from '../cutover/writable.ts';
+import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { WritableSide } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Endpoints, OpenEndpoints } from './endpoints.ts';
+
+/** A run as the journal and the fences tell it. */
+export interface RunView {
+  readonly record: RunRecord;
+  readonly stages: readonly StageRecord[];
+  readonly cutover: CutoverRecord | undefined;
+  readonly writable: WritableSide;
+  readonly rowsCopied: number;
+  readonly changesApplied: number;
+}
+
+const QUIET = { takeover: false, onWaiting: () => undefined } as const;
+
+/** Reads only; undefined when there is no run of this name. */
+export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunView | undefined> {
+  const endpoints = await open(plan, { ...QUIET, lock: false });
+  try {
+    const { journal, record } = endpoints;
+    if (record === undefined) return undefined;
+    const tables = await journal.tables.list();
+    return {
+      record,
+      stages: await journal.stages.list(),
+      cutover: await journal.cutovers.latest(),
+      writable: await readWritableSide(endpoints),
+      rowsCopied: tables.flatMap((table) => table.chunks).reduce((sum, chunk) => sum + chunk.rows, 0),
+      changesApplied: await journal.tables.changesApplied(),
+    };
+  } finally {
+    await endpoints.close();
+  }
+}
+
+/** Records a pause or its end in the journal. */
+export async function recordPause(plan: Plan, paused: boolean, open: OpenEndpoints): Promise<void> {
+  const endpoints = await open(plan, { ...QUIET, lock: true });
+  try {
+    if (endpoints.record === undefined) {
+      throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+    }
+    await endpoints.claim();
+    await endpoints.journal.setPaused(paused);
+    await endpoints.journal.audit(paused ? 'pause' : 'resume', 'no process was running');
+  } finally {
+    await endpoints.close();
+  }
+}
+
+/** Which side applications can write to, as the fences say; unknown when a side cannot be asked. */
+export async function readWritableSide({
+  source,
+  target,
+}: Pick<Endpoints, 'source' | 'target'>): Promise<WritableSide> {
+  try {
+    const [onSource, onTarget] = await Promise.all([source.fence.state(), target.fence.state()]);
+    return writableSide(onSource, onTarget);
+  } catch {
+    return 'unknown';
+  }
+}

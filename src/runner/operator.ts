@@ -1,0 +1,149 @@
+// The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
+
+import type { Controls, CutoverDecision } from '../control/controls.ts';
+import type { Confirm } from '../cutover/switch/operator.ts';
+import type { Gate } from '../health/gate.ts';
+import type { Journal } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
+import type { Permission } from '../stages/permission.ts';
+
+const PAUSED = 'paused by the operator';
+
+export interface OperatorOptions {
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  /** True when the plan lets the run cut over by itself. */
+  readonly automatic: boolean;
+  /** Ends the run as Ctrl-C would; resolves when it has ended. */
+  readonly stop: () => Promise<void>;
+}
+
+export class Operator implements Controls, Permission {
+  readonly #options: OperatorOptions;
+  #journal: Journal | undefined;
+  #granted: boolean;
+  #failures = 0;
+  #decision: CutoverDecision | undefined;
+  #frozen = false;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#granted = options.automatic;
+  }
+
+  /** From here on wishes are recorded in this journal. A pause recorded earlier takes effect. */
+  attach(journal: Journal, paused: boolean): void {
+    this.#journal = journal;
+    if (paused) this.#hold();
+  }
+
+  /** What settles an ambiguous switch, if the operator has said so. */
+  get decision(): CutoverDecision | undefined {
+    return this.#decision;
+  }
+
+  status(): StatusSnapshot {
+    return this.#options.status.snapshot();
+  }
+
+  async pause(): Promise<void> {
+    await this.#record('pause', (journal) => journal.setPaused(true));
+    this.#hold();
+  }
+
+  async resume(): Promise<void> {
+    await this.#record('resume', (journal) => journal.setPaused(false));
+    this.#options.gate.release(PAUSED);
+    this.#options.status.update((value) => {
+      if (value.waiting === PAUSED) value.waiting = null;
+    });
+  }
+
+  async cutover(decision?: CutoverDecision): Promise<void> {
+    await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
+    this.#decision = decision ?? this.#decision;
+    this.#granted = true;
+    this.#failures = 0;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  async cancelCutover(): Promise<void> {
+    if (this.#frozen)
+      throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
+    await this.#record('cutover --cancel');
+    this.#granted = false;
+  }
+
+  async stop(): Promise<void> {
+    await this.#record('stop').catch(() => undefined);
+    await this.#options.stop();
+  }
+
+  get granted(): boolean {
+    return this.#granted;
+  }
+
+  get automatic(): boolean {
+    return this.#options.automatic;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  wish(signal: AbortSignal): Promise<void> {
+    return this.#nextCommand(signal);
+  }
+
+  freezing(frozen: boolean): void {
+    this.#frozen = frozen;
+  }
+
+  failed(): void {
+    this.#failures++;
+    this.#granted = this.#options.automatic;
+    this.#decision = undefined;
+  }
+
+  /** Shows what a person has to do and waits for `migrate cutover --switched` or `--undo`. */
+  readonly confirm: Confirm = async (message, signal) => {
+    this.#decision = undefined;
+    this.#options.status.update((value) => {
+      value.waiting = `${message} - then: migrate cutover --switched (or --undo)`;
+    });
+    while (this.#decision === undefined) await this.#nextCommand(signal);
+    this.#options.status.update((value) => {
+      value.waiting = null;
+    });
+    return this.#decision === 'switched';
+  };
+
+  async #nextCommand(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiters.push(() => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      });
+    });
+  }
+
+  #hold(): void {
+    this.#options.gate.hold(PAUSED);
+    this.#options.status.update((value) => {
+      value.waiting = PAUSED;
+    });
+  }
+
+  async #record(command: string, change?: (journal: Journal) => Promise<void>): Promise<void> {
+    if (this.#journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
+    await change?.(this.#journal);
+    await this.#journal.audit(command, '');
+  }
+}

@@ -1,0 +1,176 @@
+// Runs a plan to its end: attempt after attempt, as the disposition of each error says.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serveControls } from '../control/server.ts';
+import { socketPath } from '../control/socket.ts';
+import { Gate } from '../health/gate.ts';
+import { Closer } from '../lib/closer.ts';
+import { MigrateError, toMigrateError } from '../lib/errors.ts';
+import { VERSION } from '../lib/version.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Log } from '../observe/log.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { openMetricsServer } from '../observe/metrics-server.ts';
+import { RunStatus, type StatusSnapshot } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { RunResult } from '../report/result.ts';
+import { Verification } from '../verify/verification.ts';
+import { attempt } from './attempt.ts';
+import type { OpenEndpoints } from './endpoints.ts';
+import { Operator } from './operator.ts';
+
+export interface RunRequest {
+  readonly plan: Plan;
+  readonly takeover: boolean;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Takes secrets out of a text. */
+  readonly scrub: (text: string) => string;
+  /** Called with the live status as soon as there is one. */
+  readonly onStatus: (read: () => StatusSnapshot) => void;
+  readonly onFindings: (findings: readonly Finding[]) => void;
+}
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
+
+export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunResult> {
+  const closer = new Closer();
+  const stop = new AbortController();
+  const ended = new Promise<void>((resolve) => closer.add(resolve));
+  const gate = new Gate();
+  const status = new RunStatus(request.plan.name);
+  const operator = new Operator({
+    gate,
+    status,
+    automatic: request.plan.cutover.when === 'auto',
+    stop: async () => {
+      stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command'));
+      await ended;
+    },
+  });
+  request.onStatus(() => status.snapshot());
+  try {
+    return await attempts(
+      { ...request, signal: AbortSignal.any([request.signal, stop.signal]) },
+      {
+        open,
+        operator,
+        gate,
+        status,
+        verification: new Verification(),
+        listen: once(() => listen(request, operator, closer)),
+      },
+    );
+  } finally {
+    await closer.close();
+  }
+}
+
+interface Process {
+  readonly open: OpenEndpoints;
+  readonly operator: Operator;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  readonly verification: Verification;
+  /** Starts the control socket and the metrics at its first call: no sooner, the socket may belong to another runner. */
+  readonly listen: () => Promise<void>;
+}
+
+async function attempts(request: RunRequest, process: Process): Promise<RunResult> {
+  const { status } = process;
+  const progress = new ProgressClock(request.plan.limits.giveUpAfter);
+  for (let count = 0; ; count++) {
+    try {
+      return await oneAttempt(request, process, count === 0);
+    } catch (thrown) {
+      const error = toMigrateError(thrown);
+      if (request.signal.aborted) throw toMigrateError(request.signal.reason);
+      if (error.disposition !== 'retry') throw error;
+      const failures = progress.failed(status.snapshot(), error);
+      const pauseMs =
+        Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.75 + Math.random() / 2);
+      status.update((value) => {
+        value.lastError = `${error.code}: ${error.message}`;
+        value.restarts = count + 1;
+        value.stream.lagSeconds = null;
+        value.stream.lagBytes = null;
+      });
+      request.log.warn('the attempt ended; trying again', { code: error.code, err: error, ms: Math.round(pauseMs) });
+      await sleep(pauseMs, undefined, { signal: request.signal }).catch(() => undefined);
+    }
+  }
+}
+
+async function oneAttempt(request: RunRequest, process: Process, first: boolean): Promise<RunResult> {
+  const { open, operator, gate, status, verification } = process;
+  const endpoints = await open(request.plan, {
+    lock: true,
+    // A takeover is meant once: a runner that was itself taken over must not fight back.
+    takeover: request.takeover && first,
+    onWaiting: (reason) =>
+      status.update((value) => {
+        value.waiting = reason;
+      }),
+  });
+  try {
+    await process.listen();
+    return await attempt({ request, endpoints, operator, gate, status, verification });
+  } finally {
+    await endpoints.close().catch(() => undefined);
+  }
+}
+
+/** Control socket and metrics live as long as the process, not the attempt. */
+async function listen({ plan, log }: RunRequest, operator: Operator, closer: Closer): Promise<void> {
+  const control = await serveControls(socketPath(plan.control.directory, plan.name), operator);
+  closer.add(() => control.close());
+  if (plan.control.metricsPort === 'off') return;
+  const metrics = await openMetricsServer(
+    plan.control.metricsPort,
+    new Metrics({ snapshot: () => operator.status(), version: VERSION }),
+  );
+  closer.add(() => metrics.close());
+  log.info('metrics', { url: metrics.url });
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}
+
+/** Tells a run that fails again and again from one that gets on between failures. */
+class ProgressClock {
+  readonly #patienceMs: number;
+  #mark = '';
+  #since = performance.now();
+  #failures = 0;
+
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Counts failures since the last progress; throws RUN.STALLED when there was none for too long. */
+  failed(status: StatusSnapshot, error: MigrateError): number {
+    const mark = `${status.stage} ${status.snapshot.rows} ${status.stream.changes} ${status.verify.chunksDone}`;
+    if (mark !== this.#mark) {
+      this.#mark = mark;
+      this.#since = performance.now();
+      this.#failures = 0;
+    }
+    if (performance.now() - this.#since > this.#patienceMs) {
+      throw new MigrateError(
+        'RUN.STALLED',
+        `no progress for ${Math.round(this.#patienceMs / 1000)} s; last: ${error.message}`,
+        {
+          cause: error,
+          fix: error.fix,
+        },
+      );
+    }
+    return this.#failures++;
+  }
+}

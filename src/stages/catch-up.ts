@@ -1,0 +1,64 @@
+// Follows the source's log until the target is close behind. Past the overlap, while every lane stands at one position,
+// it builds what was left out of the schema: from then on the target is a past state of the source.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Applier } from '../apply/applier.ts';
+import { heartbeat } from '../apply/heartbeat.ts';
+import type { Source } from '../databases/source.ts';
+import type { Target } from '../databases/target.ts';
+import type { Pulse } from '../health/pulse.ts';
+import type { Journal } from '../journal/journal.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Log } from '../observe/log.ts';
+import type { RunStatus } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Stage } from './stage.ts';
+
+export interface CatchUpParts {
+  readonly source: Source;
+  readonly target: Target;
+  readonly journal: Journal;
+  readonly catalog: Catalog;
+  /** Started here, used by the stages after it. */
+  readonly applier: Applier;
+  readonly pulse: Pulse;
+  readonly plan: Pick<Plan, 'cutover'>;
+  readonly status: RunStatus;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export function catchUpStage(parts: CatchUpParts): Stage {
+  return {
+    name: 'catch-up',
+    always: true,
+    run: async () => {
+      const { applier, catalog, journal, log, pulse, source, status, target } = parts;
+      await applier.start(await journal.tables.list());
+      pulse.watch({ side: 'source', ask: heartbeat(source.log, applier) });
+      await applier.overlapPassed();
+      await failpoint('schema.before_complete');
+      await applier.atBarrier(async () => {
+        status.update((value) => {
+          value.waiting = 'building indexes and constraints';
+        });
+        await target.complete(catalog, (subject) => log.info('building', { subject }));
+      });
+      status.update((value) => {
+        if (value.waiting === 'building indexes and constraints') value.waiting = null;
+      });
+      await closeBehind(parts);
+      return {};
+    },
+  };
+}
+
+/** Resolves when the lag is known and below the threshold. */
+async function closeBehind({ applier, plan, status, signal }: CatchUpParts): Promise<void> {
+  for (;;) {
+    const { lagSeconds } = status.snapshot().stream;
+    if (lagSeconds !== null && lagSeconds * 1000 <= plan.cutover.maxLag) return;
+    await Promise.race([sleep(100, undefined, { signal }), applier.failed]);
+  }
+}

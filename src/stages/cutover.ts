@@ -1,0 +1,111 @@
+// Waits for the permission, cuts over, and takes back from the source what only the run needed.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Applier } from '../apply/applier.ts';
+import { Cutover } from '../cutover/cutover.ts';
+import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
+import { recoverCutover } from '../cutover/recovery.ts';
+import type { Source } from '../databases/source.ts';
+import type { RunRecord } from '../journal/journal.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Plan } from '../plan/plan.ts';
+import { settleFrozen, settleLive } from '../verify/settle.ts';
+import type { Permission } from './permission.ts';
+import type { Stage } from './stage.ts';
+import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
+
+export interface CutoverParts
+  extends Omit<VerifyParts, 'plan'>,
+    Omit<RecoveryOptions, 'source' | 'target' | 'journal'> {
+  readonly plan: Pick<Plan, 'cutover' | 'verify' | 'tables'>;
+  readonly record: RunRecord;
+  readonly permission: Permission;
+}
+
+// While the operator makes up his mind, what changes is compared again now and then, so that the freeze stays short.
+const SETTLE_EVERY_MS = 5_000;
+// Each freeze stops the applications: after one that failed they get this much rest, times the failures so far.
+const REST_MS = 5_000;
+
+export function cutoverStage(parts: CutoverParts): Stage {
+  return {
+    name: 'cutover',
+    always: false,
+    run: async () => {
+      const { applier, permission, source } = parts;
+      await waitForPermission(parts);
+      await Promise.race([sleep(permission.failures * REST_MS, undefined, { signal: parts.signal }), applier.failed]);
+      try {
+        const result = await new Cutover(await cutoverOptions(parts)).run();
+        await applier.close();
+        await release(source);
+        return { rowsCompared: result.rowsCompared, differences: 0 };
+      } catch (error) {
+        permission.failed();
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * Ends what an earlier process left of a cutover: before anything else, since the source may stand closed. True when
+ * the target is open: then the run is over.
+ */
+export async function recoverInterrupted(options: RecoveryOptions, source: Source): Promise<boolean> {
+  const recovery = await recoverCutover(options);
+  if (recovery.outcome !== 'committed') return false;
+  await release(source);
+  return true;
+}
+
+async function release(source: Source): Promise<void> {
+  await failpoint('cleanup.before_release');
+  await source.log.release();
+}
+
+async function waitForPermission(parts: CutoverParts): Promise<void> {
+  const { applier, permission, signal, status } = parts;
+  const context = await verifyContext(parts);
+  while (!permission.granted) {
+    status.update((value) => {
+      value.waiting = 'ready: waiting for `migrate cutover`';
+    });
+    const settled = await settleLive(context);
+    await keepVerified(parts, settled);
+    const rest = new AbortController();
+    const waits = [
+      permission.wish(AbortSignal.any([signal, rest.signal])),
+      sleep(SETTLE_EVERY_MS, undefined, { signal: rest.signal }),
+    ];
+    try {
+      await Promise.race([...waits, applier.failed]);
+    } finally {
+      rest.abort();
+      await Promise.allSettled(waits);
+    }
+    signal.throwIfAborted();
+  }
+  status.update((value) => {
+    value.waiting = null;
+  });
+  await parts.gate.pass(signal);
+}
+
+async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
+  const { applier, permission, plan, record, source } = parts;
+  const context = await verifyContext(parts);
+  return {
+    ...parts,
+    replication: applier,
+    plan: plan.cutover,
+    retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 0,
+    freezing: (frozen) => permission.freezing(frozen),
+    fingerprint: async () => (await source.fingerprint(plan.tables)) === record.fingerprint,
+    settle: async (signal) => {
+      const found = await settleFrozen({ ...context, signal });
+      await keepVerified(parts, found);
+      return { ...found, differences: [] };
+    },
+  };
+}

@@ -1,0 +1,15 @@
+// Whether the cutover may begin: the stage asks, the operator answers.
+
+export interface Permission {
+  readonly granted: boolean;
+  /** True when the plan lets the run cut over by itself. */
+  readonly automatic: boolean;
+  /** Attempts of this process that failed since the permission was given. */
+  readonly failures: number;
+  /** Resolves at the next grant; rejects with the signal's reason. */
+  wish(signal: AbortSignal): Promise<void>;
+  /** The freeze begins, or has ended: while frozen the permission cannot be taken back. */
+  freezing(frozen: boolean): void;
+  /** An attempt failed. A permission given by hand is used up. */
+  failed(): void;
+}

@@ -1,0 +1,50 @@
+// Every check of both databases, all findings at once. Runs before anything is written anywhere.
+
+import type { Source } from '../databases/source.ts';
+import type { Target } from '../databases/target.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Finding } from '../model/finding.ts';
+
+export interface PreflightParts {
+  readonly source: Source;
+  readonly target: Target;
+  readonly catalog: Catalog;
+  /** True when the target's tables are this run's own. */
+  readonly resuming: boolean;
+}
+
+/** Findings of both sides, the source's first. */
+export async function preflight({ source, target, catalog, resuming }: PreflightParts): Promise<readonly Finding[]> {
+  const [onSource, onTarget, same] = await Promise.all([
+    source.check(catalog),
+    target.check(catalog, resuming),
+    sameDatabase(source, target),
+  ]);
+  return [...same, ...onSource, ...onTarget];
+}
+
+async function sameDatabase(source: Source, target: Target): Promise<readonly Finding[]> {
+  const [one, other] = await Promise.all([source.identity(), target.identity()]);
+  if (one !== other) return [];
+  return [
+    {
+      level: 'error',
+      code: 'PREFLIGHT.SAME_DATABASE',
+      subject: 'target.url',
+      message: 'source and target are the same database',
+      cure: 'name another database in target.url',
+    },
+  ];
+}
+
+/** Throws PREFLIGHT.FAILED when a finding is an error. */
+export function refuseErrors(findings: readonly Finding[]): void {
+  const errors = findings.filter((finding) => finding.level === 'error');
+  if (errors.length === 0) return;
+  const codes = [...new Set(errors.map((finding) => finding.code))].join(', ');
+  throw new MigrateError(
+    'PREFLIGHT.FAILED',
+    `${errors.length} check${errors.length === 1 ? '' : 's'} failed: ${codes}`,
+  );
+}

@@ -1,0 +1,75 @@
+// Pins the log, then copies every table in chunks. After a crash the chunks that are left are copied at a new exact
+// pair of position and snapshot, each journalled with its own.
+
+import { copyTables } from '../copy/copier.ts';
+import { planChunks } from '../copy/plan.ts';
+import type { Source, Start } from '../databases/source.ts';
+import type { Target } from '../databases/target.ts';
+import type { Gate } from '../health/gate.ts';
+import type { Journal, TableProgress } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Position } from '../model/position.ts';
+import type { RunStatus } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Stage } from './stage.ts';
+
+export interface SnapshotParts {
+  readonly source: Source;
+  readonly target: Target;
+  readonly journal: Journal;
+  readonly catalog: Catalog;
+  readonly startPosition: Position | null;
+  readonly plan: Pick<Plan, 'snapshot'>;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  readonly signal: AbortSignal;
+}
+
+export function snapshotStage(parts: SnapshotParts): Stage {
+  return {
+    name: 'snapshot',
+    always: false,
+    run: async () => {
+      const start = await startCopy(parts);
+      // Holding a snapshot holds back vacuum on the whole source; past its age the rest is copied at a new one.
+      const aged = new AbortController();
+      const timer = setTimeout(
+        () => aged.abort(new MigrateError('SNAPSHOT.LOST', 'the snapshot reached snapshot.maxAge and was given up')),
+        Math.min(parts.plan.snapshot.maxAge, 2 ** 31 - 1),
+      );
+      try {
+        await copy(parts, start, AbortSignal.any([parts.signal, aged.signal]));
+      } finally {
+        clearTimeout(timer);
+        await start.close();
+      }
+      await failpoint('copy.done');
+      const tables = await parts.journal.tables.list();
+      return { rows: copiedRows(tables) };
+    },
+  };
+}
+
+async function startCopy({ source, journal, catalog, startPosition }: SnapshotParts): Promise<Start> {
+  const pinned = startPosition === null;
+  const start = await (pinned ? source.log.pin(catalog.tables.map(({ table }) => table)) : source.log.pair());
+  if (pinned) await journal.setStart(start.at);
+  // Also when resuming: a crash may have come between the two.
+  await journal.tables.openLanes(startPosition ?? start.at);
+  return start;
+}
+
+async function copy(parts: SnapshotParts, start: Start, signal: AbortSignal): Promise<void> {
+  const { source, target, journal, catalog, plan, gate, status } = parts;
+  const tables = catalog.tables.map(({ table }) => table);
+  await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
+  await failpoint('copy.planned');
+  const progress = await journal.tables.list();
+  await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });
+}
+
+function copiedRows(tables: readonly TableProgress[]): number {
+  return tables.reduce((sum, table) => sum + table.chunks.reduce((rows, chunk) => rows + chunk.rows, 0), 0);
+}

@@ -1,0 +1,42 @@
+// What this process has verified so far. It outlives a lost connection: the apply tells it of every key it touches,
+// also of those that are applied again from the last checkpoint, so nothing that was compared is compared in vain.
+
+import type { Applier } from '../apply/applier.ts';
+import { PendingKeys } from './pending.ts';
+
+export class Verification {
+  readonly pending = new PendingKeys();
+  #observing = false;
+  #complete = false;
+  #rowsCompared = 0;
+
+  /** True when every range was compared equal once; what is pending must still be compared again. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  get rowsCompared(): number {
+    return this.#rowsCompared;
+  }
+
+  /** To be called for each new applier before it starts: goes on observing if the verification has begun. */
+  follow(applier: Pick<Applier, 'observe'>): void {
+    if (this.#observing) applier.observe(this.pending);
+  }
+
+  /** To be called before the first row is read. */
+  begin(applier: Pick<Applier, 'observe'>): void {
+    if (this.#observing) return;
+    this.#observing = true;
+    applier.observe(this.pending);
+  }
+
+  /** Adds to what was compared equal. */
+  compared(rows: number): void {
+    this.#rowsCompared += rows;
+  }
+
+  completed(): void {
+    this.#complete = true;
+  }
+}

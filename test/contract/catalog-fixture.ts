@@ -1,0 +1,59 @@
+// Two fresh databases with a session on each, for tests of what is read from and made in the system catalogue.
+
+import { PostgresServer, type Session, type Side } from '../../src/databases/postgres/connection.ts';
+import type { TableSelection } from '../../src/databases/source.ts';
+import { Closer } from '../../src/lib/closer.ts';
+import type { Finding } from '../../src/model/finding.ts';
+import { openPair } from '../fleet/databases.ts';
+
+export const ALL: TableSelection = { include: ['*'], exclude: [] };
+
+export interface CatalogFixture {
+  readonly source: Session;
+  readonly target: Session;
+  readonly sourceUrl: string;
+  readonly targetUrl: string;
+  /** A further session, as another role if named. */
+  connect(side: Side, user?: string): Promise<Session>;
+  server(side: Side): PostgresServer;
+  close(): Promise<void>;
+}
+
+export async function openCatalogFixture(): Promise<CatalogFixture> {
+  const closer = new Closer();
+  const pair = await closer.open(openPair());
+  const urls = { source: pair.sourceUrl, target: pair.targetUrl };
+  const server = (side: Side, user = 'postgres'): PostgresServer => {
+    const made = new PostgresServer(side, urls[side].replace('//postgres@', `//${user}@`), 'test');
+    closer.add(() => made.close());
+    return made;
+  };
+  const connect = (side: Side, user?: string): Promise<Session> => server(side, user).session({ purpose: 'test' });
+  return {
+    source: await connect('source'),
+    target: await connect('target'),
+    ...pair,
+    connect,
+    server,
+    close: () => closer.close(),
+  };
+}
+
+/** Opens the fixture, runs `work`, closes it whatever happens. */
+export async function withFixture(work: (fixture: CatalogFixture) => Promise<void>): Promise<void> {
+  const fixture = await openCatalogFixture();
+  try {
+    await work(fixture);
+  } finally {
+    await fixture.close();
+  }
+}
+
+/** Runs SQL of any number of statements. */
+export async function sql(session: Session, text: string): Promise<void> {
+  await session.run(text, []);
+}
+
+export function errorCodes(findings: readonly Finding[]): readonly string[] {
+  return [...new Set(findings.filter(({ level }) => level === 'error').map(({ code }) => code))];
+}

@@ -1,0 +1,131 @@
+// The loader behind a network that loses answers: a proxy cuts or stalls the connection at a chosen message.
+
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PostgresServer } from '../../src/databases/postgres/connection.ts';
+import { PostgresLoader } from '../../src/databases/postgres/load.ts';
+import type { ChunkBytes } from '../../src/databases/source.ts';
+import type { Chunk } from '../../src/model/chunk.ts';
+import { AT, CLAIM, type CopyFixture, openCopyFixture, tableOf } from './copy-fixture.ts';
+
+const items = tableOf('items', [
+  ['id', 'int4'],
+  ['v', 'text', { binaryPortable: false }],
+]);
+const WHOLE: Chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
+
+interface Proxy {
+  readonly port: number;
+  close(): void;
+}
+
+/** `act` sees what the client sends and says what becomes of it. Only the first connection is meddled with. */
+async function openProxy(
+  targetPort: number,
+  act: (data: Buffer) => 'pass' | 'pass, then cut' | 'cut' | 'stall',
+): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  const server = createServer((client) => {
+    const meddle = connections++ === 0;
+    const upstream = connect(targetPort, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+    let silent = false;
+    upstream.on('data', (data: Buffer) => silent || client.write(data));
+    client.on('data', (data: Buffer) => {
+      const action = meddle ? act(data) : 'pass';
+      if (action === 'stall') client.pause();
+      else if (action === 'cut') client.destroy();
+      else {
+        silent = action === 'pass, then cut';
+        // The server answers the COMMIT before its side is closed: the outcome is certain, only the answer is lost.
+        if (silent) upstream.once('data', () => client.destroy());
+        upstream.write(data);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+let fixture: CopyFixture;
+
+beforeAll(async () => {
+  fixture = await openCopyFixture();
+});
+beforeEach(async () => {
+  await fixture.to.run('DROP TABLE IF EXISTS items; CREATE TABLE items (id int PRIMARY KEY, v text)', []);
+  await fixture.to.run('DELETE FROM migrate.tables', []);
+  await fixture.plan(items, []);
+});
+afterAll(() => fixture.close());
+
+/** Runs one load of one row through a proxy. */
+async function loadThrough(
+  act: Parameters<typeof openProxy>[1],
+  networkTimeoutMs: number,
+  chunk: ChunkBytes = { bytes: Readable.from([Buffer.from('1\ta\n')]), rows: () => 1 },
+): Promise<number> {
+  const url = new URL(fixture.targetUrl);
+  const proxy = await openProxy(Number(url.port), act);
+  url.port = String(proxy.port);
+  const server = new PostgresServer('target', url.href, 'test');
+  const loader = new PostgresLoader({ server, claim: CLAIM, networkTimeoutMs });
+  try {
+    return await loader.load(items, WHOLE, AT, chunk);
+  } finally {
+    await loader.close();
+    proxy.close();
+  }
+}
+
+const onCommit = (action: 'pass, then cut' | 'cut') => (data: Buffer) =>
+  data.includes('COMMIT') ? action : ('pass' as const);
+
+test('a COMMIT whose answer is lost counts as done when the chunk says so', async () => {
+  expect(await loadThrough(onCommit('pass, then cut'), 30_000)).toBe(1);
+  expect(await fixture.chunks(items)).toEqual([['0', AT, '1']]);
+});
+
+test('a COMMIT that never arrived is reported as unknown and can be repeated', async () => {
+  await expect(loadThrough(onCommit('cut'), 30_000)).rejects.toMatchObject({
+    code: 'TARGET.COMMIT_UNKNOWN',
+    disposition: 'retry',
+  });
+  expect(await fixture.chunks(items)).toEqual([['0', null, '0']]);
+  expect(await loadThrough(() => 'pass', 30_000)).toBe(1);
+});
+
+test('a target that takes no more bytes is given up after the network timeout', async () => {
+  const block = Buffer.from(`1\t${'x'.repeat(1 << 20)}\n`);
+  const endless: ChunkBytes = {
+    bytes: new Readable({
+      read() {
+        this.push(block);
+      },
+    }),
+    rows: () => 0,
+  };
+  const stalled = loadThrough((data) => (data.length > 10_000 ? 'stall' : 'pass'), 400, endless);
+  await expect(stalled).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  expect(endless.bytes.destroyed).toBe(true);
+  expect(await fixture.chunks(items)).toEqual([['0', null, '0']]);
+});
+
+test('a source that sends nothing is given up after the network timeout', async () => {
+  const silent: ChunkBytes = { bytes: new Readable({ read: () => undefined }), rows: () => 0 };
+  await expect(loadThrough(() => 'pass', 400, silent)).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  expect(silent.bytes.destroyed).toBe(true);
+});

@@ -1,0 +1,35 @@
+// Starts the two servers that all tests share and tells their ports. Vitest runs this once per project: the
+// projects of one run share one pair.
+
+import type { TestProject } from 'vitest/node';
+import { removeOrphans } from '../../src/demo/orphans.ts';
+import { startServer, type TestServer } from './postgres.ts';
+
+interface Shared {
+  servers: Promise<readonly [TestServer, TestServer]>;
+  users: number;
+}
+
+const KEY = Symbol.for('migrate.fleet');
+// Each project loads this file anew, so the pair is kept where all of them find it.
+const registry = globalThis as { [KEY]?: Shared };
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (project.name === 'unit') return async () => undefined;
+  registry[KEY] ??= { servers: open(), users: 0 };
+  const shared = registry[KEY];
+  shared.users++;
+  const [source, target] = await shared.servers;
+  project.provide('fleet', { source: source.port, target: target.port });
+  return async () => {
+    shared.users--;
+    if (shared.users > 0) return;
+    delete registry[KEY];
+    await Promise.all([source.close(), target.close()]);
+  };
+}
+
+async function open(): Promise<readonly [TestServer, TestServer]> {
+  await removeOrphans();
+  return Promise.all([startServer({ template: 0 }), startServer({ template: 1 })]);
+}

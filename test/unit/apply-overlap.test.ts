@@ -1,0 +1,221 @@
+// Random histories of a source, copied in chunks that were read at different positions, applied with random crashes:
+// the target must end as the source is.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Applier } from '../../src/apply/applier.ts';
+import { Overlap } from '../../src/apply/overlap.ts';
+import { Preparer } from '../../src/apply/prepare.ts';
+import type { Segment } from '../../src/apply/segment.ts';
+import { Gate } from '../../src/health/gate.ts';
+import type { TableProgress } from '../../src/journal/journal.ts';
+import type { Change, LoggedValue, RowChange, Transaction } from '../../src/model/change.ts';
+import { keyText } from '../../src/model/change.ts';
+import type { Table } from '../../src/model/table.ts';
+import { RunStatus } from '../../src/observe/status.ts';
+import { at, covers, createTable, insert, ModelTable, remove, transaction, update } from './apply-fixture.ts';
+import { MemorySource, MemoryStream, MemoryTarget } from './apply-memory.ts';
+
+const tables = [createTable('first'), createTable('second')] as const;
+const BOUNDS = [['2'], ['5']] as const;
+type State = ReadonlyMap<Table, ReadonlyMap<string, readonly LoggedValue[]>>;
+
+const operation = fc.record({
+  table: fc.constantFrom(...tables),
+  kind: fc.constantFrom('insert', 'insert', 'update', 'delete', 'move', 'move', 'truncate'),
+  key: fc.integer({ min: 0, max: 7 }),
+  to: fc.integer({ min: 0, max: 7 }),
+  hide: fc.boolean(),
+  last: fc.boolean(),
+});
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+
+/** A history and the source's state after each position; `states[p]` holds at position p. */
+function play(operations: readonly Operation[]): { log: Transaction[]; states: State[] } {
+  const models = new Map(tables.map((table) => [table, new ModelTable(table)]));
+  const state = (): State => new Map([...models].map(([table, model]) => [table, new Map(model.rows)]));
+  for (const model of models.values()) for (const key of [1, 3, 6]) model.insert([String(key), `old ${key}`, 'b']);
+  const states = [state()];
+  const log: Transaction[] = [];
+  let changes: Change[] = [];
+  for (const [index, each] of operations.entries()) {
+    const model = models.get(each.table);
+    const change = model && toChange(model, each, index);
+    if (change === undefined) continue;
+    if (change.op === 'truncate') model?.rows.clear();
+    else model?.apply(change);
+    changes.push(change);
+    if (!each.last) continue;
+    log.push(transaction(states.length, changes));
+    states.push(state());
+    changes = [];
+  }
+  if (changes.length > 0) {
+    log.push(transaction(states.length, changes));
+    states.push(state());
+  }
+  return { log, states };
+}
+
+function toChange(
+  model: ModelTable,
+  each: Operation,
+  index: number,
+): RowChange | Extract<Change, { op: 'truncate' }> | undefined {
+  const { table, kind, key, to, hide } = each;
+  // Rare: an empty table has little left to go wrong.
+  if (kind === 'truncate') return key <= 1 ? { op: 'truncate', tables: [table] } : undefined;
+  const old = model.rows.get(String(key));
+  if (kind === 'insert') return old === undefined ? insert(table, String(key), `v${index}`, 'b') : undefined;
+  if (old === undefined) return undefined;
+  if (kind === 'delete') return remove(table, String(key));
+  const moved = kind === 'move' ? to : key;
+  if (moved !== key && model.rows.has(String(moved))) return undefined;
+  return update(table, String(key), String(moved), hide ? undefined : `v${index}`, `w${index}`);
+}
+
+/** Copies each chunk as of its position. */
+function copy(target: MemoryTarget, states: readonly State[], ats: readonly number[]): TableProgress[] {
+  return tables.map((table, lane) => {
+    const chunks = [0, 1, 2].map((ordinal) => {
+      const position = (ats[lane * 3 + ordinal] ?? 0) % states.length;
+      const range = { lower: BOUNDS[ordinal - 1] ?? null, upper: BOUNDS[ordinal] ?? null };
+      for (const row of states[position]?.get(table)?.values() ?? []) {
+        const key = Number(row[0]);
+        const isIn = key >= Number(range.lower?.[0] ?? -1) && key < Number(range.upper?.[0] ?? 99);
+        if (isIn) target.tables.get(table.id)?.insert(row);
+      }
+      return { ordinal, range, at: at(position), rows: 0 };
+    });
+    return { id: table.id, lane, bounds: BOUNDS, chunks, keyChunks: [] };
+  });
+}
+
+const scenario = fc.record({
+  operations: fc.array(operation, { minLength: 1, maxLength: 50 }),
+  ats: fc.array(fc.nat(40), { minLength: 6, maxLength: 6 }),
+  batchRows: fc.integer({ min: 1, max: 12 }),
+  crashes: fc.array(fc.record({ commit: fc.nat(6), moment: fc.constantFrom('before' as const, 'after' as const) }), {
+    maxLength: 4,
+  }),
+  ahead: fc.array(fc.nat(12), { minLength: 1, maxLength: 5 }),
+});
+
+test('whatever the chunks were read at, and wherever it crashes, the target ends as the source is', async () => {
+  let reread = 0;
+  let located = 0;
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ operations, ats, batchRows, crashes, ahead }) => {
+      const { log, states } = play(operations);
+      const head = states.length - 1;
+      const target = new MemoryTarget(tables, [at(0), at(0)]);
+      const progress = copy(target, states, ats);
+      let pairs = 0;
+      for (let attempt = 0; ; attempt++) {
+        const stream = new MemoryStream();
+        const crash = crashes[attempt];
+        let commits = 0;
+        target.onCommit = (moment) => {
+          if (crash !== undefined && crash.moment === moment && commits++ >= crash.commit) throw new Error('crash');
+        };
+        const source = new MemorySource(
+          () => at(Math.min(head, Number(stream.delivered ?? 0) + (ahead[pairs++ % ahead.length] ?? 0))),
+          (table, key, position) => states[Number(position)]?.get(table)?.get(keyText(key)),
+        );
+        const applier = new Applier({
+          stream,
+          target,
+          source,
+          tables: progress.map((each) => ({
+            ...each,
+            keyChunks: [...(target.keyChunks.get(each.id)?.values() ?? [])],
+          })),
+          limits: { batchRows, batchBytes: 1_000_000 },
+          gate: new Gate(),
+          status: new RunStatus('test'),
+          signal: new AbortController().signal,
+        });
+        await applier.start();
+        for (const each of log) stream.push(each);
+        const passed = await applier.passed(at(head)).then(
+          () => true,
+          (error: unknown) => {
+            if (!(error instanceof Error) || error.message !== 'crash') throw error;
+            return false;
+          },
+        );
+        if (passed) expect(applier.overlapOver()).toBe(true);
+        await applier.close();
+        reread += source.reread;
+        located += source.located;
+        if (passed) break;
+      }
+      for (const table of tables) {
+        const source = [...(states[head]?.get(table) ?? [])].sort();
+        expect([...target.rows(table)].sort()).toEqual(source);
+      }
+      for (const position of target.positions) expect(covers(position, at(head))).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+  // The property is worth something only if it takes these paths.
+  expect(reread).toBeGreaterThan(0);
+  expect(located).toBeGreaterThan(0);
+});
+
+/** One table of two chunks, below and from key 5; prepares transactions and gives the steps' order for lane 0. */
+async function prepare(
+  ats: readonly [number, number],
+  log: readonly Transaction[],
+  keyChunks: TableProgress['keyChunks'] = [],
+): Promise<readonly Segment[]> {
+  const [table] = tables;
+  const bounds = [['5']];
+  const chunks = ats.map((position, ordinal) => ({
+    ordinal,
+    range: { lower: bounds[ordinal - 1] ?? null, upper: bounds[ordinal] ?? null },
+    at: at(position),
+    rows: 0,
+  }));
+  const source = new MemorySource(
+    () => at(8),
+    (_, key) => [key[0], 'as of 8', 'b'],
+  );
+  const overlap = new Overlap({ tables: [{ id: table.id, lane: 0, bounds, chunks, keyChunks }], covers, ...source });
+  const preparer = new Preparer({ overlap, covers, laneOf: new Map([[table.id, 0]]), opened: [at(0)] });
+  const { work } = await preparer.prepare({ transactions: log, last: true });
+  return work[0]?.segments ?? [];
+}
+
+test('a row that was read again survives a truncation that came before its reading', async () => {
+  const [table] = tables;
+  const [moved, ...rest] = await prepare(
+    [9, 0],
+    [
+      transaction(1, [update(table, '1', '7', undefined, 'b')]),
+      transaction(2, [{ op: 'truncate', tables: [table] }]),
+      transaction(3, [update(table, '7', '7', 'later', 'b')]),
+    ],
+  );
+  const row = ['7', 'as of 8', 'b'];
+  expect(moved).toMatchObject({ changes: [{ op: 'insert', row }], keyChunks: [{ chunk: { key: ['7'], at: '8' } }] });
+  expect(rest).toMatchObject([
+    { kind: 'empty', tables: [{ ranges: [{ lower: ['5'], upper: null }] }] },
+    { kind: 'rows', changes: [{ op: 'insert', row }] },
+  ]);
+});
+
+test('rows read again by an earlier runner are remembered', async () => {
+  const [table] = tables;
+  const log = [
+    transaction(4, [update(table, '7', '7', 'x', 'b')]),
+    transaction(9, [update(table, '7', '7', 'y', 'b')]),
+  ];
+  const [rows] = await prepare([0, 0], log, [{ key: ['7'], at: at(8) }]);
+  expect(rows).toMatchObject({ changes: [{ row: ['7', 'y', 'b'] }] });
+});
+
+test('a table whose chunks agree is not asked for', async () => {
+  const [table] = tables;
+  expect(await prepare([6, 6], [transaction(4, [remove(table, '7')])])).toEqual([]);
+});

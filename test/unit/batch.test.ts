@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { Batcher } from '../../src/apply/batch.ts';
+import { createDeferred } from '../../src/apply/deferred.ts';
+import { createTable, insert, transaction } from './apply-fixture.ts';
+
+const items = createTable('items');
+const rows = (count: number) => Array.from({ length: count }, (_, index) => insert(items, String(index), 'a', 'b'));
+const free = Promise.resolve();
+const limits = { batchRows: 4, batchBytes: 1_000_000 };
+
+test('a batch takes whole transactions up to the limit', async () => {
+  const batcher = new Batcher(limits);
+  await batcher.add([transaction(1, rows(3)), transaction(2, rows(3)), transaction(3, rows(1))]);
+  const first = await batcher.next(free);
+  expect(first?.transactions.map(({ position }) => position)).toEqual(['1', '2']);
+  const second = await batcher.next(free);
+  expect(second?.transactions.map(({ position }) => position)).toEqual(['3']);
+});
+
+test('a batch is bounded by bytes, too', async () => {
+  const batcher = new Batcher({ batchRows: 1_000, batchBytes: 150 });
+  await batcher.add([transaction(1, rows(1)), transaction(2, rows(1))]);
+  expect((await batcher.next(free))?.transactions).toHaveLength(2);
+});
+
+test('what has arrived is taken at once while the writer is free', async () => {
+  const batcher = new Batcher(limits);
+  const next = batcher.next(free);
+  await batcher.add([transaction(1, rows(1))]);
+  expect((await next)?.transactions).toHaveLength(1);
+});
+
+test('a batch grows while the writer is busy', async () => {
+  const batcher = new Batcher(limits);
+  const written = createDeferred<void>();
+  const next = batcher.next(written.promise);
+  await batcher.add([transaction(1, rows(1))]);
+  await batcher.add([transaction(2, rows(1))]);
+  written.resolve();
+  expect((await next)?.transactions).toHaveLength(2);
+});
+
+test('a full batch does not wait for the writer', async () => {
+  const batcher = new Batcher(limits);
+  await batcher.add([transaction(1, rows(5))]);
+  expect((await batcher.next(createDeferred<void>().promise))?.transactions).toHaveLength(1);
+});
+
+test('a batch that ends within a transaction says so', async () => {
+  const batcher = new Batcher(limits);
+  await batcher.add([transaction(1, rows(5), false), transaction(2, rows(1))]);
+  expect((await batcher.next(free))?.last).toBe(false);
+  expect((await batcher.next(free))?.last).toBe(true);
+});
+
+test('a nudge lets an empty batch through', async () => {
+  const batcher = new Batcher(limits);
+  const next = batcher.next(free);
+  batcher.nudge();
+  expect(await next).toEqual({ transactions: [], last: true });
+});
+
+test('whoever adds waits while two batches are held, empty transactions counted', async () => {
+  const batcher = new Batcher(limits);
+  await batcher.add(Array.from({ length: 7 }, (_, index) => transaction(index, [])));
+  let added = false;
+  const adding = batcher.add([transaction(7, [])]).then(() => {
+    added = true;
+  });
+  await Promise.resolve();
+  expect(added).toBe(false);
+  expect((await batcher.next(free))?.transactions).toHaveLength(4);
+  await adding;
+  expect(added).toBe(true);
+});
+
+test('the end releases both sides', async () => {
+  const batcher = new Batcher(limits);
+  const adding = batcher.add(Array.from({ length: 9 }, (_, index) => transaction(index, [])));
+  batcher.end();
+  await adding;
+  expect(await batcher.next(free)).toBeUndefined();
+});

@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { covers, distance, formatLsn, parseLsn } from '../../src/databases/postgres/log/lsn.ts';
+import type { Position } from '../../src/model/position.ts';
+
+const lsn = fc.bigInt({ min: 0n, max: (1n << 64n) - 5n });
+const at = (text: string): Position => text as Position;
+
+test('a position is written as the server writes it and read back', () => {
+  expect(formatLsn(0x16_b374d848n)).toBe('16/B374D848');
+  expect(formatLsn(0n)).toBe('0/0');
+  fc.assert(fc.property(lsn, (value) => parseLsn(formatLsn(value)) === value));
+});
+
+test('positions are compared as numbers, not as text', () => {
+  expect(covers(at('10/0'), at('9/FFFFFFFF'))).toBe(true);
+  expect(covers(at('9/FFFFFFFF'), at('10/0'))).toBe(false);
+  expect(covers(at('0/A'), at('0/0000000A'))).toBe(true);
+  fc.assert(fc.property(lsn, lsn, (a, b) => covers(formatLsn(a), formatLsn(b)) === a >= b));
+  fc.assert(
+    fc.property(
+      lsn,
+      fc.bigInt(-2n, 2n),
+      (a, step) => covers(formatLsn(a + 2n), formatLsn(a + 2n + step)) === step <= 0n,
+    ),
+  );
+});
+
+test('a distance is never negative', () => {
+  expect(distance(at('0/10'), at('1/10'))).toBe(2 ** 32);
+  expect(distance(at('1/10'), at('0/10'))).toBe(0);
+});
+
+test('anything else is refused', () => {
+  for (const text of ['', '1', '1/', '/1', '1/G', '1/123456789', '0/0 ']) {
+    expect(() => parseLsn(text)).toThrow(/not a position/);
+  }
+  for (const text of ['', '0', 'x/0', '0/', '0/G']) {
+    expect(() => covers(at(text), at('0/0'))).toThrow(/not a position/);
+  }
+});

@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { TransactionAssembler } from '../../src/databases/postgres/log/assembler.ts';
+import { RunQueue } from '../../src/databases/postgres/log/run-queue.ts';
+import { MigrateError } from '../../src/lib/errors.ts';
+import type { Change, Transaction } from '../../src/model/change.ts';
+import type { Position } from '../../src/model/position.ts';
+
+const change: Change = { op: 'marker', content: 'm' };
+
+function open(resume = 0n) {
+  const calls: string[] = [];
+  const queue = new RunQueue({ full: () => calls.push('full'), drained: () => calls.push('drained') });
+  const assembler = new TransactionAssembler(queue, resume);
+  return { queue, assembler, calls };
+}
+
+function shape(run: readonly Transaction[] | undefined): unknown {
+  return run?.map(({ position, changes, last }) => [position, changes.length, last]);
+}
+
+test('a transaction stands where its commit record ends', async () => {
+  const { queue, assembler } = open();
+  assembler.begin(0x100n);
+  assembler.change(change, 10);
+  assembler.change(change, 10);
+  assembler.commit(0x128n);
+  expect(shape(await queue.take())).toEqual([['0/128', 2, true]]);
+});
+
+test('a large transaction comes in pieces that stand just inside its commit record', async () => {
+  const { queue, assembler } = open();
+  assembler.begin(0x100n);
+  for (let count = 0; count < 12_000; count++) assembler.change(change, 10);
+  assembler.commit(0x128n);
+  expect(shape(await queue.take())).toEqual([
+    ['0/101', 5_000, false],
+    ['0/101', 5_000, false],
+    ['0/128', 2_000, true],
+  ]);
+});
+
+test('large rows make pieces of fewer changes, and the last piece may be empty', async () => {
+  const { queue, assembler } = open();
+  assembler.begin(0x100n);
+  assembler.change(change, 5_000_000);
+  assembler.change(change, 5_000_000);
+  assembler.commit(0x128n);
+  assembler.keepalive(0x200n);
+  expect(shape(await queue.take())).toEqual([
+    ['0/101', 1, false],
+    ['0/101', 1, false],
+    ['0/128', 0, true],
+    ['0/200', 0, true],
+  ]);
+});
+
+test('a keepalive inside a transaction is no position', async () => {
+  const { queue, assembler } = open();
+  assembler.keepalive(0x80n);
+  assembler.begin(0x100n);
+  for (let count = 0; count < 6_000; count++) {
+    assembler.change(change, 10);
+    assembler.keepalive(0x100n + BigInt(count));
+  }
+  assembler.commit(0x128n);
+  assembler.keepalive(0x100n);
+  assembler.keepalive(0x128n);
+  assembler.keepalive(0x130n);
+  expect(shape(await queue.take())).toEqual([
+    ['0/80', 0, true],
+    ['0/101', 5_000, false],
+    ['0/128', 1_000, true],
+    ['0/130', 0, true],
+  ]);
+});
+
+test('positions without changes are merged into the latest', async () => {
+  const { queue, assembler } = open();
+  for (let lsn = 1n; lsn <= 50n; lsn++) assembler.keepalive(lsn);
+  assembler.begin(0x40n);
+  assembler.commit(0x48n);
+  expect(shape(await queue.take())).toEqual([['0/48', 0, true]]);
+});
+
+test('what the resume position covers is left out', async () => {
+  const { queue, assembler } = open(0x128n);
+  assembler.begin(0x100n);
+  expect(assembler.skipping).toBe(true);
+  assembler.commit(0x128n);
+  expect(assembler.skipping).toBe(false);
+  assembler.keepalive(0x128n);
+  assembler.begin(0x128n);
+  expect(assembler.skipping).toBe(false);
+  assembler.change(change, 10);
+  assembler.commit(0x150n);
+  expect(shape(await queue.take())).toEqual([['0/150', 1, true]]);
+});
+
+test('a full queue asks once for a stop, and once to go on when it was taken', async () => {
+  const { queue, assembler, calls } = open();
+  assembler.begin(0x100n);
+  for (let count = 0; count < 30_000; count++) assembler.change(change, 10);
+  expect(calls).toEqual(['full']);
+  await queue.take();
+  expect(calls).toEqual(['full', 'drained']);
+});
+
+test('a few huge rows fill the queue too', () => {
+  const { assembler, calls } = open();
+  assembler.begin(0x100n);
+  for (let count = 0; count < 4; count++) assembler.change(change, 5_000_000);
+  expect(calls).toEqual(['full']);
+});
+
+test('an error is thrown after everything before it was taken, and the first one counts', async () => {
+  const { queue } = open();
+  queue.push({ position: '0/1' as Position, changes: [change], bytes: 1, last: true });
+  queue.fail(new MigrateError('STREAM.GONE', 'first'));
+  queue.fail(new MigrateError('STREAM.SILENT', 'second'));
+  queue.push({ position: '0/2' as Position, changes: [change], bytes: 1, last: true });
+  expect(shape(await queue.take())).toEqual([['0/1', 1, true]]);
+  await expect(queue.take()).rejects.toThrow('first');
+});
+
+test('an end drops what is queued and wakes who waits', async () => {
+  const { queue } = open();
+  const taking = queue.take();
+  queue.end();
+  expect(await taking).toBeUndefined();
+  queue.push({ position: '0/1' as Position, changes: [change], bytes: 1, last: true });
+  expect(await queue.take()).toBeUndefined();
+});
