@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Application } from './cli/application.ts';
+import { readServerFacts } from './databases/postgres/check/facts.ts';
 import { PostgresServer } from './databases/postgres/connection.ts';
 import { PostgresJournal } from './databases/postgres/journal.ts';
 import { PostgresLease } from './databases/postgres/lease.ts';
@@ -29,6 +30,11 @@ export function createApplication(): Application {
   };
 }
 
+/** Readers or lanes, digests, and the handful that asks, marks, pings and journals. */
+function connectionsOf(plan: Plan): number {
+  return Math.max(plan.snapshot.readers, plan.apply.lanes) + plan.verify.concurrency + 8;
+}
+
 /** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
 async function openEndpoints(plan: Plan, options: OpenOptions): Promise<Endpoints> {
   const source = new PostgresServer('source', plan.source.url, plan.name);
@@ -46,7 +52,7 @@ async function openEndpoints(plan: Plan, options: OpenOptions): Promise<Endpoint
     const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
     // Without the lock nothing may be written: no transaction can prove this epoch.
     const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
-    const shared = { id, claim, digestConcurrency: plan.verify.concurrency };
+    const shared = { id, claim, digestConcurrency: plan.verify.concurrency, connections: connectionsOf(plan) };
     return {
       record,
       id,
@@ -57,7 +63,12 @@ async function openEndpoints(plan: Plan, options: OpenOptions): Promise<Endpoint
         selection: plan.tables,
         onWaiting: options.onWaiting,
       }),
-      target: new PostgresTarget({ ...shared, server: target, networkTimeoutMs: plan.limits.networkTimeout }),
+      target: new PostgresTarget({
+        ...shared,
+        server: target,
+        networkTimeoutMs: plan.limits.networkTimeout,
+        sourceFacts: () => source.with('facts', readServerFacts),
+      }),
       journal,
       lease,
       claim: () => lease.claimEpoch(),

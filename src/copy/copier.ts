@@ -42,14 +42,11 @@ export async function copyTables(options: CopyOptions): Promise<void> {
   if (options.signal.aborted) interrupt();
   options.start.lost.catch((error: unknown) => stop(snapshotLost(error)));
   const queue = tasks[Symbol.iterator]();
-  const began = Date.now();
   const count = Math.min(options.readers, tasks.length);
-  const workers = Array.from({ length: count }, () => work(options, queue, abort).catch(stop));
+  const shared = { ...options, abort, clock: clock(options.status) };
+  const workers = Array.from({ length: count }, () => work(shared, queue).catch(stop));
   await Promise.all(workers);
   options.signal.removeEventListener('abort', interrupt);
-  options.status.update((value) => {
-    value.snapshot.seconds += (Date.now() - began) / 1000;
-  });
   abort.signal.throwIfAborted();
 }
 
@@ -65,36 +62,42 @@ export function pendingTasks(tables: readonly Table[], progress: readonly TableP
   });
 }
 
-interface Worker extends CopyOptions {
-  readonly reader: ChunkReader;
+interface Shared extends CopyOptions {
   readonly abort: AbortController;
+  /** Brings the seconds in the status up to date. */
+  readonly clock: () => void;
+}
+
+interface Worker extends Shared {
+  readonly reader: ChunkReader;
 }
 
 /**
  * One reader and two loaders that take turns: while one still writes and commits a chunk, the next chunk is read into the
  * other. Otherwise both servers would be idle for every commit.
  */
-async function work(options: CopyOptions, queue: Iterator<Task>, abort: AbortController): Promise<void> {
+async function work(options: Shared, queue: Iterator<Task>): Promise<void> {
+  const { abort } = options;
   const closer = new Closer();
-  const loads: Promise<void>[] = [];
+  let loading = Promise.resolve();
+  let before = Promise.resolve();
   try {
     abort.signal.throwIfAborted();
     const reader = await closer.open(options.start.reader());
-    const loaders = [await closer.open(options.target.loader()), await closer.open(options.target.loader())];
-    const worker = { ...options, reader, abort };
-    for (let turn = 0, next = queue.next(); !next.done; turn++, next = queue.next()) {
-      const place = turn % loaders.length;
-      const loader = loaders[place];
-      if (loader === undefined) break;
-      await loads[place];
+    let loader = await closer.open(options.target.loader());
+    let other = await closer.open(options.target.loader());
+    const worker = { ...options, reader };
+    for (let next = queue.next(); !next.done; next = queue.next()) {
+      await before;
       await options.gate.pass(abort.signal);
       abort.signal.throwIfAborted();
       const { readerFree, done } = copyChunk(worker, loader, next.value);
-      loads[place] = done;
+      [before, loading] = [loading, done];
+      [loader, other] = [other, loader];
       await readerFree;
     }
   } finally {
-    await Promise.all(loads);
+    await Promise.all([before, loading]);
     await closer.close().catch(() => undefined);
   }
 }
@@ -110,8 +113,11 @@ function copyChunk(
   const read = worker.reader.read(task.table, task.chunk.range, (count) => {
     bytes += count;
     worker.status.copied(task.table.id, 0, count);
+    worker.clock();
   });
   const closed = new Promise<void>((resolve) => read.bytes.once('close', resolve));
+  // A failure before the loader takes the stream is kept in the stream, and must not end the process.
+  read.bytes.on('error', () => undefined);
   const stop = (): void => {
     read.bytes.destroy(signal.reason);
   };
@@ -166,6 +172,15 @@ function showProgress({ tables, progress, status }: CopyOptions): void {
     value.snapshot.rows = rows;
     value.snapshot.rowsExpected = rowsExpected;
   });
+}
+
+function clock(status: RunStatus): () => void {
+  const before = status.snapshot().snapshot.seconds;
+  const began = performance.now();
+  return () =>
+    status.update((value) => {
+      value.snapshot.seconds = before + (performance.now() - began) / 1_000;
+    });
 }
 
 function snapshotLost(error: unknown): MigrateError {

@@ -11,7 +11,7 @@ import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { type RunResult, runResult } from '../report/result.ts';
 import { recoverInterrupted } from '../stages/cutover.ts';
-import { pipeline } from '../stages/pipeline.ts';
+import { copyStages, followStages } from '../stages/pipeline.ts';
 import type { Stage } from '../stages/stage.ts';
 import type { Verification } from '../verify/verification.ts';
 import { beginRun } from './begin.ts';
@@ -56,64 +56,81 @@ export async function attempt(parts: AttemptParts): Promise<RunResult> {
 }
 
 async function walk(parts: AttemptParts, pulse: Pulse, signal: AbortSignal): Promise<RunResult> {
-  const { request, endpoints, operator, status, verification } = parts;
-  const { journal, source, target, lease } = endpoints;
+  const { request, endpoints, operator, status } = parts;
+  const { journal, source, target } = endpoints;
   pulse.watch({ side: 'source', ask: () => source.ping() });
   pulse.watch({ side: 'target', ask: () => target.ping() });
   const record = await beginRun({ plan: request.plan, endpoints, onFindings: request.onFindings });
   operator.attach(journal, record.paused);
-  const recovery: RecoveryOptions = {
+  const recovery = recoveryOptions(parts, record, signal);
+  const over = record.outcome === 'complete' || (await recoverInterrupted(recovery, source));
+  status.update((value) => {
+    value.writable = over ? 'target' : 'source';
+  });
+  if (!over) await migrate({ ...parts, record, recovery, pulse });
+  await journal.setOutcome('complete');
+  status.enter('complete');
+  return report(journal, record);
+}
+
+interface MigrateParts extends AttemptParts {
+  readonly record: RunRecord;
+  readonly recovery: RecoveryOptions;
+  readonly pulse: Pulse;
+}
+
+async function migrate({
+  request,
+  endpoints,
+  operator,
+  gate,
+  status,
+  verification,
+  record,
+  recovery,
+  pulse,
+}: MigrateParts): Promise<void> {
+  const { source, target, journal } = endpoints;
+  const { catalog, startPosition } = record;
+  const shared = { ...recovery, source, target, journal, catalog, plan: request.plan, gate, status };
+  for (const stage of copyStages({ ...shared, startPosition })) await enter(stage, journal, status);
+  const applier = new Applier({
+    stream: endpoints.stream(catalog),
+    target,
+    source,
+    tables: await journal.tables.list(),
+    limits: request.plan.apply,
+    gate,
+    status,
+    signal: recovery.signal,
+  });
+  verification.follow(applier);
+  try {
+    const parts = { ...shared, record, applier, pulse, verification, permission: operator };
+    for (const stage of followStages(parts)) await enter(stage, journal, status);
+  } finally {
+    await applier.close();
+  }
+}
+
+function recoveryOptions(
+  { request, endpoints, operator, status }: AttemptParts,
+  record: RunRecord,
+  signal: AbortSignal,
+): RecoveryOptions {
+  const { source, target, journal, lease } = endpoints;
+  return {
     run: { name: record.name, id: record.id, epoch: lease.epoch },
     source,
     target,
     journal,
+    catalog: record.catalog,
     switches: createSwitches(request.plan.cutover.switch, { confirm: operator.confirm, scrub: request.scrub }),
     status,
     log: request.log,
     signal,
     decision: operator.decision,
   };
-  const committed = record.outcome === 'complete' || (await recoverInterrupted(recovery, source));
-  status.update((value) => {
-    value.writable = committed ? 'target' : 'source';
-  });
-  if (!committed) {
-    const applier = createApplier(parts, record, signal);
-    verification.follow(applier);
-    const shared = { ...parts, ...endpoints, ...recovery, ...record, plan: request.plan, permission: operator };
-    await walkStages(pipeline({ ...shared, record, applier, pulse }), applier, parts);
-  }
-  await journal.setOutcome('complete');
-  status.enter('complete');
-  return report(journal, record);
-}
-
-async function walkStages(
-  stages: readonly Stage[],
-  applier: Applier,
-  { endpoints, status }: AttemptParts,
-): Promise<void> {
-  try {
-    for (const stage of stages) await enter(stage, endpoints.journal, status);
-  } finally {
-    await applier.close();
-  }
-}
-
-function createApplier(
-  { endpoints, request, gate, status }: AttemptParts,
-  record: RunRecord,
-  signal: AbortSignal,
-): Applier {
-  return new Applier({
-    stream: endpoints.stream(record.catalog),
-    target: endpoints.target,
-    source: endpoints.source,
-    limits: request.plan.apply,
-    gate,
-    status,
-    signal,
-  });
 }
 
 async function enter(stage: Stage, journal: Journal, status: RunStatus): Promise<void> {

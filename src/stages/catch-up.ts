@@ -7,7 +7,6 @@ import { heartbeat } from '../apply/heartbeat.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Pulse } from '../health/pulse.ts';
-import type { Journal } from '../journal/journal.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Log } from '../observe/log.ts';
@@ -18,7 +17,6 @@ import type { Stage } from './stage.ts';
 export interface CatchUpParts {
   readonly source: Source;
   readonly target: Target;
-  readonly journal: Journal;
   readonly catalog: Catalog;
   /** Started here, used by the stages after it. */
   readonly applier: Applier;
@@ -34,8 +32,8 @@ export function catchUpStage(parts: CatchUpParts): Stage {
     name: 'catch-up',
     always: true,
     run: async () => {
-      const { applier, catalog, journal, log, pulse, source, status, target } = parts;
-      await applier.start(await journal.tables.list());
+      const { applier, catalog, log, pulse, source, status, target } = parts;
+      await applier.start();
       pulse.watch({ side: 'source', ask: heartbeat(source.log, applier) });
       await applier.overlapPassed();
       await failpoint('schema.before_complete');

@@ -1,7 +1,6 @@
 // Waits for the permission, cuts over, and takes back from the source what only the run needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Applier } from '../apply/applier.ts';
 import { Cutover } from '../cutover/cutover.ts';
 import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
 import { recoverCutover } from '../cutover/recovery.ts';

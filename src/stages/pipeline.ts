@@ -7,8 +7,12 @@ import { type SnapshotParts, snapshotStage } from './snapshot.ts';
 import type { Stage } from './stage.ts';
 import { type VerifyParts, verifyStage } from './verify.ts';
 
-export type PipelineParts = SchemaParts & SnapshotParts & CatchUpParts & VerifyParts & CutoverParts;
+/** Done once: their result is on the target. */
+export function copyStages(parts: SchemaParts & SnapshotParts): readonly Stage[] {
+  return [schemaStage(parts), snapshotStage(parts)];
+}
 
-export function pipeline(parts: PipelineParts): readonly Stage[] {
-  return [schemaStage(parts), snapshotStage(parts), catchUpStage(parts), verifyStage(parts), cutoverStage(parts)];
+/** Around the running apply. */
+export function followStages(parts: CatchUpParts & VerifyParts & CutoverParts): readonly Stage[] {
+  return [catchUpStage(parts), verifyStage(parts), cutoverStage(parts)];
 }

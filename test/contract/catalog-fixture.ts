@@ -3,7 +3,6 @@
 import { PostgresServer, type Session, type Side } from '../../src/databases/postgres/connection.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
 import { Closer } from '../../src/lib/closer.ts';
-import type { Finding } from '../../src/model/finding.ts';
 import { openPair } from '../fleet/databases.ts';
 
 export const ALL: TableSelection = { include: ['*'], exclude: [] };
@@ -52,8 +51,4 @@ export async function withFixture(work: (fixture: CatalogFixture) => Promise<voi
 /** Runs SQL of any number of statements. */
 export async function sql(session: Session, text: string): Promise<void> {
   await session.run(text, []);
-}
-
-export function errorCodes(findings: readonly Finding[]): readonly string[] {
-  return [...new Set(findings.filter(({ level }) => level === 'error').map(({ code }) => code))];
 }

@@ -10,7 +10,7 @@ import type { TableSelection } from '../../src/databases/source.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { ALL, sql } from './catalog-fixture.ts';
 
-export const CONTEXT: SourceContext = { slot: 'migrate_s', publication: 'migrate_p', selection: ALL };
+const CONTEXT: SourceContext = { slot: 'migrate_s', publication: 'migrate_p', selection: ALL };
 
 export async function findingsOf(
   session: Session,

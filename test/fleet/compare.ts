@@ -16,6 +16,7 @@ export interface Comparison {
   readonly tables: number;
   /** Rows read on the source. */
   readonly rows: number;
+  /** At most 20 of each table. */
   readonly differences: readonly Difference[];
 }
 
@@ -28,7 +29,7 @@ interface TableShape {
 type TextRow = readonly (string | null)[];
 
 const FETCH = 2_000;
-const MOST_DIFFERENCES = 100;
+const MOST_PER_TABLE = 20;
 const SETTINGS = `SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
   SET extra_float_digits = 3; SET bytea_output = 'hex'; SET search_path = pg_catalog`;
 
@@ -42,7 +43,12 @@ export async function compareDatabases(sourceUrl: string, targetUrl: string): Pr
     for (const table of tables) {
       const other = others.find(({ name }) => name === table.name);
       if (other === undefined || JSON.stringify(other) !== JSON.stringify(table)) {
-        differences.push({ table: table.name, key: '', kind: other === undefined ? 'missing' : 'different', columns: [] });
+        differences.push({
+          table: table.name,
+          key: '',
+          kind: other === undefined ? 'missing' : 'different',
+          columns: [],
+        });
         continue;
       }
       rows += await compareTable({ table, source, target, differences });
@@ -87,6 +93,7 @@ async function compareTable({ table, source, target, differences }: TablePair): 
   const [left, right] = [readRows(source, table), readRows(target, table)];
   let [mine, theirs] = [await left.next(), await right.next()];
   let rows = 0;
+  let noted = 0;
   while (mine.value !== undefined || theirs.value !== undefined) {
     const order = compareKeys(mine.value?.key, theirs.value?.key);
     const key = (order <= 0 ? mine.value?.key : theirs.value?.key)?.join(' | ') ?? '';
@@ -102,7 +109,7 @@ async function compareTable({ table, source, target, differences }: TablePair): 
   return rows;
 
   function note(difference: Difference): void {
-    if (differences.length < MOST_DIFFERENCES) differences.push(difference);
+    if (noted++ < MOST_PER_TABLE) differences.push(difference);
   }
 }
 
@@ -163,7 +170,9 @@ export async function checkAcknowledged(log: readonly WriteRecord[], url: string
   try {
     const ledger = await tokens(client);
     const expected = replay(log, ledger);
-    const acknowledged = log.filter(({ outcome }) => outcome === 'ok').reduce((sum, { writes }) => sum + writes.length, 0);
+    const acknowledged = log
+      .filter(({ outcome }) => outcome === 'ok')
+      .reduce((sum, { writes }) => sum + writes.length, 0);
     const result = { lost: 0, duplicated: 0, phantom: 0, examples: [] as string[] };
     for (const { outcome, token } of log) {
       const copies = ledger.get(token) ?? 0;

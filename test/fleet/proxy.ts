@@ -5,6 +5,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const QUEUE_BYTES = 256 * 1024;
+// A pattern may be as long as this.
+const TAIL_BYTES = 256;
 // PostgreSQL's ReadyForQuery up to its last byte, the transaction's state: the answer to a statement is complete.
 const ANSWER_END = Buffer.from([0x5a, 0, 0, 0, 5]);
 
@@ -119,16 +121,19 @@ export class FaultProxy {
     const link = new Link(client, this.#target, {
       latencyMs: () => this.#latencyMs,
       passable: () => this.#holding?.promise,
-      takeTrap: (bytes) => this.#takeTrap(bytes),
+      takeTrap: (tail, bytes) => this.#takeTrap(tail, bytes),
       allowance: (bytes) => this.#allowance(bytes),
     });
     this.#links.add(link);
     client.once('close', () => this.#links.delete(link));
   }
 
-  #takeTrap(bytes: Buffer): Trap | undefined {
+  /** Matches end in the new bytes: what was sent before the trap was set does not spring it. */
+  #takeTrap(tail: Buffer, bytes: Buffer): Trap | undefined {
     const trap = this.#trap;
-    if (trap === undefined || !bytes.includes(trap.pattern)) return undefined;
+    if (trap === undefined) return undefined;
+    const before = tail.subarray(Math.max(0, tail.length - trap.pattern.length + 1));
+    if (!Buffer.concat([before, bytes]).includes(trap.pattern)) return undefined;
     this.#trap = undefined;
     return trap;
   }
@@ -152,7 +157,7 @@ export class FaultProxy {
 interface Faults {
   latencyMs(): number;
   passable(): Promise<void> | undefined;
-  takeTrap(bytes: Buffer): Trap | undefined;
+  takeTrap(tail: Buffer, bytes: Buffer): Trap | undefined;
   allowance(bytes: number): number;
 }
 
@@ -161,7 +166,7 @@ class Link {
   readonly #client: Socket;
   readonly #faults: Faults;
   #upstream: Socket | undefined;
-  #tail = Buffer.alloc(0);
+  #tail: Buffer = Buffer.alloc(0);
   #losing: Trap | undefined;
   #dead = false;
 
@@ -225,9 +230,8 @@ class Link {
 
   #fromClient(bytes: Buffer): Buffer | undefined {
     // A pattern may come in two pieces; the piece before was forwarded, which is harmless: a message is acted on whole.
-    const seen = Buffer.concat([this.#tail, bytes]);
-    const trap = this.#faults.takeTrap(seen);
-    this.#tail = seen.subarray(Math.max(0, seen.length - 256));
+    const trap = this.#faults.takeTrap(this.#tail, bytes);
+    this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-TAIL_BYTES);
     if (trap?.when === 'before') {
       this.reset();
       trap.sprung();

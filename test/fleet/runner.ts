@@ -155,7 +155,10 @@ export class MigrateProcess {
   }
 
   /** Resolves with the first line that matches; `now` looks only at lines that come after this call. */
-  waitFor(pattern: RegExp, options: { from?: 'start' | 'now'; stream?: 'stdout' | 'stderr' } = {}): Promise<RegExpExecArray> {
+  waitFor(
+    pattern: RegExp,
+    options: { from?: 'start' | 'now'; stream?: 'stdout' | 'stderr' } = {},
+  ): Promise<RegExpExecArray> {
     const lines = options.stream === 'stdout' ? this.#stdout : this.#stderr;
     return lines.find(pattern, options.from === 'now' ? lines.lines.length : 0);
   }

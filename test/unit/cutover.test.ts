@@ -1,6 +1,7 @@
 // The cutover's machine against databases in memory: a failure or a kill at every single call.
 
 import { describe, expect, it } from 'vitest';
+import { Cutover } from '../../src/cutover/cutover.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import { type Fault, Runner, type RunnerSettings, World } from './cutover-world.ts';
 
@@ -162,6 +163,24 @@ describe('a cutover', () => {
   });
 });
 
+describe('a target that is open', () => {
+  it('stays so, whatever the journal last said and the operator asks for', async () => {
+    const { calls } = await finished();
+    const fault = { call: calls.indexOf('target.open') + 1, when: 'after', kind: 'kill' } as const;
+    const world = new World();
+    await outcome(new Runner(world, { switches: TWO, fault }));
+    expect(world).toMatchObject({ target: { kind: 'open' }, phase: 'switching' });
+    await new Runner(world, { switches: TWO, decision: 'undo' }).cutover.recover();
+    expect(world).toMatchObject({ writable: 'target', phase: 'committed', source: { kind: 'permanent' } });
+  });
+
+  async function finished(): Promise<Runner> {
+    const runner = new Runner(new World(), { switches: TWO });
+    await runner.cutover.run();
+    return runner;
+  }
+});
+
 describe('a freeze that cannot succeed', () => {
   const undone = async (settings: RunnerSettings): Promise<{ world: World; error: MigrateError | undefined }> => {
     const world = new World();
@@ -274,7 +293,6 @@ describe('a switch that fails', () => {
     const world = new World();
     const runner = new Runner(world, { switches: TWO });
     const switches = failing(runner, 1, 'CUTOVER.SWITCH');
-    const { Cutover } = await import('../../src/cutover/cutover.ts');
     await expect(new Cutover({ ...runner.options(), switches }).run()).rejects.toMatchObject({
       code: 'CUTOVER.SWITCH',
     });
@@ -283,11 +301,28 @@ describe('a switch that fails', () => {
     expect(await outcome(new Runner(world, { switches: TWO }))).toBeUndefined();
   });
 
+  it('goes on being undone after a kill in the middle of that', async () => {
+    const fail = async (fault?: Fault): Promise<{ world: World; runner: Runner }> => {
+      const world = new World();
+      const runner = new Runner(world, fault === undefined ? { switches: TWO } : { switches: TWO, fault });
+      const switches = failing(runner, 1, 'CUTOVER.SWITCH');
+      await expect(new Cutover({ ...runner.options(), switches }).run()).rejects.toThrow();
+      return { world, runner };
+    };
+    const { calls } = (await fail()).runner;
+    for (let call = calls.indexOf('undo 1') + 1; call <= calls.length; call++) {
+      for (const when of ['before', 'after'] as const) {
+        const { world } = await fail({ call, when, kind: 'kill' });
+        await new Runner(world, { switches: TWO }).cutover.recover();
+        expect(world).toMatchObject({ writable: 'source', phase: 'undone', applications: ['source', 'source'] });
+      }
+    }
+  });
+
   it('leaves both sides closed when one before it has no undo', async () => {
     const world = new World();
     const plan = [{ idempotent: true, undo: false }, ...ONCE];
     const runner = new Runner(world, { switches: plan });
-    const { Cutover } = await import('../../src/cutover/cutover.ts');
     const cutover = new Cutover({ ...runner.options(), switches: failing(runner, 1, 'CUTOVER.SWITCH') });
     await expect(cutover.run()).rejects.toMatchObject({ code: 'CUTOVER.AMBIGUOUS' });
     expect(world.writable).toBe('none');
@@ -309,7 +344,6 @@ describe('a switch that fails', () => {
         return Promise.reject(new MigrateError('CUTOVER.AMBIGUOUS', 'killed'));
       },
     }));
-    const { Cutover } = await import('../../src/cutover/cutover.ts');
     await expect(new Cutover({ ...runner.options(), switches }).run()).rejects.toMatchObject({
       code: 'CUTOVER.AMBIGUOUS',
     });
@@ -320,7 +354,6 @@ describe('a switch that fails', () => {
   it('is not taken for another one when the plan was edited meanwhile', async () => {
     const world = new World();
     const runner = new Runner(world, { switches: ONCE });
-    const { Cutover } = await import('../../src/cutover/cutover.ts');
     const cutover = new Cutover({ ...runner.options(), switches: failing(runner, 0, 'CUTOVER.AMBIGUOUS') });
     await expect(cutover.run()).rejects.toMatchObject({ code: 'CUTOVER.AMBIGUOUS' });
     const next = new Runner(world, { switches: ONCE });

@@ -23,6 +23,12 @@ const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03
 // Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources, disk full.
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
 
+/** Data exceptions (class 22) quote the value in the message itself. */
+function safeMessage(message: string, state: string): string {
+  if (!/^[0-9A-Z]{5}$/.test(state)) return message;
+  return `${state.startsWith('22') ? message.replace(/"(?:[^"]|"")*"/gs, '"…"').split(/[\n\r]/, 1)[0] : message} (${state})`;
+}
+
 /** Translates what `pg` threw; passes MigrateErrors through. */
 export function translateError(side: Side, thrown: unknown): MigrateError {
   if (thrown instanceof MigrateError) return thrown;
@@ -31,7 +37,7 @@ export function translateError(side: Side, thrown: unknown): MigrateError {
   const code = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
     side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
   const made = (name: ErrorCode, disposition?: Disposition): MigrateError =>
-    new MigrateError(name, `${side}: ${error.message}${/^[0-9A-Z]{5}$/.test(state) ? ` (${state})` : ''}`, {
+    new MigrateError(name, `${side}: ${safeMessage(error.message, state)}`, {
       cause: thrown,
       ...(disposition === undefined ? {} : { disposition }),
     });

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from '../../journal/lease.ts';
-import { MigrateError } from '../../lib/errors.ts';
+import { MigrateError, toMigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
@@ -61,8 +61,7 @@ export class PostgresLease implements Lease {
     let fenced = false;
     while (!(await tryLock(session, run))) {
       if (takeover && !fenced) {
-        await this.#raiseEpoch();
-        await this.#endOldSessions(session);
+        await this.#takeOver(session);
         fenced = true;
       } else if (Date.now() > patience) {
         throw new MigrateError('LEASE.HELD', `another runner is working on run ${run}: ${await this.#holder()}`);
@@ -75,8 +74,7 @@ export class PostgresLease implements Lease {
   async claimEpoch(): Promise<void> {
     if (this.#lock === undefined)
       throw new MigrateError('INTERNAL.BUG', 'the lease must be locked before it is claimed');
-    await this.#endOldSessions(this.#lock);
-    this.#epoch = await this.#raiseEpoch();
+    this.#epoch = await this.#takeOver(this.#lock);
     await failpoint('lease.acquired');
   }
 
@@ -102,6 +100,24 @@ export class PostgresLease implements Lease {
     await this.#lock?.close();
   }
 
+  /**
+   * The epoch can only be raised when no transaction holds the old one. A dead or frozen runner's may be open for ever, so
+   * they are ended first; a runner that lives may begin another at once, so this is done until it is our turn.
+   */
+  async #takeOver(lock: Session): Promise<number> {
+    const patience = Date.now() + LOCK_PATIENCE_MS;
+    for (;;) {
+      await this.#endOldSessions(lock);
+      try {
+        return await this.#raiseEpoch();
+      } catch (error) {
+        if (toMigrateError(error).code !== 'TARGET.TRANSIENT' && toMigrateError(error).code !== 'SOURCE.TRANSIENT')
+          throw error;
+        if (Date.now() > patience) throw error;
+      }
+    }
+  }
+
   /** One epoch for both databases, above what either has. The UPDATE waits for transactions that proved the old one. */
   async #raiseEpoch(): Promise<number> {
     const { source, target, run, holder } = this.#options;
@@ -109,6 +125,7 @@ export class PostgresLease implements Lease {
       source.with('claim', async (onSource) => {
         let epoch = 0;
         for (const session of [onTarget, onSource]) {
+          await session.query("SET lock_timeout = '1s'");
           // Concurrent CREATE … IF NOT EXISTS of two runs can collide on the catalog's own keys.
           await session.query("SELECT pg_advisory_lock(hashtext('migrate schema'))");
           await session.run(LEASE_SCHEMA, []);

@@ -46,9 +46,6 @@ export class PostgresLoader implements Loader {
   }
 
   async load(table: Table, chunk: Chunk, at: Position, read: ChunkBytes): Promise<number> {
-    // The stream has no reader until the COPY begins; its failure before that is met by the pipeline.
-    const ignore = (): void => undefined;
-    read.bytes.on('error', ignore);
     let rows: number;
     try {
       const session = await this.#open();
@@ -61,8 +58,6 @@ export class PostgresLoader implements Loader {
       read.bytes.destroy();
       await this.#rollback();
       throw error;
-    } finally {
-      read.bytes.off('error', ignore);
     }
     await this.#commit({ table, chunk, at, rows });
     await failpoint('chunk.after_commit');

@@ -5,7 +5,7 @@ import type { Catalog, SequenceDefinition } from '../../model/catalog.ts';
 import type { Sequences, SequenceValue } from '../sequences.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { field, isTrue } from './row.ts';
-import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
+import { quoteName, quoteTable } from './sql.ts';
 
 /** A sequence of the catalog, by the name it has in this database. */
 interface Resolved {
@@ -163,7 +163,7 @@ async function setIdentity(session: Session, catalog: Catalog, kind: 'ALWAYS' | 
   );
   for (let from = 0; from < statements.length; from += BATCH) {
     await session.transaction(async () => {
-      await session.run(`SET LOCAL lock_timeout = ${quoteLiteral('2s')}`, []);
+      await session.run("SET LOCAL lock_timeout = '2s'", []);
       await session.run(statements.slice(from, from + BATCH).join(';'), []);
     });
   }

@@ -28,6 +28,8 @@ export interface PostgresSourceOptions {
   /** Throws while no lease is held; only what writes asks. */
   readonly claim: () => LeaseClaim;
   readonly digestConcurrency: number;
+  /** Connections the run opens at most. */
+  readonly connections: number;
   readonly onWaiting: (reason: string | null) => void;
 }
 

@@ -6,7 +6,8 @@ import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
 import type { Lane, LaneCheckpoint, Loader, Target, Traits } from '../target.ts';
-import { completeSchema, createSchema, dropSchema } from './build.ts';
+import { analyzeNew, completeSchema, createSchema, dropSchema } from './build.ts';
+import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
@@ -16,7 +17,7 @@ import { readIdentity } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { PostgresLoader } from './load.ts';
 import { PostgresSequences } from './sequences.ts';
-import { readCheckpoints } from './write/checkpoint.ts';
+import { readCheckpoints } from './write/journal-moves.ts';
 import { PostgresLane } from './write/lane.ts';
 
 export interface PostgresTargetOptions {
@@ -27,6 +28,10 @@ export interface PostgresTargetOptions {
   readonly claim: () => LeaseClaim;
   readonly digestConcurrency: number;
   readonly networkTimeoutMs: number;
+  /** What the source is, to compare versions, encodings and collations. */
+  readonly sourceFacts: () => Promise<ServerFacts>;
+  /** Connections the run opens at most. */
+  readonly connections: number;
 }
 
 const DIRECTION = 'forward';
@@ -51,8 +56,10 @@ export class PostgresTarget implements Target {
     return this.#fence;
   }
 
-  check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
-    return this.#options.server.with('check', (session) => checkTarget(session, catalog, resuming));
+  async check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
+    const { server, sourceFacts, connections } = this.#options;
+    const source = await sourceFacts();
+    return server.with('check', (session) => checkTarget(session, catalog, resuming, { source, connections }));
   }
 
   identity(): Promise<string> {
@@ -78,7 +85,10 @@ export class PostgresTarget implements Target {
   }
 
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
-    return this.#options.server.with('schema', (session) => completeSchema(session, catalog, progress));
+    return this.#options.server.with('schema', async (session) => {
+      await analyzeNew(session, catalog);
+      await completeSchema(session, catalog, progress);
+    });
   }
 
   async loader(): Promise<Loader> {

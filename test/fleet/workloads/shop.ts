@@ -1,7 +1,7 @@
 // A shop: foreign keys, a composite key, unique e-mails that move, large unchanged texts, keys that change.
 
 import { randomUUID } from 'node:crypto';
-import { LEDGER, removed, type Step, type Turn, type Workload, wrote } from './workload.ts';
+import { LEDGER, md5Uuid, numbersOf, removed, type Step, type Turn, type Workload, wrote } from './workload.ts';
 
 const SCHEMA = `${LEDGER}
 CREATE TYPE work.order_status AS ENUM ('new', 'paid', 'sent');
@@ -82,18 +82,20 @@ function changeLine(turn: Turn): readonly Step[] {
   return [{ text, values: [order, number, turn.token], writes: [wrote(LINES, line)] }];
 }
 
-/** Two customers exchange their unique e-mails: through NULL, in one transaction. */
+/** Two customers exchange their unique e-mails, in one transaction. */
 function swapEmails(turn: Turn): readonly Step[] {
   const [left, right] = [turn.pick(CUSTOMERS), turn.pick(CUSTOMERS)];
   if (left === undefined || right === undefined) return addCustomer(turn);
-  const own = `${turn.client}.swap.${turn.count}@example.com`;
-  const update = (id: string, email: string | null): Step => ({
-    text: 'UPDATE work.customers SET email = $2, token = $3 WHERE id = $1',
-    values: [id, email, turn.token],
+  const update = (id: string, email: string, other: string): Step => ({
+    text: `UPDATE work.customers c SET email = ${email}, token = $3 FROM work.customers o WHERE c.id = $1 AND o.id = $2`,
+    values: [id, other, turn.token],
     writes: [wrote(CUSTOMERS, id)],
   });
-  // The first takes a new address, gives it up, and the second takes it.
-  return [update(left, own), update(left, null), update(right, own)];
+  return [
+    update(left, `coalesce(c.email, $3) || ' ' || coalesce(o.email, $3 || 'o')`, right),
+    update(right, `split_part(o.email, ' ', 1)`, left),
+    update(left, `split_part(c.email, ' ', 2)`, right),
+  ];
 }
 
 function addDocument({ token }: Turn, id = randomUUID() as string): readonly Step[] {
@@ -105,7 +107,11 @@ function changeDocument(turn: Turn): readonly Step[] {
   const id = turn.pick(DOCUMENTS);
   if (id === undefined) return addDocument(turn);
   const { token } = turn;
-  const remove: Step = { text: 'DELETE FROM work.documents WHERE id = $1', values: [id], writes: [removed(DOCUMENTS, id)] };
+  const remove: Step = {
+    text: 'DELETE FROM work.documents WHERE id = $1',
+    values: [id],
+    writes: [removed(DOCUMENTS, id)],
+  };
   switch (turn.random(6)) {
     case 0:
       return [remove];
@@ -136,6 +142,10 @@ export const shop: Workload = {
     `INSERT INTO work.order_lines SELECT md5('o' || n)::uuid, 1, 'SKU-1', 1 FROM generate_series(1, ${rows}) n`,
     `INSERT INTO work.documents SELECT md5('d' || n)::uuid, 'seed',
        (SELECT string_agg(md5(n::text || m), '') FROM generate_series(1, 100) m) FROM generate_series(1, ${Math.ceil(rows / 20)}) n`,
+  ],
+  owned: (share) => [
+    ...numbersOf(share, share.rows).flatMap((n) => [wrote(CUSTOMERS, n), wrote(LINES, `${md5Uuid(`o${n}`)}|1`)]),
+    ...numbersOf(share, Math.ceil(share.rows / 20)).map((n) => wrote(DOCUMENTS, md5Uuid(`d${n}`))),
   ],
   transaction: (turn) => {
     switch (turn.random(8)) {

@@ -1,5 +1,7 @@
 // What a workload is: a schema with some rows, and transactions that a client makes up from the rows it owns.
 
+import { createHash } from 'node:crypto';
+
 /** A row that a statement changes: its table (schema.name) and the text of its key columns, joined by a bar. */
 export interface Write {
   readonly table: string;
@@ -30,12 +32,31 @@ export interface Turn {
   pick(table: string): string | undefined;
 }
 
+export interface Share {
+  readonly client: number;
+  readonly clients: number;
+  readonly rows: number;
+}
+
 export interface Workload {
   /** DDL, with schema `work` and the ledger. */
   readonly schema: string;
   /** Rows that are there before the clients start; their token is null. */
   seed(rows: number): readonly string[];
+  /** Which of these rows belong to a client. */
+  owned(share: Share): readonly Write[];
   transaction(turn: Turn): readonly Step[];
+}
+
+/** The numbers from 1 to `last` that belong to a client. */
+export function numbersOf({ client, clients }: Share, last: number): readonly number[] {
+  return Array.from({ length: last }, (_, index) => index + 1).filter((number) => number % clients === client);
+}
+
+/** The uuid that `md5(text)::uuid` makes. */
+export function md5Uuid(text: string): string {
+  const hex = createHash('md5').update(text).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 /** The ledger: one row for each transaction. Not unique by token, so that a doubled one can be seen. */

@@ -83,17 +83,26 @@ function cached(table: Table, kind: string, build: () => string): Statement {
   return statement;
 }
 
-/** `unnest($1::int4[],$2::text[]) AS s(c0,c1)`. Arrays cannot be elements of an array: their texts are. */
+/** `unnest($1::int4[],$2::text[]) AS s(c0,c1)`. */
 function unnested(table: Table, columns: readonly number[]): string {
   const parameters = columns.map((column, index) => {
-    const { castType, isArray } = columnAt(table, column);
-    return `$${index + 1}::${isArray ? 'pg_catalog.text' : castType}[]`;
+    const definition = columnAt(table, column);
+    return `$${index + 1}::${ridesAsText(definition) ? 'text' : definition.castType}[]`;
   });
   return `unnest(${parameters.join(',')}) AS s(${columns.map((_, index) => `c${index}`).join(',')})`;
 }
 
 function unnestedValue(column: Column, index: number): string {
-  return column.isArray ? `s.c${index}::${column.castType}` : `s.c${index}`;
+  return ridesAsText(column) ? `s.c${index}::${column.castType}` : `s.c${index}`;
+}
+
+/**
+ * Some values cannot be elements of an array that is unnested: arrays are taken apart whole, and composite ones, which may
+ * be any type of a user's schema, become several columns. Their texts can. The server's own types do not take this way:
+ * a cast from text is not for all of them what reading their text is ("char").
+ */
+function ridesAsText({ isArray, castType }: Column): boolean {
+  return isArray || castType.includes('.');
 }
 
 function sameKey(table: Table): string {

@@ -58,12 +58,12 @@ export async function writeKeyChunk(
  */
 export async function readCheckpoints(
   session: Session,
-  run: string,
+  claim: Pick<LeaseClaim, 'run'>,
   direction: Direction,
 ): Promise<readonly LaneCheckpoint[]> {
   const rows = await session.query(
     'SELECT lane, position FROM migrate.checkpoint WHERE run = $1 AND direction = $2 ORDER BY lane FOR UPDATE',
-    [run, direction],
+    [claim.run, direction],
   );
   return rows.map((row) => ({ lane: Number(field(row, 'lane')), position: field(row, 'position') as Position }));
 }
