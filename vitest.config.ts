@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: no server. contract: real servers, one database per test. scenario: the real command against live writers,
-// `exclusive` ones on servers of their own, one at a time.
+// unit: no server. contract: each part against real servers, a database per test. scenario: the built command against
+// live writers. faults: the same under kills, cuts and restarts, on servers of their own, one file at a time.
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -12,13 +12,13 @@ export default defineConfig({
       { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'scenario', include: ['test/scenario/shared/**/*.test.ts'], testTimeout: 180_000, maxWorkers: 2 },
+        test: { name: 'scenario', include: ['test/scenario/*.test.ts'], testTimeout: 180_000, fileParallelism: false },
       },
       {
         extends: true,
         test: {
-          name: 'exclusive',
-          include: ['test/scenario/exclusive/**/*.test.ts'],
+          name: 'faults',
+          include: ['test/scenario/faults/**/*.test.ts'],
           testTimeout: 240_000,
           fileParallelism: false,
         },

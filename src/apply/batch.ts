@@ -6,6 +6,8 @@ import { createDeferred, type Deferred } from './deferred.ts';
 export interface BatchLimits {
   readonly batchRows: number;
   readonly batchBytes: number;
+  /** How long, in ms, a batch that is not full grows although the writer is free. */
+  readonly batchWait: number;
 }
 
 export interface Batch {
@@ -59,30 +61,41 @@ export class Batcher {
   }
 
   /**
-   * The next batch. It grows to the limits while the writer is busy and no further once it is free: then what has
-   * arrived is taken, however little.
+   * The next batch. It grows to the limits while the writer is busy. Once it is free, what has arrived is taken when its
+   * first transaction has waited long enough, and at once when it holds a marker: somebody waits for that.
    */
   async next(writerFree: Promise<void>): Promise<Batch | undefined> {
     const taken: Transaction[] = [];
-    const size = { rows: 0, bytes: 0 };
+    const size = { rows: 0, bytes: 0, isUrgent: this.#limits.batchWait === 0 };
     let free = false;
     void writerFree.then(() => {
       free = true;
       this.#wake();
     });
-    for (;;) {
-      if (this.#ended) return undefined;
-      const full = this.#take(taken, size);
-      if (full || (free && (taken.length > 0 || this.#nudged))) {
-        this.#nudged = false;
-        return { transactions: taken, last: taken.at(-1)?.last ?? true };
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      for (;;) {
+        if (this.#ended) return undefined;
+        const full = this.#take(taken, size);
+        if (full || (free && (this.#nudged || (taken.length > 0 && size.isUrgent)))) {
+          this.#nudged = false;
+          return { transactions: taken, last: taken.at(-1)?.last ?? true };
+        }
+        if (taken.length > 0) {
+          timer ??= setTimeout(() => {
+            size.isUrgent = true;
+            this.#wake();
+          }, this.#limits.batchWait);
+        }
+        await this.#change.promise;
       }
-      await this.#change.promise;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   /** Moves what fits from the queue; true when the batch is full. */
-  #take(taken: Transaction[], size: { rows: number; bytes: number }): boolean {
+  #take(taken: Transaction[], size: { rows: number; bytes: number; isUrgent: boolean }): boolean {
     let full = false;
     while (!full) {
       const transaction = this.#queue[this.#head];
@@ -91,6 +104,7 @@ export class Batcher {
       taken.push(transaction);
       size.rows += weight(transaction);
       size.bytes += transaction.bytes;
+      size.isUrgent ||= transaction.changes.at(-1)?.op === 'marker';
       this.#rows -= weight(transaction);
       this.#bytes -= transaction.bytes;
       full = size.rows >= this.#limits.batchRows || size.bytes >= this.#limits.batchBytes;

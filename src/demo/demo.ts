@@ -63,14 +63,29 @@ async function demonstrate(options: DemoOptions, closer: Closer): Promise<Readon
     customers: shopSizes(rows).customers,
   });
   closer.add(() => clients.close());
-  await clients.reached('source', 1);
+  await orAborted(signal, clients.reached('source', 1));
   say(`${CLIENTS} clients are writing, about ${rate} transactions per second; migrating`);
   const plan = await writePlan(closer, source, target);
   const result = await Promise.race([options.run(plan.path, plan.env), clients.failed]);
   say('the shop lives on the target; its clients go on writing there');
-  await clients.reached('target', 1);
-  await sleep(afterMs, undefined, { signal });
+  await orAborted(signal, clients.reached('target', 1));
+  await orAborted(signal, sleep(afterMs));
   return { ...result, clients: await finish(clients) };
+}
+
+/** The work, or the signal's reason as soon as it is aborted. */
+async function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 async function finish(clients: ClientsHandle): Promise<object> {

@@ -9,7 +9,8 @@ export interface RunResult {
   readonly stream: { readonly changes: number };
   readonly verify: { readonly rowsCompared: number; readonly differences: number };
   readonly cutover: {
-    readonly writePauseMs: number;
+    /** Null when a process died in between and no one can tell. */
+    readonly writePauseMs: number | null;
     readonly attempts: number;
     readonly steps: Readonly<Record<string, number>>;
   };
@@ -31,19 +32,20 @@ export function runResult({ record, stages, cutover, changesApplied }: ResultInp
     stages.find((entry) => entry.stage === stage)?.result ?? {};
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
   const snapshot = resultOf('snapshot');
+  const copied = stages.find((entry) => entry.stage === 'snapshot');
   const verify = resultOf('verify');
   const settled = resultOf('cutover');
   return {
     result: 'complete',
     run: record.name,
-    snapshot: { rows: number(snapshot.rows), seconds: number(snapshot.seconds) },
+    snapshot: { rows: number(snapshot.rows), seconds: secondsBetween(copied?.startedAt, copied?.finishedAt) },
     stream: { changes: changesApplied },
     verify: {
       rowsCompared: number(verify.rowsCompared) + number(settled.rowsCompared),
       differences: number(verify.differences) + number(settled.differences),
     },
     cutover: {
-      writePauseMs: cutover?.writePauseMs ?? 0,
+      writePauseMs: cutover?.writePauseMs ?? null,
       attempts: cutover?.attempt ?? 0,
       steps: Object.fromEntries((cutover?.steps ?? []).map((step) => [step.name, step.ms])),
     },
@@ -57,6 +59,11 @@ export function runResult({ record, stages, cutover, changesApplied }: ResultInp
   };
 }
 
+/** From the first start to the end, interruptions included. */
+function secondsBetween(from: string | undefined, to: string | null | undefined): number {
+  return from === undefined || to === undefined || to === null ? 0 : (Date.parse(to) - Date.parse(from)) / 1000;
+}
+
 /** The summary for people. */
 export function resultLines(result: RunResult): readonly string[] {
   const count = (value: number): string => value.toLocaleString('en-US');
@@ -65,7 +72,7 @@ export function resultLines(result: RunResult): readonly string[] {
     `  rows copied      ${count(result.snapshot.rows)} in ${result.snapshot.seconds.toFixed(1)} s`,
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(result.verify.rowsCompared)}, ${count(result.verify.differences)} differences`,
-    `  write pause      ${result.cutover.writePauseMs.toFixed(0)} ms`,
+    `  write pause      ${result.cutover.writePauseMs === null ? 'unknown' : `${result.cutover.writePauseMs.toFixed(0)} ms`}`,
     '  way back         no way back (reverse: off)',
     ...result.next.map((step) => `Next: ${step.command} (${step.why})`),
   ];

@@ -85,3 +85,17 @@ test('an aborted demo ends before it runs anything', async () => {
   const demo = runDemo({ ...small, signal: AbortSignal.abort(new Error('stopped')), run: () => Promise.reject() });
   await expect(demo).rejects.toThrow('stopped');
 });
+
+test('a demo that is aborted while its clients write after the switch ends with the reason', async () => {
+  const stop = new AbortController();
+  const demo = runDemo({
+    ...small,
+    afterMs: 60_000,
+    signal: stop.signal,
+    say: (line) => {
+      if (line.includes('lives on the target')) stop.abort(new Error('stopped late'));
+    },
+    run: (plan, env) => moveByCopy(plan, env),
+  });
+  await expect(demo).rejects.toThrow('stopped late');
+});

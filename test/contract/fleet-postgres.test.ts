@@ -1,6 +1,8 @@
 // The servers that the tests themselves stand on.
 
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -85,5 +87,27 @@ test('what a killed process left is stopped and removed, what a living one owns 
   for (const folder of [dead, other]) await writeFile(join(folder, 'owner'), '4194305');
   expect(await removeOrphans(parent)).toEqual([dead]);
   expect(await readFile(join(living, 'owner'), 'utf8')).toBe(String(process.pid));
+  await rm(parent, { recursive: true });
+});
+
+test('the server of a process that was killed is ended, and its folder removed', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'migrate-orphans-'));
+  // The server may run as another user, who must get to its data.
+  await chmod(parent, 0o755);
+  const module = new URL('../../src/demo/embedded.ts', import.meta.url).href;
+  const script = `const { openEmbedded } = await import('${module}');
+    const server = await openEmbedded(); console.log(server.url()); setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    env: { ...process.env, TMPDIR: parent },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  const url = line.trim();
+  expect(await value(url, 'SELECT 1')).toBe(1);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  expect(await value(url, 'SELECT 1')).toBe(1);
+  expect(await removeOrphans(parent)).toHaveLength(1);
+  await expect(value(url, 'SELECT 1')).rejects.toThrow('ECONNREFUSED');
   await rm(parent, { recursive: true });
 });

@@ -12,6 +12,8 @@ const run = promisify(execFile);
 
 export interface TestServer {
   readonly port: number;
+  /** The process id of the running server. */
+  readonly pid: number | undefined;
   /** The server's output, for a test that failed. */
   readonly logFile: string;
   url(database?: string, user?: string): string;

@@ -30,14 +30,17 @@ class Owned {
 
   apply(write: Write): void {
     this.forget(write);
-    if (!write.removes) this.#keys.set(write.table, [...(this.#keys.get(write.table) ?? []), write.key]);
+    if (write.removes) return;
+    const keys = this.#keys.get(write.table);
+    if (keys === undefined) this.#keys.set(write.table, [write.key]);
+    else keys.push(write.key);
   }
 
   forget({ table, key }: Write): void {
-    this.#keys.set(
-      table,
-      (this.#keys.get(table) ?? []).filter((known) => known !== key),
-    );
+    const keys = this.#keys.get(table);
+    const place = keys?.indexOf(key) ?? -1;
+    const last = place >= 0 ? keys?.pop() : undefined;
+    if (keys !== undefined && last !== undefined && last !== key) keys[place] = last;
   }
 }
 

@@ -130,7 +130,7 @@ test('whatever the chunks were read at, and wherever it crashes, the target ends
             ...each,
             keyChunks: [...(target.keyChunks.get(each.id)?.values() ?? [])],
           })),
-          limits: { batchRows, batchBytes: 1_000_000 },
+          limits: { batchRows, batchBytes: 1_000_000, batchWait: 0 },
           gate: new Gate(),
           status: new RunStatus('test'),
           signal: new AbortController().signal,

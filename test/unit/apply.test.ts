@@ -29,7 +29,7 @@ function setUp(options: Partial<ApplierOptions> & { readonly positions?: readonl
     target,
     source,
     tables: [copiedAt(left, 0, at(0)), copiedAt(right, 1, at(0))],
-    limits: { batchRows: 100, batchBytes: 1_000_000 },
+    limits: { batchRows: 100, batchBytes: 1_000_000, batchWait: 0 },
     gate,
     status,
     signal: new AbortController().signal,
@@ -78,7 +78,7 @@ test('a marker is met when what stands before it is durable', async () => {
 });
 
 test('a large transaction is written in pieces and committed with its last one', async () => {
-  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000 } });
+  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000, batchWait: 0 } });
   await applier.start();
   const met = applier.met('after');
   stream.push(transaction(1, [insert(left, '1', 'a', 'b')], false));
@@ -168,7 +168,7 @@ test('a barrier waits until the lanes stand at one position', async () => {
 });
 
 test('a barrier waits for the end of a transaction that came in pieces', async () => {
-  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000 } });
+  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000, batchWait: 0 } });
   await applier.start();
   const barrier = new Promise<unknown>((resolve) => {
     const changed = (): void => resolve(applier.atBarrier(async () => target.positions[0]));

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { Batcher } from '../../src/apply/batch.ts';
 import { createDeferred } from '../../src/apply/deferred.ts';
-import { createTable, insert, transaction } from './apply-fixture.ts';
+import { createTable, insert, marker, transaction } from './apply-fixture.ts';
 
 const items = createTable('items');
 const rows = (count: number) => Array.from({ length: count }, (_, index) => insert(items, String(index), 'a', 'b'));
 const free = Promise.resolve();
-const limits = { batchRows: 4, batchBytes: 1_000_000 };
+const limits = { batchRows: 4, batchBytes: 1_000_000, batchWait: 0 };
 
 test('a batch takes whole transactions up to the limit', async () => {
   const batcher = new Batcher(limits);
@@ -18,7 +18,7 @@ test('a batch takes whole transactions up to the limit', async () => {
 });
 
 test('a batch is bounded by bytes, too', async () => {
-  const batcher = new Batcher({ batchRows: 1_000, batchBytes: 150 });
+  const batcher = new Batcher({ batchRows: 1_000, batchBytes: 150, batchWait: 0 });
   await batcher.add([transaction(1, rows(1)), transaction(2, rows(1))]);
   expect((await batcher.next(free))?.transactions).toHaveLength(2);
 });
@@ -38,6 +38,21 @@ test('a batch grows while the writer is busy', async () => {
   await batcher.add([transaction(2, rows(1))]);
   written.resolve();
   expect((await next)?.transactions).toHaveLength(2);
+});
+
+test('a batch that is not full waits for more, unless somebody waits for what is in it', async () => {
+  const patient = { ...limits, batchWait: 1_000_000 };
+  const batcher = new Batcher(patient);
+  const next = batcher.next(free);
+  await batcher.add([transaction(1, rows(1))]);
+  await batcher.add([transaction(2, rows(1)), transaction(3, [marker('now')])]);
+  expect((await next)?.transactions).toHaveLength(3);
+  await batcher.add([transaction(4, rows(1))]);
+  batcher.nudge();
+  expect((await batcher.next(free))?.transactions).toHaveLength(1);
+  const short = new Batcher({ ...limits, batchWait: 1 });
+  await short.add([transaction(5, rows(1))]);
+  expect((await short.next(free))?.transactions).toHaveLength(1);
 });
 
 test('a full batch does not wait for the writer', async () => {

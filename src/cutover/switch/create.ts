@@ -1,5 +1,6 @@
 // The plan's switches as drivers, in the plan's order.
 
+import { unreachable } from '../../lib/errors.ts';
 import type { SwitchPlan } from '../../plan/plan.ts';
 import { CommandSwitch } from './command.ts';
 import { type Confirm, OperatorSwitch } from './operator.ts';
@@ -23,6 +24,8 @@ export function createSwitches(plans: readonly SwitchPlan[], { confirm, scrub }:
         });
       case 'operator':
         return new OperatorSwitch(plan.message, confirm);
+      default:
+        return unreachable(plan);
     }
   });
 }

@@ -13,7 +13,7 @@ import type { LeaseClaim } from '../journal-schema.ts';
 import { rangeCondition } from '../range.ts';
 import { arrayLiteral, quoteTable } from '../sql.ts';
 import { constraintError, isConstraintViolation, rowMissing } from './failures.ts';
-import { type Direction, moveCheckpoints, writeKeyChunk } from './checkpoint.ts';
+import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
 import { sizeOfValues, slices } from './slices.ts';
 import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
 

@@ -1,0 +1,213 @@
+// The apply between two real servers: the log of one, read through a slot, written to the other.
+
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Applier } from '../../src/apply/applier.ts';
+import { readCatalog } from '../../src/databases/postgres/catalog.ts';
+import { PostgresChunks } from '../../src/databases/postgres/chunks.ts';
+import { PostgresServer } from '../../src/databases/postgres/connection.ts';
+import { PostgresJournal } from '../../src/databases/postgres/journal.ts';
+import { LEASE_SCHEMA, type LeaseClaim } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresLog } from '../../src/databases/postgres/log/log.ts';
+import { PostgresStream } from '../../src/databases/postgres/log/stream.ts';
+import { readCheckpoints } from '../../src/databases/postgres/write/journal-moves.ts';
+import { PostgresLane } from '../../src/databases/postgres/write/lane.ts';
+import type { Target } from '../../src/databases/target.ts';
+import { Gate } from '../../src/health/gate.ts';
+import type { Catalog } from '../../src/model/catalog.ts';
+import type { Position } from '../../src/model/position.ts';
+import { RunStatus } from '../../src/observe/status.ts';
+import { openPair, type Pair } from '../fleet/databases.ts';
+
+const DDL = `
+CREATE TABLE accounts (id int PRIMARY KEY, owner text, balance numeric(12,2) NOT NULL);
+CREATE TABLE notes (id int, part text, body text, PRIMARY KEY (id, part));
+CREATE TABLE seats (seat int PRIMARY KEY, holder int UNIQUE);
+ALTER TABLE notes ALTER body SET STORAGE EXTERNAL`;
+
+let pair: Pair;
+let source: pg.Client;
+let target: pg.Client;
+let servers: readonly [PostgresServer, PostgresServer];
+let log: PostgresLog;
+let catalog: Catalog;
+let slot: string;
+let position: Position;
+const claim: LeaseClaim = { run: 'orders', epoch: 1 };
+const appliers: { close(): Promise<void> }[] = [];
+
+beforeEach(async () => {
+  pair = await openPair();
+  [source, target] = [pair.sourceUrl, pair.targetUrl].map((url) => new pg.Client(url)) as [pg.Client, pg.Client];
+  for (const client of [source, target]) {
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query(DDL);
+  }
+  servers = [
+    new PostgresServer('source', pair.sourceUrl, 'orders'),
+    new PostgresServer('target', pair.targetUrl, 'orders'),
+  ];
+  catalog = await servers[0].with('catalog', (session) => readCatalog(session, { include: ['public.*'], exclude: [] }));
+  slot = `migrate_${randomBytes(6).toString('hex')}`;
+  log = new PostgresLog({ server: servers[0], slot, publication: slot });
+  const start = await log.pin(catalog.tables.map(({ table }) => table));
+  await start.close();
+  position = start.at;
+  await target.query(LEASE_SCHEMA);
+  await target.query('INSERT INTO migrate.lease (run, epoch, holder) VALUES ($1, $2, $3)', [
+    claim.run,
+    claim.epoch,
+    '',
+  ]);
+  const journal = new PostgresJournal(servers[1], claim.run, () => claim);
+  await journal.create({
+    name: claim.run,
+    id: '01234567',
+    planHash: '',
+    planFields: {},
+    sourceIdentity: '',
+    targetIdentity: '',
+    catalog,
+    fingerprint: '',
+    lanes: 2,
+  });
+  await journal.tables.openLanes(position);
+});
+
+afterEach(async () => {
+  for (const applier of appliers.splice(0)) await applier.close();
+  await Promise.all([source.end(), target.end(), ...servers.map((server) => server.close())]);
+  await pair.close();
+});
+
+async function start(batchRows = 50): Promise<Applier> {
+  const tables = catalog.tables.map(({ table }) => table);
+  const journal = new PostgresJournal(servers[1], claim.run, () => claim);
+  const stream = new PostgresStream({ server: servers[0], slot, publication: slot, tables, statusIntervalMs: 50 });
+  const writing: Pick<Target, 'lane' | 'checkpoints'> = {
+    lane: async () => new PostgresLane({ server: servers[1], claim, direction: 'forward' }),
+    checkpoints: () => servers[1].with('read', (session) => readCheckpoints(session, claim, 'forward')),
+  };
+  const applier = new Applier({
+    stream,
+    target: writing,
+    source: { log, chunks: new PostgresChunks(servers[0]) },
+    // Every table was empty at the start: one chunk, copied there.
+    tables: (await journal.tables.list()).map((table) => ({
+      ...table,
+      bounds: [],
+      chunks: [{ ordinal: 0, range: { lower: null, upper: null }, at: position, rows: 0 }],
+    })),
+    limits: { batchRows, batchBytes: 1_000_000, batchWait: 0 },
+    gate: new Gate(),
+    status: new RunStatus('orders'),
+    signal: new AbortController().signal,
+  });
+  await applier.start();
+  appliers.push({
+    close: async () => {
+      await applier.close();
+      await stream.close();
+    },
+  });
+  return applier;
+}
+
+async function stop(): Promise<void> {
+  await appliers.pop()?.close();
+}
+
+/** Everything written so far is on the target. */
+async function drained(applier: Applier): Promise<void> {
+  const content = randomBytes(6).toString('hex');
+  const met = applier.met(content);
+  await log.mark(content);
+  await met;
+}
+
+async function expectEqual(): Promise<void> {
+  for (const { table } of catalog.tables) {
+    const text = `SELECT count(*)::int AS rows, md5(string_agg(t::text, ';' ORDER BY t::text)) AS digest FROM ${table.id} t`;
+    const [left, right] = [await source.query(text), await target.query(text)];
+    expect({ table: table.id, ...right.rows[0] }).toEqual({ table: table.id, ...left.rows[0] });
+  }
+}
+
+const LARGE = `repeat('large', 2000)`;
+
+test('inserts, updates, changes of key, swaps, deletes and truncations arrive as they are on the source', async () => {
+  const applier = await start();
+  await source.query(`INSERT INTO accounts SELECT g, 'owner ' || g, g FROM generate_series(1, 500) g`);
+  await source.query(`INSERT INTO notes SELECT g, 'p', ${LARGE} || g FROM generate_series(1, 20) g`);
+  await source.query(`INSERT INTO seats VALUES (1, 10), (2, 20), (3, 30)`);
+  await source.query('UPDATE accounts SET balance = balance * 2 WHERE id % 3 = 0');
+  await source.query('DELETE FROM accounts WHERE id % 5 = 0');
+  await source.query('UPDATE accounts SET id = id + 1000 WHERE id % 7 = 0');
+  // The large value is not in the log, and the key moves.
+  await source.query(`UPDATE notes SET part = 'q' WHERE id <= 5`);
+  await source.query(`UPDATE notes SET id = id + 100 WHERE part = 'q'`);
+  await source.query(`UPDATE notes SET body = 'short' WHERE id = 101`);
+  await source.query(
+    'BEGIN; UPDATE seats SET holder = NULL WHERE seat = 1; UPDATE seats SET holder = 10 WHERE seat = 2; UPDATE seats SET holder = 20 WHERE seat = 1; COMMIT',
+  );
+  await source.query('BEGIN; TRUNCATE seats, accounts; INSERT INTO seats VALUES (9, 9); COMMIT');
+  await source.query(`INSERT INTO accounts VALUES (1, NULL, 0)`);
+  await drained(applier);
+  await expectEqual();
+});
+
+test('a transaction larger than a batch commits once', async () => {
+  await target.query(`CREATE TABLE moves (lane int, changes bigint);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN INSERT INTO public.moves VALUES (new.lane, new.changes - old.changes); RETURN NULL; END';
+    CREATE TRIGGER note AFTER UPDATE ON migrate.checkpoint FOR EACH ROW WHEN (old.changes <> new.changes)
+      EXECUTE FUNCTION note();
+    ALTER TABLE migrate.checkpoint ENABLE ALWAYS TRIGGER note`);
+  const applier = await start(1_000);
+  await source.query(`INSERT INTO accounts SELECT g, NULL, g FROM generate_series(1, 12000) g`);
+  await drained(applier);
+  await expectEqual();
+  const { rows } = await target.query('SELECT changes::int FROM moves');
+  expect(rows).toEqual([{ changes: 12_000 }]);
+});
+
+test('after a restart the apply goes on where its checkpoints stand, and nothing is lost or doubled', async () => {
+  for (let round = 0; round < 4; round++) {
+    const applier = await start(10);
+    for (let index = 0; index < 40; index++) {
+      const id = round * 40 + index;
+      await source.query(`INSERT INTO accounts VALUES (${id}, 'x', 0)`);
+      await source.query(`UPDATE accounts SET balance = balance + 1 WHERE id <= ${id}`);
+      await source.query(`INSERT INTO notes VALUES (${id}, 'p', 'b')`);
+    }
+    if (round === 3) await drained(applier);
+    // Cut at once: batches are under way.
+    else servers[1].destroy(new Error('cut by the test'));
+    await stop();
+  }
+  await expectEqual();
+});
+
+test('two runners on one checkpoint: the second writer is refused', async () => {
+  const applier = await start();
+  await target.query(`UPDATE migrate.lease SET epoch = 2`);
+  await source.query(`INSERT INTO accounts VALUES (1, 'x', 0)`);
+  await expect(applier.failed).rejects.toMatchObject({ code: 'LEASE.LOST' });
+  expect((await target.query('SELECT FROM accounts')).rowCount).toBe(0);
+});
+
+test('a row that something else removed from the target stops the apply', async () => {
+  const applier = await start();
+  await source.query(`INSERT INTO accounts VALUES (1, 'x', 0)`);
+  await drained(applier);
+  await target.query('DELETE FROM accounts');
+  await source.query(`UPDATE accounts SET balance = 1`);
+  await expect(applier.failed).rejects.toMatchObject({ code: 'APPLY.ROW_MISSING' });
+});
+
+test('an idle source still lets a position pass', async () => {
+  const applier = await start();
+  await applier.passed(await log.head());
+});
