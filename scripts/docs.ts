@@ -2,6 +2,7 @@
 // that are out of date and ends with 1.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { planPage, planSchemaFile } from './plan-page.ts';
@@ -12,7 +13,7 @@ const PAGES: readonly { readonly path: string; readonly text: () => string }[] =
   { path: 'docs/plan.md', text: planPage },
   { path: 'docs/errors.md', text: errorsPage },
   { path: 'docs/metrics.md', text: metricsPage },
-  // { path: 'docs/cli.md', text: cliPage },
+  { path: 'docs/cli.md', text: cliPage },
 ];
 
 function main(check: boolean): void {

@@ -66,15 +66,6 @@ export interface Transaction {
   readonly last: boolean;
 }
 
-/** The key columns of a full row. */
-export function keyOf(table: Table, row: Row): Key {
-  return table.key.map((index) => {
-    const value = row[index];
-    if (value === undefined) throw new TypeError(`key column ${index} of ${table.id} is missing from the row`);
-    return value;
-  });
-}
-
 /** Text that is equal exactly when two keys are written the same. */
 export function keyText(key: Key): string {
   if (key.length === 1) return String(key[0]);

@@ -8,6 +8,7 @@ import type { Gate } from '../health/gate.ts';
 import { Pulse } from '../health/pulse.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { type RunResult, runResult } from '../report/result.ts';
 import { recoverInterrupted } from '../stages/cutover.ts';
@@ -93,7 +94,7 @@ async function migrate({
   const { source, target, journal } = endpoints;
   const { catalog, startPosition } = record;
   const shared = { ...recovery, source, target, journal, catalog, plan: request.plan, gate, status };
-  for (const stage of copyStages({ ...shared, startPosition })) await enter(stage, journal, status);
+  for (const stage of copyStages({ ...shared, startPosition })) await enter(stage, shared);
   const applier = new Applier({
     stream: endpoints.stream(catalog),
     target,
@@ -107,7 +108,7 @@ async function migrate({
   verification.follow(applier);
   try {
     const parts = { ...shared, record, applier, pulse, verification, permission: operator };
-    for (const stage of followStages(parts)) await enter(stage, journal, status);
+    for (const stage of followStages(parts)) await enter(stage, shared);
   } finally {
     await applier.close();
   }
@@ -133,14 +134,21 @@ function recoveryOptions(
   };
 }
 
-async function enter(stage: Stage, journal: Journal, status: RunStatus): Promise<void> {
-  const done = (await journal.stages.list()).some(
-    (record) => record.stage === stage.name && record.finishedAt !== null,
-  );
+async function enter(stage: Stage, { journal, status, log }: StageSurroundings): Promise<void> {
+  const done = (await journal.stages.list()).some((entry) => entry.stage === stage.name && entry.finishedAt !== null);
   if (done && !stage.always) return;
   status.enter(stage.name);
+  log.info('stage begins', { stage: stage.name });
+  const began = performance.now();
   await journal.stages.start(stage.name);
   await journal.stages.finish(stage.name, await stage.run());
+  log.info('stage done', { stage: stage.name, seconds: Math.round(performance.now() - began) / 1000 });
+}
+
+interface StageSurroundings {
+  readonly journal: Journal;
+  readonly status: RunStatus;
+  readonly log: Log;
 }
 
 async function report(journal: Journal, record: RunRecord): Promise<RunResult> {
