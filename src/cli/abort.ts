@@ -1,11 +1,15 @@
 // migrate abort
 
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { type Io, print, printJson, say } from './io.ts';
+
+// A freeze is undone first, then every connection is given some seconds to end by itself.
+const STOP_PATIENCE_MS = 30_000;
 
 interface AbortOptions {
   readonly drop?: boolean;
@@ -28,8 +32,7 @@ export const abortCommand = (wiring: Wiring) =>
       action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
         await confirm(io, options, plan.name);
-        // A live process is asked to stop first; the lease makes sure that it has.
-        await ask(socketPath(plan.control.directory, plan.name), 'POST', '/stop');
+        await stopProcess(socketPath(plan.control.directory, plan.name), io.signal);
         const result = await app.abort(plan, { drop: options.drop === true, takeover: options.takeover === true });
         if (options.json === true) printJson(io, { ...result, next: [] });
         else {
@@ -42,6 +45,15 @@ export const abortCommand = (wiring: Wiring) =>
     },
     wiring,
   );
+
+/** Asks a live process to end and waits until nobody answers; the lease makes sure that it has ended. */
+async function stopProcess(path: string, signal: AbortSignal): Promise<void> {
+  if ((await ask(path, 'POST', '/stop')) === undefined) return;
+  for (const end = Date.now() + STOP_PATIENCE_MS; Date.now() < end; await sleep(100, undefined, { signal })) {
+    // The process may end in the middle of an answer.
+    if ((await ask(path, 'GET', '/status').catch(() => undefined)) === undefined) return;
+  }
+}
 
 async function confirm(io: Io, options: AbortOptions, run: string): Promise<void> {
   if (options.yes === true) return;

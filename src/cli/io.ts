@@ -29,7 +29,9 @@ export function say(io: Io, line: string): void {
 
 /** True when frames may be redrawn in place. */
 export function isInteractive(io: Io): boolean {
-  return io.stderr.isTTY === true && io.env.CI === undefined && io.env.TERM !== 'dumb';
+  // A terminal without a width cannot be drawn on.
+  const width = 'columns' in io.stderr ? io.stderr.columns : 0;
+  return io.stderr.isTTY === true && Number(width) > 0 && io.env.CI === undefined && io.env.TERM !== 'dumb';
 }
 
 /** Prints an error and tells the exit code. With `json` the last line of stdout is the error as an object. */

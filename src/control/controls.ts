@@ -13,6 +13,6 @@ export interface Controls {
   cutover(decision?: CutoverDecision): Promise<void>;
   /** Takes back the permission to cut over; refused once the freeze has begun. */
   cancelCutover(): Promise<void>;
-  /** Ends the process as Ctrl-C would; resolves when it is about to exit. */
+  /** Begins to end the process, as Ctrl-C would. It is gone when nobody answers at the socket any more. */
   stop(): Promise<void>;
 }

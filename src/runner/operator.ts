@@ -15,8 +15,8 @@ export interface OperatorOptions {
   readonly status: RunStatus;
   /** True when the plan lets the run cut over by itself. */
   readonly automatic: boolean;
-  /** Ends the run as Ctrl-C would; resolves when it has ended. */
-  readonly stop: () => Promise<void>;
+  /** Begins to end the run, as Ctrl-C would. */
+  readonly stop: () => void;
 }
 
 export class Operator implements Controls, Permission {
@@ -80,7 +80,7 @@ export class Operator implements Controls, Permission {
 
   async stop(): Promise<void> {
     await this.#record('stop').catch(() => undefined);
-    await this.#options.stop();
+    this.#options.stop();
   }
 
   get granted(): boolean {

@@ -37,17 +37,13 @@ const LONGEST_PAUSE_MS = 10_000;
 export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunResult> {
   const closer = new Closer();
   const stop = new AbortController();
-  const ended = new Promise<void>((resolve) => closer.add(resolve));
   const gate = new Gate();
   const status = new RunStatus(request.plan.name);
   const operator = new Operator({
     gate,
     status,
     automatic: request.plan.cutover.when === 'auto',
-    stop: async () => {
-      stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command'));
-      await ended;
-    },
+    stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
   request.onStatus(() => status.snapshot());
   try {

@@ -1,10 +1,9 @@
 // Connections to one PostgreSQL server, all set up alike: every value as text, in the same text form everywhere.
 
-import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
 import { translateError } from './errors.ts';
+import { clientConfig } from './url.ts';
 
 /** Which side of the run this server is; decides the codes of its errors. */
 export type Side = 'source' | 'target';
@@ -100,11 +99,7 @@ export class Session {
 
   async #guarded(config: pg.QueryConfig, timeoutMs: number): Promise<pg.QueryResult<TextRow>> {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed)
-      throw new MigrateError(
-        this.side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION',
-        'the connection is closed',
-      );
+    if (this.#closed) throw connectionError(this.side, 'the connection is closed');
     let timer: NodeJS.Timeout | undefined;
     if (timeoutMs > 0) {
       timer = setTimeout(() => this.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
@@ -155,6 +150,7 @@ export class PostgresServer {
   readonly #config: pg.ClientConfig;
   readonly #run: string;
   readonly #sessions = new Set<Session>();
+  #destroyed: Error | undefined;
 
   /** `run` is the name of the run, for application_name. */
   constructor(side: Side, url: string, run: string) {
@@ -165,6 +161,7 @@ export class PostgresServer {
 
   /** Rejects with SOURCE.CONNECTION or TARGET.CONNECTION when the server cannot be reached, *.AUTHENTICATION when it refuses. */
   async session(options: SessionOptions): Promise<Session> {
+    this.#refuseDestroyed();
     const settings = { ...SETTINGS, ...options.settings };
     const client = new pg.Client({
       ...this.#config,
@@ -179,6 +176,7 @@ export class PostgresServer {
         .map(([name, value]) => `SET ${name} = '${value.replaceAll("'", "''")}'`)
         .join(';');
       await session.run(known, []);
+      this.#refuseDestroyed();
     } catch (error) {
       await session.close();
       throw translateError(this.side, error);
@@ -186,6 +184,10 @@ export class PostgresServer {
     this.#sessions.add(session);
     client.once('end', () => this.#sessions.delete(session));
     return session;
+  }
+
+  #refuseDestroyed(): void {
+    if (this.#destroyed !== undefined) throw connectionError(this.side, this.#destroyed.message);
   }
 
   /** Runs `work` on a session of its own. */
@@ -198,8 +200,9 @@ export class PostgresServer {
     }
   }
 
-  /** Cuts every open session at once: what a stopping or failed run does. */
+  /** Cuts every open session at once and opens no further one: what a stopping or failed attempt does. */
   destroy(reason: Error): void {
+    this.#destroyed = reason;
     for (const session of this.#sessions) session.destroy(reason);
   }
 
@@ -208,65 +211,6 @@ export class PostgresServer {
   }
 }
 
-/**
- * Reads a connection url. TLS: `sslmode` as in libpq, but the default depends on where the server is: a loopback or
- * Unix-socket server needs none, any other must present a certificate that verifies for its name (verify-full).
- */
-export function clientConfig(side: Side, text: string): pg.ClientConfig {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw new MigrateError(side === 'source' ? 'SOURCE.URL' : 'TARGET.URL', `the ${side} url cannot be read`);
-  }
-  const host = decodeURIComponent(url.searchParams.get('host') ?? url.hostname).replace(/^\[|\]$/g, '');
-  const database = decodeURIComponent(url.pathname.slice(1));
-  if (!/^postgres(ql)?:$/.test(url.protocol) || database === '') {
-    throw new MigrateError(
-      side === 'source' ? 'SOURCE.URL' : 'TARGET.URL',
-      `the ${side} url must be postgres://user@host:port/database`,
-    );
-  }
-  const mode = url.searchParams.get('sslmode') ?? (isLoopback(host) ? 'disable' : 'verify-full');
-  const authority = url.searchParams.get('sslrootcert');
-  return {
-    host: host === '' ? 'localhost' : host,
-    port: Number(url.port === '' ? 5432 : url.port),
-    user: decodeURIComponent(url.username),
-    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
-    database,
-    ssl: tls(side, mode, authority),
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-  };
-}
-
-function tls(side: Side, mode: string, authority: string | null): pg.ClientConfig['ssl'] {
-  const ca = authority === null ? {} : { ca: readFileSync(authority, 'utf8') };
-  switch (mode) {
-    case 'disable':
-      return false;
-    case 'require':
-      return { ...ca, rejectUnauthorized: authority !== null };
-    case 'verify-ca':
-      return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
-    case 'verify-full':
-      return { ...ca, rejectUnauthorized: true };
-    default:
-      throw new MigrateError(
-        side === 'source' ? 'SOURCE.URL' : 'TARGET.URL',
-        `sslmode=${mode} is not supported: use disable, require, verify-ca or verify-full`,
-      );
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === '' ||
-    host === 'localhost' ||
-    host.startsWith('/') ||
-    host === '::1' ||
-    (isIP(host) === 4 && host.startsWith('127.'))
-  );
+function connectionError(side: Side, reason: string): MigrateError {
+  return new MigrateError(side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION', `${side}: ${reason}`);
 }
