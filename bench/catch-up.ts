@@ -34,11 +34,14 @@ const DDL = TABLES.map(
     INSERT INTO ${name} SELECT g, g % 10, 0, 'filler' FROM generate_series(1, ${ROWS}) AS g`,
 ).join(';');
 /** One transaction per update, as fast as the server makes them. */
-const BACKLOG = `DO $$ BEGIN
+const BACKLOG = `DO $$
+DECLARE one int;
+BEGIN
   FOR n IN 1..${TRANSACTIONS / 2} LOOP
-    UPDATE public.accounts_a SET abalance = abalance + n WHERE aid = 1 + random() * ${ROWS - 1};
+    one := 1 + floor(random() * ${ROWS});
+    UPDATE public.accounts_a SET abalance = abalance + n WHERE aid = one;
     COMMIT;
-    UPDATE public.accounts_b SET abalance = abalance + n WHERE aid = 1 + random() * ${ROWS - 1};
+    UPDATE public.accounts_b SET abalance = abalance + n WHERE aid = one;
     COMMIT;
   END LOOP;
 END $$`;

@@ -64,7 +64,7 @@ const SCHEMA = `
   FROM pg_sequences WHERE schemaname = 'work'
   UNION ALL SELECT 'index is valid', indrelid::regclass::text, indexrelid::regclass::text, indisvalid::text
   FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace = 'work'::regnamespace
-  UNION ALL SELECT 'identity', attrelid::regclass::text, attname, attidentity || attgenerated::text
+  UNION ALL SELECT 'identity', attrelid::regclass::text, attname, concat(attidentity, attgenerated)
   FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
   WHERE c.relnamespace = 'work'::regnamespace AND c.relkind = 'r' AND (attidentity <> '' OR attgenerated <> '')
   ORDER BY 1, 2, 3`;

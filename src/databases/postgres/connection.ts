@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
 import { translateError } from './errors.ts';
+import { quoteLiteral } from './sql.ts';
 import { clientConfig } from './url.ts';
 
 /** Which side of the run this server is; decides the codes of its errors. */
@@ -162,7 +163,6 @@ export class PostgresServer {
   /** Rejects with SOURCE.CONNECTION or TARGET.CONNECTION when the server cannot be reached, *.AUTHENTICATION when it refuses. */
   async session(options: SessionOptions): Promise<Session> {
     this.#refuseDestroyed();
-    const settings = { ...SETTINGS, ...options.settings };
     const client = new pg.Client({
       ...this.#config,
       application_name: `migrate ${this.#run} ${options.purpose}`.slice(0, 63),
@@ -171,11 +171,7 @@ export class PostgresServer {
     const session = new Session(client, this.side);
     try {
       await client.connect();
-      // SET, not startup options: poolers refuse options, and unknown settings of old servers can be skipped.
-      const known = Object.entries(settings)
-        .map(([name, value]) => `SET ${name} = '${value.replaceAll("'", "''")}'`)
-        .join(';');
-      await session.run(known, []);
+      await session.run(settingsStatement({ ...SETTINGS, ...options.settings }), []);
       this.#refuseDestroyed();
     } catch (error) {
       await session.close();
@@ -209,6 +205,13 @@ export class PostgresServer {
   async close(): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.close()));
   }
+}
+
+/** Not startup options: poolers refuse those. Settings that an older server does not know are left out. */
+function settingsStatement(settings: Readonly<Record<string, string>>): string {
+  const values = Object.entries(settings).map(([name, value]) => `(${quoteLiteral(name)}, ${quoteLiteral(value)})`);
+  return `SELECT set_config(s.name, v.value, false) FROM (VALUES ${values.join(', ')}) v(name, value)
+    JOIN pg_catalog.pg_settings s ON lower(s.name) = lower(v.name)`;
 }
 
 function connectionError(side: Side, reason: string): MigrateError {
