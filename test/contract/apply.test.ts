@@ -82,13 +82,14 @@ afterEach(async () => {
   await pair.close();
 });
 
-async function start(batchRows = 50): Promise<Applier> {
+/** `server`: the runner's connections to the target. */
+async function start(batchRows = 50, server = servers[1]): Promise<Applier> {
   const tables = catalog.tables.map(({ table }) => table);
   const journal = new PostgresJournal(servers[1], claim.run, () => claim);
   const stream = new PostgresStream({ server: servers[0], slot, publication: slot, tables, statusIntervalMs: 50 });
   const writing: Pick<Target, 'lane' | 'checkpoints'> = {
-    lane: async () => new PostgresLane({ server: servers[1], claim, direction: 'forward' }),
-    checkpoints: () => servers[1].with('read', (session) => readCheckpoints(session, claim, 'forward')),
+    lane: async () => new PostgresLane({ server, claim, direction: 'forward' }),
+    checkpoints: () => server.with('read', (session) => readCheckpoints(session, claim, 'forward')),
   };
   const applier = new Applier({
     stream,
@@ -175,7 +176,8 @@ test('a transaction larger than a batch commits once', async () => {
 
 test('after a restart the apply goes on where its checkpoints stand, and nothing is lost or doubled', async () => {
   for (let round = 0; round < 4; round++) {
-    const applier = await start(10);
+    const runner = new PostgresServer('target', pair.targetUrl, 'orders');
+    const applier = await start(10, runner);
     for (let index = 0; index < 40; index++) {
       const id = round * 40 + index;
       await source.query(`INSERT INTO accounts VALUES (${id}, 'x', 0)`);
@@ -184,8 +186,9 @@ test('after a restart the apply goes on where its checkpoints stand, and nothing
     }
     if (round === 3) await drained(applier);
     // Cut at once: batches are under way.
-    else servers[1].destroy(new Error('cut by the test'));
+    else runner.destroy(new Error('cut by the test'));
     await stop();
+    await runner.close();
   }
   await expectEqual();
 });

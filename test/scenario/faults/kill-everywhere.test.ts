@@ -1,0 +1,114 @@
+// kill -9 at every failpoint there is, at its first hit; some at later hits, some as a failure inside the process.
+// The same command is started again each time.
+
+import { describe, expect, it } from 'vitest';
+import { FAILPOINTS, type Failpoint } from '../../../src/lib/failpoint.ts';
+import { expectKilledAt, type Kill } from '../killing.ts';
+import { withMigration } from '../migration.ts';
+
+// Neighbours go into different runs, so that a kill is mostly the first that its stage sees.
+const RUNS = 6;
+const GROUPS = Array.from({ length: RUNS }, (_, group) => FAILPOINTS.filter((_, index) => index % RUNS === group));
+
+const killed = new Set<Failpoint>();
+
+describe('kill -9 at the first hit', () => {
+  it.each(GROUPS.map((points, index) => ({ points, workload: index % 2 === 0 ? 'shop' : 'torture' }) as const))(
+    'at $points of the $workload workload loses and doubles nothing',
+    async ({ points, workload }) => {
+      // Short, so that the fence of a dead runner opens soon.
+      const plan = { cutover: { when: 'auto', reverse: 'off', budget: '3s' } };
+      await withMigration({ workload, rows: 120, plan }, async (migration) => {
+        for (const point of points) {
+          await expectKilledAt(migration, { point, hit: 1 });
+          killed.add(point);
+        }
+        await migration.expectComplete(await migration.run());
+      });
+    },
+  );
+
+  it('was done at every failpoint of the list', () => {
+    expect(FAILPOINTS.filter((point) => !killed.has(point))).toEqual([]);
+  });
+});
+
+const LATER: readonly (readonly Kill[])[] = [
+  [
+    { point: 'chunk.read', hit: 2 },
+    { point: 'chunk.before_commit', hit: 3 },
+    { point: 'chunk.after_commit', hit: 2 },
+    { point: 'apply.begin', hit: 3 },
+    { point: 'apply.mid', hit: 2 },
+    { point: 'apply.before_checkpoint', hit: 3 },
+    { point: 'apply.before_commit', hit: 2 },
+    { point: 'apply.after_commit', hit: 3 },
+  ],
+  [
+    { point: 'chunk.read', hit: 3 },
+    { point: 'chunk.before_commit', hit: 2 },
+    { point: 'chunk.after_commit', hit: 3 },
+    { point: 'apply.begin', hit: 2 },
+    { point: 'apply.mid', hit: 3 },
+    { point: 'apply.before_checkpoint', hit: 2 },
+    { point: 'apply.before_commit', hit: 3 },
+    { point: 'apply.after_commit', hit: 2 },
+  ],
+];
+
+describe('kill -9 at a later hit', () => {
+  it.each(LATER.map((kills, index) => ({ kills, workload: index === 0 ? 'torture' : 'shop' }) as const))(
+    'in the middle of copy and apply of the $workload workload loses and doubles nothing',
+    async ({ kills, workload }) => {
+      await withMigration({ workload, rows: 150, seed: 2 }, async (migration) => {
+        for (const kill of kills) await expectKilledAt(migration, kill);
+        await migration.expectComplete(await migration.run());
+      });
+    },
+  );
+});
+
+describe('a failure inside the process', () => {
+  // The second throw of a copy must come in another attempt: of two failures at once only the first is told.
+  const THROWS: readonly Kill[] = [
+    { point: 'log.pinned', hit: 1 },
+    { point: 'chunk.before_commit', hit: 1 },
+    { point: 'chunk.after_commit', hit: 7 },
+    { point: 'apply.before_commit', hit: 1 },
+    { point: 'apply.after_commit', hit: 2 },
+    { point: 'schema.completing', hit: 1 },
+    { point: 'verify.chunk', hit: 1 },
+    { point: 'cutover.drained', hit: 1 },
+    { point: 'cutover.permanent', hit: 1 },
+    { point: 'cutover.target_open', hit: 1 },
+  ];
+
+  it('is recovered by the same process, at each of ten places in one run', async () => {
+    await withMigration({ workload: 'shop', rows: 150, seed: 3 }, async (migration) => {
+      const result = await migration.run(THROWS.map(({ point, hit }) => `${point}@${hit}=throw`).join(';'));
+      await migration.expectComplete(result);
+      const quiet = THROWS.filter(({ point }) => !result.stderr.includes(`failpoint ${point} threw`));
+      expect(quiet).toEqual([]);
+    });
+  });
+});
+
+describe('a runner that is started again while the fence of a dead one is still closed', () => {
+  it('opens the source itself and cuts over in another attempt', async () => {
+    // Nothing opens by itself for as long as this test lasts.
+    const plan = { cutover: { when: 'auto', reverse: 'off', budget: '10m' } };
+    await withMigration({ workload: 'shop', rows: 120, plan }, async (migration) => {
+      const { signal } = await migration.start('cutover.settled=kill9').exited;
+      expect(signal).toBe('SIGKILL');
+      expect(await migration.status()).toMatchObject({ writable: 'none', cutover: { phase: 'freezing' } });
+      const process = migration.start('cutover.before_arm=kill9');
+      await migration.writers.more('source', 5);
+      await process.exited;
+      expect(await migration.status()).toMatchObject({ writable: 'source', cutover: { phase: 'undone' } });
+      const result = await migration.run();
+      await migration.expectComplete(result);
+      expect(result.json).toMatchObject({ cutover: { attempts: 2 } });
+    });
+  });
+});
+

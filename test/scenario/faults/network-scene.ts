@@ -1,0 +1,204 @@
+// One migration with a network of its own: writers that talk to the source directly, and a run whose two links can be
+// hurt one by one.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, inject } from 'vitest';
+import { type Acknowledgement, checkAcknowledged, compareDatabases } from '../../fleet/compare.ts';
+import { openPair, withClient } from '../../fleet/databases.ts';
+import type { TestServer } from '../../fleet/postgres.ts';
+import { type FaultProxy, openProxy } from '../../fleet/proxy.ts';
+import {
+  type MigrateOptions,
+  type MigrateProcess,
+  type MigrateResult,
+  openWorkspace,
+  runMigrate,
+  startMigrate,
+} from '../../fleet/runner.ts';
+import { seedWorkload, startWriters, unexpectedCodes, type Writers } from '../../fleet/writers.ts';
+
+export const SIDES = ['source', 'target'] as const;
+export type LinkSide = (typeof SIDES)[number];
+
+/** What a test reads of `migrate status --json`. */
+export interface LiveStatus {
+  readonly process: 'alive' | 'none';
+  readonly stage: string;
+  readonly writable: string;
+  readonly waiting: string | null;
+  readonly stream: { readonly changes: number; readonly lagSeconds: number | null };
+  readonly restarts: number;
+  readonly lastError: string | null;
+}
+
+export interface SceneOptions {
+  /** Rows of the shop's largest tables. Default 600. */
+  readonly rows?: number;
+  /** Transactions per second. Default 60. */
+  readonly rate?: number;
+  /** Sections of the plan. */
+  readonly plan?: Readonly<Record<string, unknown>>;
+  /** Servers of the test's own instead of the shared ones, by their database `postgres`. */
+  readonly servers?: { readonly source: TestServer; readonly target: TestServer };
+}
+
+const SMALL = { readers: 2, chunkRows: 40 };
+const READY = /ready: waiting/;
+
+export class Scene {
+  readonly source: FaultProxy;
+  readonly target: FaultProxy;
+  readonly sourceUrl: string;
+  readonly targetUrl: string;
+  readonly plan: string;
+  readonly writers: Writers;
+  readonly #directory: string;
+  readonly #close: readonly (() => Promise<void>)[];
+  readonly #processes: MigrateProcess[] = [];
+
+  constructor(parts: {
+    readonly proxies: readonly [FaultProxy, FaultProxy];
+    readonly urls: readonly [string, string];
+    readonly plan: string;
+    readonly directory: string;
+    readonly writers: Writers;
+    readonly close: readonly (() => Promise<void>)[];
+  }) {
+    [this.source, this.target] = parts.proxies;
+    [this.sourceUrl, this.targetUrl] = parts.urls;
+    this.plan = parts.plan;
+    this.writers = parts.writers;
+    this.#directory = parts.directory;
+    this.#close = parts.close;
+  }
+
+  link(side: LinkSide): FaultProxy {
+    return side === 'source' ? this.source : this.target;
+  }
+
+  /** Starts `migrate run`; failpoints report each hit on stderr. */
+  run(options: MigrateOptions = {}): MigrateProcess {
+    const run = startMigrate(['run', this.plan, '--json'], { failpoints: '', ...options });
+    this.#processes.push(run);
+    return run;
+  }
+
+  command(...args: readonly string[]): Promise<MigrateResult> {
+    return runMigrate([...args, this.plan, '--json']);
+  }
+
+  async status(): Promise<LiveStatus> {
+    const { json, stderr } = await this.command('status');
+    if (json === undefined) throw new Error(`no status: ${stderr}`);
+    return json as unknown as LiveStatus;
+  }
+
+  /** Asks for the status until it is as wanted. */
+  async until(wanted: (status: LiveStatus) => boolean): Promise<LiveStatus> {
+    for (;;) {
+      const status = await this.status();
+      if (status.process === 'none') throw new Error('the run has ended');
+      if (wanted(status)) return status;
+    }
+  }
+
+  /** Waits until everything but the cutover is done. A lost connection before that counts as one still under way. */
+  ready(): Promise<LiveStatus> {
+    return this.until((status) => status.stage === 'cutover' && READY.test(status.waiting ?? ''));
+  }
+
+  /** Ready again in an attempt after the one that this status is of. */
+  readyAgain(before: LiveStatus): Promise<LiveStatus> {
+    return this.until(
+      ({ restarts, stage, waiting }) =>
+        restarts > before.restarts && stage === 'cutover' && READY.test(waiting ?? ''),
+    );
+  }
+
+  /** A failpoint's pause: holds until `release`. */
+  pause(name: string): { readonly action: string; release(): void } {
+    const file = join(this.#directory, `${name}.go`);
+    return { action: `pause(${file})`, release: () => writeFileSync(file, '') };
+  }
+
+  /** Gives the permission, waits for the end, and looks for every row and every confirmed write on the target. */
+  async complete(run: MigrateProcess): Promise<Acknowledgement> {
+    const answer = await this.command('cutover');
+    expect(answer.code, answer.stderr).toBe(0);
+    return this.completed(run);
+  }
+
+  async completed(run: MigrateProcess): Promise<Acknowledgement> {
+    const { code, json, stderr } = await run.exited;
+    expect(code, stderr.slice(-4_000)).toBe(0);
+    expect(json).toMatchObject({ result: 'complete' });
+    const log = await this.writers.stop();
+    expect(unexpectedCodes(log)).toEqual({});
+    const found = await checkAcknowledged(log, this.targetUrl);
+    expect(found).toMatchObject({ lost: 0, duplicated: 0, phantom: 0 });
+    expect(found.acknowledged).toBeGreaterThan(50);
+    expect((await compareDatabases(this.sourceUrl, this.targetUrl)).differences).toEqual([]);
+    return found;
+  }
+
+  async slots(): Promise<readonly string[]> {
+    return withClient(this.sourceUrl, async (client) => {
+      const { rows } = await client.query(
+        'SELECT slot_name FROM pg_replication_slots WHERE database = current_database() ORDER BY 1',
+      );
+      return (rows as { slot_name: string }[]).map(({ slot_name }) => slot_name);
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const run of this.#processes) run.kill();
+    await Promise.allSettled(this.#processes.map((run) => run.exited));
+    await this.writers.close();
+    for (const close of this.#close) await close();
+  }
+}
+
+/** The writers know only the source: after the cutover they are refused, so both sides can be compared to the last row. */
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { rows = 600, rate = 60, servers } = options;
+  const pair = servers === undefined ? await openPair() : undefined;
+  const sourceUrl = pair?.sourceUrl ?? servers?.source.url() ?? '';
+  const targetUrl = pair?.targetUrl ?? servers?.target.url() ?? '';
+  const shared = inject('fleet');
+  const proxies = await Promise.all([
+    openProxy(servers?.source.port ?? shared.source),
+    openProxy(servers?.target.port ?? shared.target),
+  ]);
+  const workspace = await openWorkspace();
+  const plan = await workspace.writePlan({
+    sourceUrl: proxies[0].url(sourceUrl),
+    targetUrl: proxies[1].url(targetUrl),
+    snapshot: SMALL,
+    verify: { chunkRows: 200 },
+    cutover: { when: 'manual', reverse: 'off' },
+    ...options.plan,
+  });
+  await seedWorkload(sourceUrl, 'shop', rows);
+  const writers = await startWriters({ sourceUrl, targetUrl: sourceUrl, rows, rate });
+  const close = [
+    ...proxies.map((proxy) => () => proxy.close()),
+    () => workspace.close(),
+    async () => pair?.close(),
+    async () => {
+      await servers?.source.close();
+      await servers?.target.close();
+    },
+  ];
+  return new Scene({ proxies, urls: [sourceUrl, targetUrl], plan, directory: workspace.directory, writers, close });
+}
+
+/** Runs `work` in a scene and closes it. */
+export async function inScene(options: SceneOptions, work: (scene: Scene) => Promise<void>): Promise<void> {
+  const scene = await openScene(options);
+  try {
+    await work(scene);
+  } finally {
+    await scene.close();
+  }
+}

@@ -1,0 +1,37 @@
+// One kill -9 at a failpoint, and what must hold right after it, before the command is started again.
+
+import { expect } from 'vitest';
+import { FAILPOINTS, type Failpoint } from '../../src/lib/failpoint.ts';
+import { type Migration, said } from './migration.ts';
+
+export interface Kill {
+  readonly point: Failpoint;
+  readonly hit: number;
+}
+
+const from = (name: Failpoint): number => FAILPOINTS.indexOf(name);
+
+/** The source is closed for a while: it must open by itself. */
+const isFreeze = (point: Failpoint): boolean =>
+  from(point) >= from('cutover.closed') && from(point) < from('cutover.permanent');
+/** The source is closed for good, the target not open yet. */
+const isClosed = (point: Failpoint): boolean => point === 'cutover.permanent' || point === 'cutover.switched';
+
+export async function expectKilledAt(migration: Migration, { point, hit }: Kill): Promise<void> {
+  const before = migration.writers.progress.source;
+  const result = await migration.run(`${point}@${hit}=kill9`);
+  expect(result.signal, `${point} was not reached:\n${said(result)}`).toBe('SIGKILL');
+  expect(result.stderr.trimEnd().split('\n').at(-1)).toBe(`failpoint ${point} ${hit}`);
+  if (isClosed(point)) {
+    expect(await migration.status()).toMatchObject({ writable: 'none', cutover: { phase: 'switching' } });
+    await migration.compareAtRest();
+  } else if (from(point) > from('cutover.permanent')) {
+    await migration.writers.more('target', 5);
+    expect(await migration.status()).toMatchObject({ writable: 'target' });
+  } else {
+    // Nobody works on the run now, so a fence that was closed can only have opened by itself.
+    await migration.writers.more('source', 5);
+    expect(migration.writers.progress.source).toBeGreaterThan(before);
+    if (isFreeze(point)) expect(await migration.status()).toMatchObject({ writable: 'source' });
+  }
+}
