@@ -6,7 +6,7 @@ import type { Application } from './cli/application.ts';
 import { readServerFacts } from './databases/postgres/check/facts.ts';
 import { PostgresServer } from './databases/postgres/connection.ts';
 import { PostgresJournal } from './databases/postgres/journal.ts';
-import { PostgresLease } from './databases/postgres/lease.ts';
+import { type FormerLock, PostgresLease } from './databases/postgres/lease.ts';
 import { PostgresStream } from './databases/postgres/log/stream.ts';
 import { PostgresSource } from './databases/postgres/source.ts';
 import { PostgresTarget } from './databases/postgres/target.ts';
@@ -21,7 +21,10 @@ import { runPlan } from './runner/run.ts';
 
 export function createApplication(): Application {
   return {
-    run: (request) => runPlan(request, openEndpoints),
+    run: (request) => {
+      const former: FormerLock = {};
+      return runPlan(request, (plan, options) => openEndpoints(plan, options, former));
+    },
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
     setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
@@ -36,10 +39,16 @@ function connectionsOf(plan: Plan): number {
 }
 
 /** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
-async function openEndpoints(plan: Plan, options: OpenOptions): Promise<Endpoints> {
+async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLock): Promise<Endpoints> {
   const source = new PostgresServer('source', plan.source.url, plan.name);
   const target = new PostgresServer('target', plan.target.url, plan.name);
-  const lease = new PostgresLease({ source, target, run: plan.name, holder: `${hostname()} process ${process.pid}` });
+  const lease = new PostgresLease({
+    source,
+    target,
+    run: plan.name,
+    holder: `${hostname()} process ${process.pid}`,
+    ...(former === undefined ? {} : { former }),
+  });
   const journal = new PostgresJournal(target, plan.name, () => lease.claim());
   const closer = new Closer();
   closer.add(() => source.close());

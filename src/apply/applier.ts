@@ -39,6 +39,8 @@ export interface ApplierOptions {
 /** Positions without rows are written at most this often, unless someone waits for them. */
 const IDLE_MOVE_MS = 1_000;
 const CLOSE_MS = 5_000;
+/** A heartbeat that cannot be written brings no news: without looking again the last lag would stay on show. */
+const LAG_EVERY_MS = 250;
 
 interface Opened {
   readonly lanes: Lanes;
@@ -67,6 +69,7 @@ export class Applier implements Replication {
   #idle: Position | undefined;
   #movedAtMs = 0;
   #idleTimer: NodeJS.Timeout | undefined;
+  #lagTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ApplierOptions) {
@@ -98,6 +101,8 @@ export class Applier implements Replication {
       await lanes.close();
       throw error;
     }
+    this.#lagTimer = setInterval(() => this.#reportLag(), LAG_EVERY_MS).unref();
+    if (this.#stop.signal.aborted) clearInterval(this.#lagTimer);
     const abort = (): void => this.#fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     void this.#read(this.#opened.shard);
@@ -191,10 +196,12 @@ export class Applier implements Replication {
 
   #halt(reason: unknown): void {
     clearTimeout(this.#idleTimer);
+    clearInterval(this.#lagTimer);
     this.#waiters.fail(reason);
     this.#halted.reject(reason);
     this.#stop.abort(reason);
     this.#batcher.end();
+    this.#reportLag();
   }
 
   async #read(shard: Shard): Promise<void> {
@@ -302,10 +309,11 @@ export class Applier implements Replication {
     for (const work of barriers) await work();
   }
 
+  /** Unknown as soon as the apply has ended: nothing measures it any more. */
   #reportLag(): void {
     const { stream, status } = this.#options;
-    const lagSeconds = this.#lag.seconds(performance.now());
-    const position = this.position;
+    const lagSeconds = this.#stop.signal.aborted ? null : this.#lag.seconds(performance.now());
+    const position = this.#stop.signal.aborted ? undefined : this.position;
     const lagBytes = this.#head === undefined || position === undefined ? null : stream.distance(position, this.#head);
     status.update((value) => {
       value.stream.lagSeconds = lagSeconds;

@@ -1,5 +1,6 @@
 // migrate cutover
 
+import { Option } from 'commander';
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
@@ -14,6 +15,14 @@ interface CutoverOptions {
   readonly undo?: boolean;
 }
 
+const FLAGS = ['dryRun', 'cancel', 'switched', 'undo'];
+
+/** One of the four: together they would contradict each other. */
+function only(flag: string, description: string): Option {
+  const option = new Option(flag, description);
+  return option.conflicts(FLAGS.filter((name) => name !== option.attributeName()));
+}
+
 export const cutoverCommand = (wiring: Wiring) =>
   defineCommand<CutoverOptions>(
     {
@@ -23,10 +32,10 @@ export const cutoverCommand = (wiring: Wiring) =>
       takesPlan: true,
       configure: (command) =>
         command
-          .option('--dry-run', 'say what would happen now; changes nothing')
-          .option('--cancel', 'take back the permission, as long as the freeze has not begun')
-          .option('--switched', 'after an ambiguous switch: the applications do write to the target')
-          .option('--undo', 'after an ambiguous switch: the applications do not, go back to the source'),
+          .addOption(only('--dry-run', 'say what would happen now; changes nothing'))
+          .addOption(only('--cancel', 'take back the permission, as long as the freeze has not begun'))
+          .addOption(only('--switched', 'after an ambiguous switch: the applications do write to the target'))
+          .addOption(only('--undo', 'after an ambiguous switch: the applications do not, go back to the source')),
       action: async ({ io, options, loadPlan }) => {
         const plan = await loadPlan();
         const path = socketPath(plan.control.directory, plan.name);

@@ -34,7 +34,9 @@ export const statusCommand = (wiring: Wiring) =>
         const stage = stageOf(view);
         if (options.json === true)
           printJson(io, { process: 'none', ...offline(view, stage), next: nextOf(stage, false) });
-        else for (const line of offlineLines(view, stage)) print(io, line);
+        else
+          for (const line of options.short === true ? [offlineLine(view, stage)] : offlineLines(view, stage))
+            print(io, line);
         return 0;
       },
     },
@@ -60,6 +62,12 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
       writePauseMs: view.cutover?.writePauseMs ?? null,
     },
   };
+}
+
+function offlineLine(view: RunView, stage: StatusSnapshot['stage']): string {
+  const facts = view.record.outcome === 'running' ? ['no process is working on it'] : [];
+  if (view.record.paused) facts.push('paused');
+  return `${view.record.name}: ${[stage, ...facts, `writable: ${view.writable}`].join(' · ')}`;
 }
 
 function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly string[] {

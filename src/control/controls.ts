@@ -9,7 +9,7 @@ export interface Controls {
   /** Holds snapshot and apply; survives restarts. Idempotent. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Allows the cutover to begin as soon as it can; `decision` settles an ambiguous switch. */
+  /** Allows the cutover to begin as soon as it can; with `decision` it only settles an ambiguous switch. */
   cutover(decision?: CutoverDecision): Promise<void>;
   /** Takes back the permission to cut over; refused once the freeze has begun. */
   cancelCutover(): Promise<void>;

@@ -1,6 +1,7 @@
 // The control API over a Unix socket that only its owner can open. JSON in, JSON out.
 
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
@@ -10,24 +11,30 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Listens at `path`. The caller holds the run's lease, so a socket file found there is a dead runner's. */
+/** Listens at `path`. The caller holds the run's lease, so a socket file found there is a dead or fenced runner's. */
 export async function serveControls(path: string, controls: Controls): Promise<ControlServer> {
   const server = createAdaptorServer(controlApp(controls));
-  rmSync(path, { force: true });
+  // Bound under another name and renamed: closing unlinks the name that was bound, and by then `path` may belong to the
+  // runner that took over from this one.
+  const bound = join(dirname(path), `.${process.pid.toString(36)}`);
+  rmSync(bound, { force: true });
   const umask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) =>
         reject(new MigrateError('CONTROL.SOCKET', `cannot listen at ${path}: ${error.message}`)),
       );
-      server.listen(path, resolve);
+      server.listen(bound, resolve);
     });
+    renameSync(bound, path);
   } finally {
     process.umask(umask);
   }
+  const { ino } = statSync(path);
   return {
     close: () =>
       new Promise((resolve) => {
+        if (statSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path, { force: true });
         server.close(() => resolve());
         if ('closeAllConnections' in server) server.closeAllConnections();
       }),

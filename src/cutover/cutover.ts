@@ -72,6 +72,9 @@ export class Cutover {
     } catch (error) {
       // The fence opens by itself at its deadline, and the next runner reads from the journal that it must see to it.
       log.error('the cutover could not be undone completely; the next start does it', { err: error });
+      status.update((value) => {
+        value.writable = 'unknown';
+      });
     }
     freezing?.(false);
     status.update((value) => {

@@ -50,7 +50,7 @@ export interface CutoverOptions extends RecoveryOptions {
   readonly retriesLeft: number;
   /** How long to wait for a small lag and for old transactions to end before an attempt is given up; default 30 s. */
   readonly patienceMs?: number;
-  /** Is told when the freeze begins and when it has ended. */
+  /** Is told when the freeze begins, which it may refuse by throwing, and when it has ended. */
   readonly freezing?: (frozen: boolean) => void;
 }
 

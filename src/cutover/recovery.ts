@@ -28,7 +28,8 @@ export async function recoverCutover(options: RecoveryOptions): Promise<Recovery
   if (latest.phase === 'freezing') return undo(options, attempt);
   const target = await options.target.fence.state();
   if (target.kind === 'open') {
-    await commit(options, attempt, attempt.pauseMs);
+    // When it opened nobody noted; the time until now would count what the run was down as a pause.
+    await commit(options, attempt, null);
     return { outcome: 'committed', record: attempt.record };
   }
   // No switch is begun before the fence is permanent, so nothing but the fence is to be undone.

@@ -41,8 +41,9 @@ const arm: Step = {
 const close: Step = {
   name: 'close',
   async do({ options, attempt, freeze }) {
-    await attempt.freeze();
+    // Throws when the permission was taken back meanwhile.
     options.freezing?.(true);
+    await attempt.freeze();
     freeze.start();
     options.status.update((value) => {
       value.writable = 'none';

@@ -12,12 +12,16 @@ const END_PART = 0.5;
 
 export async function waitForWriters(options: CutoverOptions, freeze: Freeze): Promise<void> {
   const { fence } = options.source;
+  const mayEnd = options.plan.openTransactions === 'end';
+  let limit = WAIT_PART;
   let ended = false;
   let left = await freeze.race(fence.openWriters());
   for (let pauseMs = 5; left.length > 0; pauseMs = Math.min(20, pauseMs + 1)) {
-    if (freeze.used > WAIT_PART) throw stillOpen(left, freeze);
-    if (!ended && freeze.used > END_PART && options.plan.openTransactions === 'end') {
+    if (freeze.used > limit && (ended || !mayEnd)) throw stillOpen(left, freeze);
+    if (mayEnd && !ended && freeze.used > END_PART) {
       ended = true;
+      // However late it is noticed: what was ended gets its time to be gone.
+      limit = Math.max(limit, freeze.used + WAIT_PART - END_PART);
       options.log.warn(`ending open transactions: ${names(left)}`);
       await freeze.race(fence.end(left));
     }

@@ -186,7 +186,7 @@ export const CODES = {
   'SNAPSHOT.LOST': entry(
     2,
     'retry',
-    'The connection that held the snapshot broke.',
+    'The connection that held the snapshot broke, or a table was emptied before it was read.',
     'Nothing to do: the rest is copied at a new exact position.',
   ),
   'SOURCE.AUTHENTICATION': entry(

@@ -36,6 +36,7 @@ export const FAILPOINTS = [
   'cutover.settled',
   'cutover.sequences',
   'cutover.before_permanent',
+  'cutover.pending',
   'cutover.permanent',
   'cutover.switched',
   'cutover.target_open',

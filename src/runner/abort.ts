@@ -22,8 +22,10 @@ export interface AbortOptions {
 export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndpoints): Promise<AbortResult> {
   const endpoints = await open(plan, { lock: true, takeover: options.takeover, onWaiting: () => undefined });
   try {
-    await refuseWhenOpen(plan, endpoints);
+    await refuseWhenOver(plan, endpoints);
     await endpoints.claim();
+    // Only the holder of the lease may ask a fence. The target may be open although the journal does not know it yet.
+    if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan);
     await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
     await cleanSource(endpoints);
     const onSource = ['the fence, the slot, the publication and schema migrate on the source'];
@@ -49,12 +51,14 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
   }
 }
 
-async function refuseWhenOpen(plan: Plan, { record, journal, target }: Endpoints): Promise<void> {
+async function refuseWhenOver(plan: Plan, { record, journal }: Endpoints): Promise<void> {
   if (record === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
   const cutover = await journal.cutovers.latest();
-  const open =
-    record.outcome === 'complete' || cutover?.phase === 'committed' || (await target.fence.state()).kind === 'open';
-  if (open) throw new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over: the target is open`);
+  if (record.outcome === 'complete' || cutover?.phase === 'committed') throw over(plan);
+}
+
+function over(plan: Plan): MigrateError {
+  return new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over: the target is open`);
 }
 
 // The fence first: whatever else fails, the applications can write again.

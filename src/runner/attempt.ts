@@ -59,12 +59,13 @@ export async function attempt(parts: AttemptParts): Promise<RunResult> {
 async function walk(parts: AttemptParts, pulse: Pulse, signal: AbortSignal): Promise<RunResult> {
   const { request, endpoints, operator, status } = parts;
   const { journal, source, target } = endpoints;
+  if (endpoints.record?.outcome === 'complete') return reportComplete(parts, endpoints.record);
   pulse.watch({ side: 'source', ask: () => source.ping() });
   pulse.watch({ side: 'target', ask: () => target.ping() });
   const record = await beginRun({ plan: request.plan, endpoints, onFindings: request.onFindings });
   operator.attach(journal, record.paused);
   const recovery = recoveryOptions(parts, record, signal);
-  const over = record.outcome === 'complete' || (await recoverInterrupted(recovery, source));
+  const over = await recoverSettled(recovery, parts);
   status.update((value) => {
     value.writable = over ? 'target' : 'source';
   });
@@ -72,6 +73,31 @@ async function walk(parts: AttemptParts, pulse: Pulse, signal: AbortSignal): Pro
   await journal.setOutcome('complete');
   status.enter('complete');
   return report(journal, record);
+}
+
+/** The old server may be gone by now: neither it nor anything else is touched. */
+function reportComplete({ endpoints, status }: AttemptParts, record: RunRecord): Promise<RunResult> {
+  status.update((value) => {
+    value.writable = 'target';
+  });
+  status.enter('complete');
+  return report(endpoints.journal, record);
+}
+
+/** Ends what an earlier process left of a cutover; where only a person knows how, it waits for the answer. */
+async function recoverSettled(
+  recovery: RecoveryOptions,
+  { request, endpoints, operator }: AttemptParts,
+): Promise<boolean> {
+  for (let options = recovery; ; ) {
+    try {
+      return await recoverInterrupted(options, endpoints.source);
+    } catch (error) {
+      if (!(error instanceof MigrateError && error.code === 'CUTOVER.AMBIGUOUS')) throw error;
+      request.log.error('both sides are closed until a person decides', { code: error.code, reason: error.message });
+      options = { ...recovery, decision: await operator.settle(error.message, recovery.signal) };
+    }
+  }
 }
 
 interface MigrateParts extends AttemptParts {
@@ -130,7 +156,6 @@ function recoveryOptions(
     status,
     log: request.log,
     signal,
-    decision: operator.decision,
   };
 }
 

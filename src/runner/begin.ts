@@ -62,12 +62,6 @@ async function refuseMismatch(record: RunRecord, plan: Plan, { source, target }:
       `the plan changed in: ${fields}. These may change: ${RESUMABLE_FIELDS.join(', ')}`,
     );
   }
-  if ((await source.fingerprint(plan.tables)) !== record.fingerprint) {
-    throw new MigrateError(
-      'SCHEMA.CHANGED',
-      'the schema of the selected tables on the source is not the one this run began with',
-    );
-  }
   if ((await source.identity()) !== record.sourceIdentity) {
     throw new MigrateError(
       'SOURCE.IDENTITY',
@@ -78,6 +72,12 @@ async function refuseMismatch(record: RunRecord, plan: Plan, { source, target }:
     throw new MigrateError(
       'TARGET.IDENTITY',
       'target.url leads to another server or database than the one this run began with',
+    );
+  }
+  if ((await source.fingerprint(plan.tables)) !== record.fingerprint) {
+    throw new MigrateError(
+      'SCHEMA.CHANGED',
+      'the schema of the selected tables on the source is not the one this run began with',
     );
   }
 }

@@ -36,35 +36,31 @@ export class Operator implements Controls, Permission {
   /** From here on wishes are recorded in this journal. A pause recorded earlier takes effect. */
   attach(journal: Journal, paused: boolean): void {
     this.#journal = journal;
-    if (paused) this.#hold();
+    if (paused) this.#options.gate.hold(PAUSED);
   }
 
-  /** What settles an ambiguous switch, if the operator has said so. */
-  get decision(): CutoverDecision | undefined {
-    return this.#decision;
-  }
-
+  /** A pause is shown over every other reason to wait: the parts that work do not know of it. */
   status(): StatusSnapshot {
-    return this.#options.status.snapshot();
+    const { gate, status } = this.#options;
+    const snapshot = status.snapshot();
+    return gate.reasons.includes(PAUSED) ? { ...snapshot, waiting: PAUSED } : snapshot;
   }
 
   async pause(): Promise<void> {
     await this.#record('pause', (journal) => journal.setPaused(true));
-    this.#hold();
+    this.#options.gate.hold(PAUSED);
   }
 
   async resume(): Promise<void> {
     await this.#record('resume', (journal) => journal.setPaused(false));
     this.#options.gate.release(PAUSED);
-    this.#options.status.update((value) => {
-      if (value.waiting === PAUSED) value.waiting = null;
-    });
   }
 
   async cutover(decision?: CutoverDecision): Promise<void> {
     await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
-    this.#decision = decision ?? this.#decision;
-    this.#granted = true;
+    // An answer about a switch is no permission for the next cutover.
+    if (decision !== undefined) this.#decision = decision;
+    else this.#granted = true;
     this.#failures = 0;
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -100,6 +96,9 @@ export class Operator implements Controls, Permission {
   }
 
   freezing(frozen: boolean): void {
+    if (frozen && !this.#granted) {
+      throw new MigrateError('CUTOVER.REFUSED', 'the permission to cut over was taken back', { disposition: 'retry' });
+    }
     this.#frozen = frozen;
   }
 
@@ -110,17 +109,36 @@ export class Operator implements Controls, Permission {
   }
 
   /** Shows what a person has to do and waits for `migrate cutover --switched` or `--undo`. */
-  readonly confirm: Confirm = async (message, signal) => {
+  readonly confirm: Confirm = async (message, signal) =>
+    (await this.#answer(`${message} - then: migrate cutover --switched (or --undo)`, signal)) === 'switched';
+
+  /** Waits until a person says on which side the applications are. Undone, the next cutover needs a new permission. */
+  async settle(problem: string, signal: AbortSignal): Promise<CutoverDecision> {
+    const decision = await this.#answer(
+      `${problem} Find out where the applications write: migrate cutover --switched (or --undo)`,
+      signal,
+    );
+    if (decision === 'undo') this.#granted = false;
+    return decision;
+  }
+
+  async #answer(question: string, signal: AbortSignal): Promise<CutoverDecision> {
     this.#decision = undefined;
-    this.#options.status.update((value) => {
-      value.waiting = `${message} - then: migrate cutover --switched (or --undo)`;
-    });
-    while (this.#decision === undefined) await this.#nextCommand(signal);
-    this.#options.status.update((value) => {
-      value.waiting = null;
-    });
-    return this.#decision === 'switched';
-  };
+    const show = (waiting: string | null): void => {
+      this.#options.status.update((value) => {
+        value.waiting = waiting;
+      });
+    };
+    show(question);
+    for (;;) {
+      await this.#nextCommand(signal);
+      const decision = this.#decision;
+      if (decision === undefined) continue;
+      this.#decision = undefined;
+      show(null);
+      return decision;
+    }
+  }
 
   async #nextCommand(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -131,13 +149,6 @@ export class Operator implements Controls, Permission {
         signal.removeEventListener('abort', abort);
         resolve();
       });
-    });
-  }
-
-  #hold(): void {
-    this.#options.gate.hold(PAUSED);
-    this.#options.status.update((value) => {
-      value.waiting = PAUSED;
     });
   }
 

@@ -45,7 +45,7 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
     automatic: request.plan.cutover.when === 'auto',
     stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
-  request.onStatus(() => status.snapshot());
+  request.onStatus(() => operator.status());
   try {
     return await attempts(
       { ...request, signal: AbortSignal.any([request.signal, stop.signal]) },
@@ -151,7 +151,9 @@ class ProgressClock {
 
   /** Counts failures since the last progress; throws RUN.STALLED when there was none for too long. */
   failed(status: StatusSnapshot, error: MigrateError): number {
-    const mark = `${status.stage} ${status.snapshot.rows} ${status.stream.changes} ${status.verify.chunksDone}`;
+    // An attempt that came as far as the cutover got on, even if the source was at rest and nothing moved.
+    const ready = status.stage === 'cutover' ? status.stageStartedAt : '';
+    const mark = `${status.stage} ${ready} ${status.snapshot.rows} ${status.stream.changes} ${status.verify.chunksDone}`;
     if (mark !== this.#mark) {
       this.#mark = mark;
       this.#since = performance.now();

@@ -6,6 +6,7 @@ import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
 import { recoverCutover } from '../cutover/recovery.ts';
 import type { Source } from '../databases/source.ts';
 import type { RunRecord } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { settleFrozen, settleLive } from '../verify/settle.ts';
@@ -32,16 +33,20 @@ export function cutoverStage(parts: CutoverParts): Stage {
     always: false,
     run: async () => {
       const { applier, permission, source } = parts;
-      await waitForPermission(parts);
-      await Promise.race([sleep(permission.failures * REST_MS, undefined, { signal: parts.signal }), applier.failed]);
-      try {
-        const result = await new Cutover(await cutoverOptions(parts)).run();
-        await applier.close();
-        await release(source);
-        return { rowsCompared: result.rowsCompared, differences: 0 };
-      } catch (error) {
-        permission.failed();
-        throw error;
+      for (;;) {
+        await waitForPermission(parts);
+        await Promise.race([sleep(permission.failures * REST_MS, undefined, { signal: parts.signal }), applier.failed]);
+        try {
+          const result = await new Cutover(await cutoverOptions(parts)).run();
+          await applier.close();
+          await release(source);
+          return { rowsCompared: result.rowsCompared, differences: 0 };
+        } catch (error) {
+          // Taken back before the freeze began: nothing has failed.
+          if (!permission.granted && error instanceof MigrateError && error.code === 'CUTOVER.REFUSED') continue;
+          permission.failed();
+          throw error;
+        }
       }
     },
   };
@@ -64,31 +69,38 @@ async function release(source: Source): Promise<void> {
 }
 
 async function waitForPermission(parts: CutoverParts): Promise<void> {
-  const { applier, permission, signal, status } = parts;
+  const { gate, permission, signal, status } = parts;
   const context = await verifyContext(parts);
-  while (!permission.granted) {
+  const show = (waiting: string | null): void => {
     status.update((value) => {
-      value.waiting = 'ready: waiting for `migrate cutover`';
+      value.waiting = waiting;
     });
-    const settled = await settleLive(context);
-    await keepVerified(parts, settled);
-    const rest = new AbortController();
-    const waits = [
-      permission.wish(AbortSignal.any([signal, rest.signal])),
-      sleep(SETTLE_EVERY_MS, undefined, { signal: rest.signal }),
-    ];
-    try {
-      await Promise.race([...waits, applier.failed]);
-    } finally {
-      rest.abort();
-      await Promise.allSettled(waits);
+  };
+  do {
+    while (!permission.granted) {
+      show('ready: waiting for `migrate cutover`');
+      await keepVerified(parts, await settleLive(context));
+      await nextWish(parts);
     }
-    signal.throwIfAborted();
+    show(null);
+    await gate.pass(signal);
+    // It may have been taken back while the end of a pause was waited for.
+  } while (!permission.granted);
+}
+
+async function nextWish({ applier, permission, signal }: CutoverParts): Promise<void> {
+  const rest = new AbortController();
+  const waits = [
+    permission.wish(AbortSignal.any([signal, rest.signal])),
+    sleep(SETTLE_EVERY_MS, undefined, { signal: rest.signal }),
+  ];
+  try {
+    await Promise.race([...waits, applier.failed]);
+  } finally {
+    rest.abort();
+    await Promise.allSettled(waits);
   }
-  status.update((value) => {
-    value.waiting = null;
-  });
-  await parts.gate.pass(signal);
+  signal.throwIfAborted();
 }
 
 async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
@@ -98,7 +110,8 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     ...parts,
     replication: applier,
     plan: plan.cutover,
-    retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 0,
+    // By hand an attempt is made once, and after it the run follows the source again until the next permission.
+    retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
     fingerprint: async () => (await source.fingerprint(plan.tables)) === record.fingerprint,
     settle: async (signal) => {

@@ -8,7 +8,7 @@ export interface Permission {
   readonly failures: number;
   /** Resolves at the next grant; rejects with the signal's reason. */
   wish(signal: AbortSignal): Promise<void>;
-  /** The freeze begins, or has ended: while frozen the permission cannot be taken back. */
+  /** The freeze begins, or has ended: while frozen the permission cannot be taken back. Throws when it was before. */
   freezing(frozen: boolean): void;
   /** An attempt failed. A permission given by hand is used up. */
   failed(): void;

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
+import { PostgresStream } from '../../src/databases/postgres/log/stream.ts';
 import type { Position } from '../../src/model/position.ts';
 import { startServer } from '../fleet/postgres.ts';
 import { type FaultProxy, openProxy } from '../fleet/proxy.ts';
-import { type LogFixture, openLogFixture, tableOf } from './log-fixture.ts';
+import { type LogFixture, LogReader, openLogFixture, tableOf } from './log-fixture.ts';
 
 let fixture: LogFixture;
 let at: Position;
@@ -170,6 +171,17 @@ test('an idle source is not taken for a silent one', async () => {
   await fixture.heard(20);
   await fixture.log().mark('end');
   await reader.untilMarker('end');
+});
+
+test('a short network timeout alone makes the source be asked often enough', async () => {
+  const { server, slot } = fixture;
+  const stream = new PostgresStream({ server, slot, publication: slot, tables: [rows], networkTimeoutMs: 900 });
+  const reader = await LogReader.open(stream, at);
+  // A third of that time apart.
+  await fixture.heard(5);
+  await fixture.log().mark('end');
+  await reader.untilMarker('end');
+  await reader.close();
 });
 
 test('a source that shuts down does not wait for a run that is held', async () => {

@@ -84,6 +84,36 @@ test('a reader sees what was committed when the snapshot was made and nothing la
   await Promise.all([reader.close(), start.close()]);
 });
 
+test.each(['TRUNCATE emptied', 'ALTER TABLE emptied ALTER id TYPE bigint'])(
+  'a table that %s changed after the snapshot was made is not taken for empty',
+  async (statement) => {
+    await fixture.from.run('DROP TABLE IF EXISTS emptied; CREATE TABLE emptied (id int PRIMARY KEY)', []);
+    await fixture.from.run('INSERT INTO emptied VALUES (1), (2)', []);
+    const emptied = tableOf('emptied', [['id', 'int4', { binaryPortable: false }]]);
+    const start = await fixture.start();
+    const [before, after, byKey] = [await start.reader(), await start.reader(), await start.reader()];
+    expect(await textOf(before.read(emptied, OPEN).bytes)).toBe('1\n2\n');
+    // Waits for nobody: what was read is not locked any more.
+    await fixture.from.run("SET lock_timeout = '2s'", []);
+    await fixture.from.run(statement, []);
+    await fixture.from.run('RESET lock_timeout', []);
+    await expect(textOf(after.read(emptied, OPEN).bytes)).rejects.toMatchObject({ code: 'SNAPSHOT.LOST' });
+    await expect(byKey.readRow(emptied, ['1'])).rejects.toMatchObject({ code: 'SNAPSHOT.LOST' });
+    // The reader that locks nothing between its reads goes on in the same snapshot.
+    expect(await textOf(before.read(people, { lower: null, upper: ['2'] }).bytes)).toBe('1\tnote 1\n');
+    await Promise.all([before.close(), after.close(), byKey.close(), start.close()]);
+  },
+);
+
+test('a snapshot that goes between two reads is reported as lost', async () => {
+  const start = await fixture.start();
+  const reader = await start.reader();
+  await textOf(reader.read(people, OPEN).bytes);
+  await start.close();
+  await expect(textOf(reader.read(people, OPEN).bytes)).rejects.toMatchObject({ code: 'SNAPSHOT.LOST' });
+  await reader.close();
+});
+
 test('a snapshot whose holder is gone is reported as lost', async () => {
   await expect(openChunkReader(fixture.source, '00000000-00000000-1')).rejects.toMatchObject({ code: 'SNAPSHOT.LOST' });
 });

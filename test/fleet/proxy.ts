@@ -21,6 +21,7 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #target: { readonly port: number; readonly host: string };
   readonly #links = new Set<Link>();
+  readonly #stranded: Link[] = [];
   #trap: Trap | undefined;
   #budget: { left: number; spent: () => void } | undefined;
   #holding: { promise: Promise<void>; release: () => void } | undefined;
@@ -59,6 +60,14 @@ export class FaultProxy {
   /** Resets every connection, on both sides. */
   cut(): void {
     for (const link of this.#links) link.reset();
+  }
+
+  /** Every client loses its connection, and the server never hears of it: its ends stay open until the proxy closes. */
+  strand(): void {
+    for (const link of this.#links) {
+      link.strand();
+      this.#stranded.push(link);
+    }
   }
 
   /**
@@ -113,6 +122,7 @@ export class FaultProxy {
     this.blackhole(false);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.cut();
+    for (const link of this.#stranded) link.release();
     await closed;
   }
 
@@ -169,6 +179,7 @@ class Link {
   #tail: Buffer = Buffer.alloc(0);
   #losing: Trap | undefined;
   #dead = false;
+  #stranded = false;
 
   constructor(client: Socket, target: { readonly port: number; readonly host: string }, faults: Faults) {
     this.#client = client;
@@ -225,7 +236,7 @@ class Link {
       if (queued <= QUEUE_BYTES) from.resume();
     }
     await this.#faults.passable();
-    to.end();
+    if (!this.#stranded) to.end();
   }
 
   #fromClient(bytes: Buffer): Buffer | undefined {
@@ -253,6 +264,16 @@ class Link {
 
   #limited(bytes: Buffer): Buffer {
     return bytes.subarray(0, this.#faults.allowance(bytes.length));
+  }
+
+  strand(): void {
+    this.#stranded = true;
+    this.#dead = true;
+    this.#client.resetAndDestroy();
+  }
+
+  release(): void {
+    this.#upstream?.resetAndDestroy();
   }
 
   reset(): void {

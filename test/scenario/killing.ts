@@ -11,11 +11,12 @@ export interface Kill {
 
 const from = (name: Failpoint): number => FAILPOINTS.indexOf(name);
 
-/** The source is closed for a while: it must open by itself. */
+/** The source is closed by a fence with a deadline. */
 const isFreeze = (point: Failpoint): boolean =>
-  from(point) >= from('cutover.closed') && from(point) < from('cutover.permanent');
-/** The source is closed for good, the target not open yet. */
-const isClosed = (point: Failpoint): boolean => point === 'cutover.permanent' || point === 'cutover.switched';
+  from(point) >= from('cutover.closed') && from(point) <= from('cutover.before_permanent');
+/** The source is closed without a deadline, the target not open yet. */
+const isClosed = (point: Failpoint): boolean =>
+  from(point) > from('cutover.before_permanent') && from(point) <= from('cutover.switched');
 
 export async function expectKilledAt(migration: Migration, { point, hit }: Kill): Promise<void> {
   const before = migration.writers.progress.source;
@@ -24,8 +25,9 @@ export async function expectKilledAt(migration: Migration, { point, hit }: Kill)
   expect(result.stderr.trimEnd().split('\n').at(-1)).toBe(`failpoint ${point} ${hit}`);
   if (isClosed(point)) {
     expect(await migration.status()).toMatchObject({ writable: 'none', cutover: { phase: 'switching' } });
+    // Already now, though nothing was switched yet, the target has everything.
     await migration.compareAtRest();
-  } else if (from(point) > from('cutover.permanent')) {
+  } else if (from(point) > from('cutover.switched')) {
     await migration.writers.more('target', 5);
     expect(await migration.status()).toMatchObject({ writable: 'target' });
   } else {

@@ -36,7 +36,9 @@ export class Migration {
   readonly plan: string;
   readonly #directory: string;
   readonly #close: () => Promise<void>;
+  readonly #processes: MigrateProcess[] = [];
   #compared = false;
+  #runs = 0;
 
   private constructor(
     parts: Pick<Migration, 'pair' | 'writers' | 'plan'>,
@@ -73,26 +75,26 @@ export class Migration {
 
   /** Starts the run, for the first time or again: the command is always the same. */
   start(failpoints?: string): MigrateProcess {
-    return startMigrate(['run', this.plan, '--json'], failpoints === undefined ? {} : { failpoints });
+    const process = startMigrate(['run', this.plan, '--json'], failpoints === undefined ? {} : { failpoints });
+    this.#processes.push(process);
+    return process;
   }
 
   /**
-   * Runs until the process ends. When it comes to where both sides are closed and nothing is switched yet, it is held
-   * there, once, until both sides were compared.
+   * Runs until the process ends. If it comes to where both sides are closed and the target is about to open, it is held
+   * there until both sides were compared.
    */
   async run(failpoints?: string): Promise<MigrateResult> {
-    if (this.#compared) return this.start(failpoints).exited;
-    const file = join(this.#directory, 'compared');
+    if (failpoints?.includes('cutover.switched')) return this.start(failpoints).exited;
+    const file = join(this.#directory, `compared-${this.#runs++}`);
     const hold = `cutover.switched=pause(${file})`;
     const process = this.start(failpoints === undefined ? hold : `${failpoints};${hold}`);
     const held = process.waitFor(/^failpoint cutover\.switched 1$/).then(
       () => true,
       () => false,
     );
-    if (await held) {
-      await this.compareAtRest();
-      await writeFile(file, '');
-    }
+    if (await held) await this.compareAtRest();
+    await writeFile(file, '');
     return process.exited;
   }
 
@@ -136,8 +138,9 @@ export class Migration {
     });
   }
 
-  close(): Promise<void> {
-    return this.#close();
+  async close(): Promise<void> {
+    for (const process of this.#processes) process.kill();
+    await this.#close();
   }
 }
 

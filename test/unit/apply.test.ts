@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Applier, type ApplierOptions } from '../../src/apply/applier.ts';
 import { createDeferred } from '../../src/apply/deferred.ts';
 import { Gate } from '../../src/health/gate.ts';
@@ -281,4 +281,18 @@ test('the lag is that of the newest heartbeat met, and grows while one is under 
   applier.setHead(at(10));
   expect(status.snapshot().stream.lagSeconds).toBeLessThan(3);
   expect(status.snapshot().stream.lagBytes).toBe(3);
+});
+
+test('a heartbeat that hangs shows as a lag that grows by itself, and an apply that ended knows no lag', async () => {
+  const { stream, status, applier } = setUp();
+  await applier.start();
+  const met = applier.met('heartbeat:1');
+  applier.noteHeartbeat('1', performance.now());
+  stream.push(transaction(7, [marker('heartbeat:1')]));
+  await met;
+  applier.noteHeartbeat('2', performance.now());
+  const before = status.snapshot().stream.lagSeconds ?? 0;
+  await vi.waitUntil(() => (status.snapshot().stream.lagSeconds ?? 0) > before + 0.2);
+  await applier.close();
+  expect(status.snapshot().stream).toMatchObject({ lagSeconds: null, lagBytes: null });
 });

@@ -120,6 +120,17 @@ describe('a cutover', () => {
     });
   });
 
+  it('does not say how long the write pause was when the runner died before it noted that the target was open', async () => {
+    const world = new World();
+    const calls = new Runner(new World());
+    await calls.cutover.run();
+    const call = calls.calls.indexOf('target.open') + 1;
+    await outcome(new Runner(world, { fault: { call, when: 'after', kind: 'kill' } }));
+    expect(world).toMatchObject({ phase: 'switching', writable: 'target' });
+    expect(await new Runner(world).cutover.run()).toMatchObject({ writePauseMs: null });
+    expect(world.phase).toBe('committed');
+  });
+
   it('leaves an interrupted freeze undone when the next runner only recovers', async () => {
     await everyFault({ switches: TWO }, async (fault) => {
       const world = new World();

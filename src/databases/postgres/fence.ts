@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError } from '../../lib/errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import type { Table } from '../../model/table.ts';
 import { type Fence, type FenceState, type Writer, writerText } from '../fence.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
@@ -118,6 +119,7 @@ export class PostgresFence implements Fence {
     });
     if (until === undefined) return;
     await this.#waitForLateReaders(until);
+    await failpoint('cutover.pending');
     await this.#change(async (session) => {
       if ((await this.#read(session))?.mode !== 'pending') throw expired();
       await session.query(functionStatement(id, 'permanent'));

@@ -14,6 +14,13 @@ export interface LeaseOptions {
   readonly run: string;
   /** Who holds it, for people: host and process id. */
   readonly holder: string;
+  /** Outlives this lease: the same for every one that the process opens for the run. */
+  readonly former?: FormerLock;
+}
+
+/** The session that held the lock last, as the target names it. */
+export interface FormerLock {
+  session?: { readonly pid: number; readonly since: string };
 }
 
 // After a kill -9 the server needs a moment to notice that the old sessions are gone.
@@ -57,6 +64,7 @@ export class PostgresLease implements Lease {
       if (!this.#released)
         this.#lose(new MigrateError('TARGET.CONNECTION', 'target: the session that holds the lease broke'));
     });
+    await this.#endFormer(session);
     const patience = Date.now() + LOCK_PATIENCE_MS;
     let fenced = false;
     while (!(await tryLock(session, run))) {
@@ -116,6 +124,23 @@ export class PostgresLease implements Lease {
         if (Date.now() > patience) throw error;
       }
     }
+  }
+
+  /**
+   * After a network failure the server may keep our own last session, and its lock, for hours: nothing tells it that
+   * this end is gone.
+   */
+  async #endFormer(session: Session): Promise<void> {
+    const { former } = this.#options;
+    if (former === undefined) return;
+    if (former.session !== undefined) {
+      await session.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz',
+        [former.session.pid, former.session.since],
+      );
+    }
+    const row = await session.one('SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()');
+    former.session = { pid: session.pid, since: row?.backend_start ?? '' };
   }
 
   /** One epoch for both databases, above what either has. The UPDATE waits for transactions that proved the old one. */

@@ -111,9 +111,18 @@ export class Scene {
   /** Ready again in an attempt after the one that this status is of. */
   readyAgain(before: LiveStatus): Promise<LiveStatus> {
     return this.until(
-      ({ restarts, stage, waiting }) =>
-        restarts > before.restarts && stage === 'cutover' && READY.test(waiting ?? ''),
+      ({ restarts, stage, waiting }) => restarts > before.restarts && stage === 'cutover' && READY.test(waiting ?? ''),
     );
+  }
+
+  /** Resolves when so many more transactions were confirmed. A refused writer takes turns between two names of the source. */
+  async confirmed(count: number): Promise<void> {
+    await Promise.race([this.writers.more('source', count), this.writers.more('target', count)]);
+  }
+
+  /** Resolves once a writer was refused. */
+  async refused(): Promise<void> {
+    while (this.writers.progress.refused === 0) await this.status();
   }
 
   /** A failpoint's pause: holds until `release`. */

@@ -71,64 +71,86 @@ test('streams cut in the middle of a message are read again', async () => {
   });
 });
 
-test.each(SIDES)('a black hole on the %s link shows as a lag that grows, and nobody cuts over meanwhile', async (side) => {
-  // Far longer than the test: the lag has to tell, not the restart.
-  await inScene({ plan: { limits: { networkTimeout: '10m' } } }, async (scene) => {
-    const run = scene.run();
-    const before = await scene.ready();
-    scene.link(side).blackhole(true);
-    const blind = await scene.until(({ stream }) => stream.lagSeconds === null || stream.lagSeconds > 1.5);
-    expect(blind.restarts).toBe(before.restarts);
-    const { json } = await scene.command('cutover', '--dry-run');
-    expect(json).toMatchObject({ result: 'forecast', forecast: { ready: false } });
-    scene.link(side).blackhole(false);
-    await scene.until(({ stream }) => stream.lagSeconds !== null && stream.lagSeconds < 1);
-    await scene.complete(run);
-  });
-});
+test.each(SIDES)(
+  'a black hole on the %s link shows as a lag that grows, and nobody cuts over meanwhile',
+  async (side) => {
+    // Far longer than the test: the lag has to tell, not the restart.
+    await inScene({ plan: { limits: { networkTimeout: '10m' } } }, async (scene) => {
+      const run = scene.run();
+      const before = await scene.ready();
+      scene.link(side).blackhole(true);
+      const blind = await scene.until(({ stream }) => stream.lagSeconds === null || stream.lagSeconds > 1.5);
+      expect(blind.restarts).toBe(before.restarts);
+      const { json } = await scene.command('cutover', '--dry-run');
+      expect(json).toMatchObject({ result: 'forecast', forecast: { ready: false } });
+      scene.link(side).blackhole(false);
+      await scene.until(({ stream }) => stream.lagSeconds !== null && stream.lagSeconds < 1);
+      await scene.complete(run);
+    });
+  },
+);
 
-test.each(SIDES)('a %s link that swallows everything is given up in the copy and in the apply, and taken up again', async (side) => {
-  await inScene({ plan: { limits: { networkTimeout: '2s' } } }, async (scene) => {
+test.each(SIDES)(
+  'a %s link that swallows everything is given up in the copy and in the apply, and taken up again',
+  async (side) => {
+    await inScene({ plan: { limits: { networkTimeout: '2s' } } }, async (scene) => {
+      const run = scene.run();
+      await run.waitFor(/failpoint chunk\.after_commit 3/);
+      scene.link(side).blackhole(true);
+      await scene.until(({ restarts }) => restarts === 1);
+      scene.link(side).blackhole(false);
+      const status = await scene.ready();
+      scene.link(side).blackhole(true);
+      const asked = scene.command('cutover');
+      await scene.until(({ restarts, stream }) => restarts > status.restarts && stream.lagSeconds === null);
+      // Nobody closed the source: its writers do not use the dead link.
+      await scene.writers.more('source', 20);
+      expect(scene.writers.progress.refused).toBe(0);
+      scene.link(side).blackhole(false);
+      await asked;
+      await scene.complete(run);
+    });
+  },
+);
+
+test.each(SIDES)(
+  'when the %s link dies in the freeze, the source is writable again within the budget',
+  async (side) => {
+    const budget = 3;
+    const plan = { cutover: { when: 'auto', reverse: 'off', budget: `${budget}s` }, limits: { networkTimeout: '5s' } };
+    await inScene({ plan }, async (scene) => {
+      const hold = scene.pause('closed');
+      const run = scene.run({ failpoints: `cutover.closed=${hold.action}` });
+      await run.waitFor(/failpoint cutover\.closed/);
+      scene.link(side).blackhole(true);
+      hold.release();
+      // Refused while it is closed, confirmed again while the link is still dead.
+      await scene.writers.more('source', 20);
+      expect(scene.writers.progress.refused).toBeGreaterThan(0);
+      scene.link(side).blackhole(false);
+      const found = await scene.completed(run);
+      expect(found.unknown).toBe(0);
+    });
+  },
+);
+
+test('a run whose connections died unheard by the servers takes back its own lock and goes on', async () => {
+  await inScene({}, async (scene) => {
     const run = scene.run();
-    await run.waitFor(/failpoint chunk\.after_commit 3/);
-    scene.link(side).blackhole(true);
-    await scene.until(({ restarts }) => restarts === 1);
-    scene.link(side).blackhole(false);
     const status = await scene.ready();
-    scene.link(side).blackhole(true);
-    const asked = scene.command('cutover');
-    await scene.until(({ restarts, stream }) => restarts > status.restarts && stream.lagSeconds === null);
-    // Nobody closed the source: its writers do not use the dead link.
-    await scene.writers.more('source', 20);
-    expect(scene.writers.progress.refused).toBe(0);
-    scene.link(side).blackhole(false);
-    await asked;
+    for (const side of SIDES) scene.link(side).strand();
+    await scene.readyAgain(status);
     await scene.complete(run);
-  });
-});
-
-test.each(SIDES)('when the %s link dies in the freeze, the source is writable again within the budget', async (side) => {
-  const budget = 3;
-  const plan = { cutover: { when: 'auto', reverse: 'off', budget: `${budget}s` }, limits: { networkTimeout: '5s' } };
-  await inScene({ plan }, async (scene) => {
-    const hold = scene.pause('closed');
-    const run = scene.run({ failpoints: `cutover.closed=${hold.action}` });
-    await run.waitFor(/failpoint cutover\.closed/);
-    scene.link(side).blackhole(true);
-    hold.release();
-    // Refused while it is closed, confirmed again while the link is still dead.
-    await scene.writers.more('source', 20);
-    expect(scene.writers.progress.refused).toBeGreaterThan(0);
-    scene.link(side).blackhole(false);
-    const found = await scene.completed(run);
-    expect(found.unknown).toBe(0);
   });
 });
 
 test('a network with a long way completes', async () => {
-  await inScene({}, async (scene) => {
-    for (const side of SIDES) scene.link(side).latency(60);
+  // Every chunk and every batch costs a few ways there and back.
+  const plan = { snapshot: { readers: 2, chunkRows: 5000 }, cutover: { when: 'manual', reverse: 'off', maxLag: '3s' } };
+  await inScene({ plan }, async (scene) => {
+    for (const side of SIDES) scene.link(side).latency(50);
     const run = scene.run();
+    await run.waitFor(/failpoint lease\.acquired/);
     await scene.ready();
     await scene.complete(run);
   });

@@ -24,7 +24,7 @@ export interface PostgresStreamOptions {
   readonly tables: readonly Table[];
   /** How long the source may send nothing while it is read. Default 60 s. */
   readonly networkTimeoutMs?: number;
-  /** How often the source is told the position. Default 5 s. */
+  /** How often the source is told the position. Default 5 s, or a third of `networkTimeoutMs`. */
   readonly statusIntervalMs?: number;
   /** How often slot and publication are looked at. Default 10 s. */
   readonly watchIntervalMs?: number;
@@ -48,6 +48,10 @@ export class PostgresStream implements ChangeStream {
 
   constructor(options: PostgresStreamOptions) {
     this.#options = options;
+  }
+
+  get #networkTimeoutMs(): number {
+    return this.#options.networkTimeoutMs ?? 60_000;
   }
 
   /** What the log needs of the source is checked with the source. */
@@ -99,8 +103,12 @@ export class PostgresStream implements ChangeStream {
       session = await server.session({
         purpose: 'log',
         replication: true,
-        // Warnings tell of changes that are left out.
-        settings: { client_min_messages: 'warning' },
+        settings: {
+          // Warnings tell of changes that are left out.
+          client_min_messages: 'warning',
+          // While it passes over a large transaction that is not for us, the server says something at half this time only.
+          wal_sender_timeout: `${this.#networkTimeoutMs}ms`,
+        },
       });
       const { queue, receiver } = this.#connect(session, relations, from);
       await whenFree(asking, slot, () => receiver.start(slot, publication, from)).catch((error: unknown) => {
@@ -120,8 +128,9 @@ export class PostgresStream implements ChangeStream {
     const decoder = new PgoutputDecoder(relations, assembler);
     const receiver = new WalReceiver({
       session,
-      statusIntervalMs: this.#options.statusIntervalMs ?? 5_000,
-      networkTimeoutMs: this.#options.networkTimeoutMs ?? 60_000,
+      // Every status asks for an answer: several must fit in the time after which silence means a lost network.
+      statusIntervalMs: this.#options.statusIntervalMs ?? Math.min(5_000, this.#networkTimeoutMs / 3),
+      networkTimeoutMs: this.#networkTimeoutMs,
       handler: {
         data: (frame, offset) => decoder.decode(frame, offset),
         keepalive: (walEnd) => assembler.keepalive(walEnd),
