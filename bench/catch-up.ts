@@ -116,7 +116,7 @@ async function prepare(sourceUrl: string, targetUrl: (database: string) => strin
     readCatalog(session, { include: TABLES.map((name) => `public.${name}`), exclude: [] }),
   );
   const tables = catalog.tables.map(({ table }) => table);
-  const log = new PostgresLog({ server: source, slot: SLOT, publication: SLOT });
+  const log = new PostgresLog({ server: source, slot: SLOT, publication: SLOT, prove: async () => undefined });
   const start = await log.pin(tables);
   await start.close();
   await native.run(

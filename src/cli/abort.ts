@@ -32,7 +32,7 @@ export const abortCommand = (wiring: Wiring) =>
       action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
         await confirm(io, options, plan.name);
-        await stopProcess(socketPath(plan.control.directory, plan.name), io.signal);
+        await stopProcess(socketPath(plan), io.signal);
         const result = await app.abort(plan, { drop: options.drop === true, takeover: options.takeover === true });
         if (options.json === true) printJson(io, { ...result, next: [] });
         else {

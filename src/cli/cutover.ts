@@ -38,7 +38,7 @@ export const cutoverCommand = (wiring: Wiring) =>
           .addOption(only('--undo', 'after an ambiguous switch: the applications do not, go back to the source')),
       action: async ({ io, options, loadPlan }) => {
         const plan = await loadPlan();
-        const path = socketPath(plan.control.directory, plan.name);
+        const path = socketPath(plan);
         const decision = options.switched === true ? 'switched' : options.undo === true ? 'undo' : undefined;
         const status =
           options.dryRun === true

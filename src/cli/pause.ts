@@ -15,7 +15,7 @@ function gateCommand(name: 'pause' | 'resume', summary: string) {
         takesPlan: true,
         action: async ({ app, io, options, loadPlan }) => {
           const plan = await loadPlan();
-          const live = await ask(socketPath(plan.control.directory, plan.name), 'POST', `/${name}`);
+          const live = await ask(socketPath(plan), 'POST', `/${name}`);
           if (live === undefined) await app.setPaused(plan, name === 'pause');
           const result = {
             result: name === 'pause' ? 'paused' : 'resumed',

@@ -23,7 +23,7 @@ export const statusCommand = (wiring: Wiring) =>
       configure: (command) => command.option('--short', 'one line'),
       action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
-        const live = await ask(socketPath(plan.control.directory, plan.name), 'GET', '/status');
+        const live = await ask(socketPath(plan), 'GET', '/status');
         if (live !== undefined) {
           if (options.json === true) printJson(io, { process: 'alive', ...live, next: nextOf(live.stage, true) });
           else for (const line of options.short === true ? [statusLine(live)] : statusLines(live)) print(io, line);

@@ -23,6 +23,7 @@ export async function goForward(options: RecoveryOptions, attempt: Attempt): Pro
     throw error;
   }
   await failpoint('cutover.switched');
+  await requirePermanent(options);
   await attempt.step('open', () => options.target.fence.open());
   const writePauseMs = attempt.pauseMs;
   await failpoint('cutover.target_open');
@@ -36,7 +37,21 @@ export async function commit(options: RecoveryOptions, attempt: Attempt, writePa
     value.cutover.writePauseMs = writePauseMs;
   });
   await attempt.write({ phase: 'committed', writePauseMs, reason: null });
-  await options.target.fence.disarm();
+  try {
+    await options.target.fence.disarm();
+  } catch (error) {
+    // An open fence does no harm; the applications that already hold the tables must not make a finished run fail.
+    options.log.warn('the open fence could not be taken off the target; drop its function later', { err: error });
+  }
+}
+
+/**
+ * While the switches ran, the source may have been replaced by a standby that never heard of the fence: then it takes
+ * writes, and opening the target would let both sides take them.
+ */
+async function requirePermanent({ source }: RecoveryOptions): Promise<void> {
+  const { kind } = await source.fence.state();
+  if (kind !== 'permanent') throw ambiguous(`the fence of the source is ${kind}, it was made permanent before`);
 }
 
 /**
@@ -147,5 +162,5 @@ async function record(attempt: Attempt, driver: SwitchDriver, index: number, sta
 }
 
 function ambiguous(message: string, cause?: unknown): MigrateError {
-  return new MigrateError('CUTOVER.AMBIGUOUS', `${message}. Both sides are closed.`, { cause });
+  return new MigrateError('CUTOVER.AMBIGUOUS', `${message}. The target stays closed.`, { cause });
 }

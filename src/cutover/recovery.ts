@@ -1,6 +1,7 @@
 // What an interrupted attempt comes to. The journal says how far it was meant to go, the fences say how far it went.
 
 import type { CutoverRecord } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
 import { Attempt } from './attempt.ts';
 import { commit, goBack, goForward, reopen } from './forward.ts';
 import type { RecoveryOptions } from './options.ts';
@@ -32,8 +33,16 @@ export async function recoverCutover(options: RecoveryOptions): Promise<Recovery
     await commit(options, attempt, null);
     return { outcome: 'committed', record: attempt.record };
   }
-  // No switch is begun before the fence is permanent, so nothing but the fence is to be undone.
-  if ((await options.source.fence.state()).kind !== 'permanent') return undo(options, attempt);
+  if ((await options.source.fence.state()).kind !== 'permanent') {
+    // No switch is begun before the fence is permanent. One that was, with a fence that is not: the source was replaced.
+    if (latest.switches.length === 0) return undo(options, attempt);
+    if (options.decision !== 'undo') {
+      throw new MigrateError(
+        'CUTOVER.AMBIGUOUS',
+        'a switch was begun, and the fence of the source is not permanent any more: it can only be undone',
+      );
+    }
+  }
   return resume(options, attempt);
 }
 

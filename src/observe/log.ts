@@ -104,6 +104,10 @@ function cleanFields(fields: LogFields, clean: (text: string) => string): Record
 function loggedError(thrown: unknown, clean: (text: string) => string, depth = 0): LoggedError {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: clean(String(thrown)) };
   const { code } = thrown as { code?: unknown };
+  // A database's own words may quote a cell; what may be said of them stands in the error that they caused.
+  if (!(thrown instanceof MigrateError) && typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
+    return { type: thrown.name, code, message: `SQLSTATE ${code}` };
+  }
   // The stack of an expected failure says nothing that its code does not.
   const expected = thrown instanceof MigrateError && thrown.disposition !== 'bug';
   return {

@@ -35,4 +35,7 @@ const endpoint = (side: string, right: string) =>
     .describe(`The database to migrate ${side}.`);
 
 export const sourceSchema = endpoint('from', 'Needs REPLICATION and ownership of the tables.');
-export const targetSchema = endpoint('to', 'Needs CREATE on the database.');
+export const targetSchema = endpoint(
+  'to',
+  'Needs CREATE on the database, and SET on the parameter session_replication_role.',
+);

@@ -121,8 +121,13 @@ async function migrate({
   const { catalog, startPosition } = record;
   const shared = { ...recovery, source, target, journal, catalog, plan: request.plan, gate, status };
   for (const stage of copyStages({ ...shared, startPosition })) await enter(stage, shared);
+  const changes = await journal.tables.changesApplied();
+  status.update((value) => {
+    value.stream.changes = changes;
+  });
+  const stream = endpoints.stream(catalog);
   const applier = new Applier({
-    stream: endpoints.stream(catalog),
+    stream,
     target,
     source,
     tables: await journal.tables.list(),
@@ -131,13 +136,26 @@ async function migrate({
     status,
     signal: recovery.signal,
   });
-  verification.follow(applier);
+  verification.follow(applier, endpoints.lease.epoch);
   try {
-    const parts = { ...shared, record, applier, pulse, verification, permission: operator };
+    const parts = { ...shared, record, applier, stream, pulse, verification, permission: operator };
     for (const stage of followStages(parts)) await enter(stage, shared);
+  } catch (error) {
+    throw await explained(error, async () => (await source.fingerprint(request.plan.tables)) !== record.fingerprint);
   } finally {
     await applier.close();
   }
+}
+
+/** What the target refuses may only be the sign of a change on the source, such as a value that its old type lacks. */
+async function explained(error: unknown, changed: () => Promise<boolean>): Promise<unknown> {
+  const refused = error instanceof MigrateError && ['TARGET.REFUSED', 'APPLY.CONSTRAINT'].includes(error.code);
+  if (!refused || !(await changed().catch(() => false))) return error;
+  return new MigrateError(
+    'SCHEMA.CHANGED',
+    `the schema of the source is not the one this run carries, and the target refused a change: ${error.message}`,
+    { cause: error },
+  );
 }
 
 function recoveryOptions(
@@ -167,6 +185,9 @@ async function enter(stage: Stage, { journal, status, log }: StageSurroundings):
   const began = performance.now();
   await journal.stages.start(stage.name);
   await journal.stages.finish(stage.name, await stage.run());
+  status.update((value) => {
+    value.lastError = null;
+  });
   log.info('stage done', { stage: stage.name, seconds: Math.round(performance.now() - began) / 1000 });
 }
 

@@ -119,7 +119,7 @@ async function oneAttempt(request: RunRequest, process: Process, first: boolean)
 
 /** Control socket and metrics live as long as the process, not the attempt. */
 async function listen({ plan, log }: RunRequest, operator: Operator, closer: Closer): Promise<void> {
-  const control = await serveControls(socketPath(plan.control.directory, plan.name), operator);
+  const control = await serveControls(socketPath(plan), operator);
   closer.add(() => control.close());
   if (plan.control.metricsPort === 'off') return;
   const metrics = await openMetricsServer(

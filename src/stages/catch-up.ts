@@ -12,6 +12,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { ChangeStream } from '../stream/change-stream.ts';
 import type { Stage } from './stage.ts';
 
 export interface CatchUpParts {
@@ -20,6 +21,7 @@ export interface CatchUpParts {
   readonly catalog: Catalog;
   /** Started here, used by the stages after it. */
   readonly applier: Applier;
+  readonly stream: ChangeStream;
   readonly pulse: Pulse;
   readonly plan: Pick<Plan, 'cutover'>;
   readonly status: RunStatus;
@@ -32,9 +34,9 @@ export function catchUpStage(parts: CatchUpParts): Stage {
     name: 'catch-up',
     always: true,
     run: async () => {
-      const { applier, catalog, log, pulse, source, status, target } = parts;
+      const { applier, catalog, log, pulse, source, status, stream, target } = parts;
       await applier.start();
-      pulse.watch({ side: 'source', ask: heartbeat(source.log, applier) });
+      pulse.watch({ side: 'source', ask: heartbeat({ log: source.log, stream, applier, status }) });
       await applier.overlapPassed();
       await failpoint('schema.before_complete');
       await applier.atBarrier(async () => {

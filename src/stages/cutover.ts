@@ -5,6 +5,7 @@ import { Cutover } from '../cutover/cutover.ts';
 import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
 import { recoverCutover } from '../cutover/recovery.ts';
 import type { Source } from '../databases/source.ts';
+import type { Pulse } from '../health/pulse.ts';
 import type { RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
@@ -20,6 +21,7 @@ export interface CutoverParts
   readonly plan: Pick<Plan, 'cutover' | 'verify' | 'tables'>;
   readonly record: RunRecord;
   readonly permission: Permission;
+  readonly pulse: Pulse;
 }
 
 // While the operator makes up his mind, what changes is compared again now and then, so that the freeze stays short.
@@ -39,6 +41,8 @@ export function cutoverStage(parts: CutoverParts): Stage {
         try {
           const result = await new Cutover(await cutoverOptions(parts)).run();
           await applier.close();
+          // The heartbeat would find the publication gone and take that for a fault.
+          parts.pulse.stop();
           await release(source);
           return { rowsCompared: result.rowsCompared, differences: 0 };
         } catch (error) {

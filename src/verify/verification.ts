@@ -5,10 +5,15 @@ import type { Applier } from '../apply/applier.ts';
 import { PendingKeys } from './pending.ts';
 
 export class Verification {
-  readonly pending = new PendingKeys();
+  #pending = new PendingKeys();
+  #epoch: number | undefined;
   #observing = false;
   #complete = false;
   #rowsCompared = 0;
+
+  get pending(): PendingKeys {
+    return this.#pending;
+  }
 
   /** True when every range was compared equal once; what is pending must still be compared again. */
   get complete(): boolean {
@@ -19,16 +24,21 @@ export class Verification {
     return this.#rowsCompared;
   }
 
-  /** To be called for each new applier before it starts: goes on observing if the verification has begun. */
-  follow(applier: Pick<Applier, 'observe'>): void {
-    if (this.#observing) applier.observe(this.pending);
+  /**
+   * To be called for each new applier before it starts: goes on observing if the verification has begun. `epoch` is that
+   * of the lease: when it has grown by more than our own claim, somebody else applied keys that were never told here.
+   */
+  follow(applier: Pick<Applier, 'observe'>, epoch: number): void {
+    if (this.#epoch !== undefined && epoch !== this.#epoch + 1) this.#startOver();
+    this.#epoch = epoch;
+    if (this.#observing) applier.observe(this.#pending);
   }
 
   /** To be called before the first row is read. */
   begin(applier: Pick<Applier, 'observe'>): void {
     if (this.#observing) return;
     this.#observing = true;
-    applier.observe(this.pending);
+    applier.observe(this.#pending);
   }
 
   /** Adds to what was compared equal. */
@@ -38,5 +48,12 @@ export class Verification {
 
   completed(): void {
     this.#complete = true;
+  }
+
+  #startOver(): void {
+    this.#pending = new PendingKeys();
+    this.#observing = false;
+    this.#complete = false;
+    this.#rowsCompared = 0;
   }
 }

@@ -82,7 +82,8 @@ export async function openLogFixture(url?: string): Promise<LogFixture> {
       }
     },
     client,
-    log: (options = {}) => new PostgresLog({ server, slot, publication: slot, ...options }),
+    log: (options = {}) =>
+      new PostgresLog({ server, slot, publication: slot, prove: async () => undefined, ...options }),
     read: async (from, tables, options = {}) => {
       const reader = await LogReader.open(
         new PostgresStream({ server, slot, publication: slot, tables, statusIntervalMs: 50, ...options }),

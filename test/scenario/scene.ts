@@ -169,6 +169,7 @@ const CATALOG = `
 SELECT 'namespace', nspname, nspacl::text, '' FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'
 UNION ALL SELECT 'class', oid::regclass::text, concat_ws(' ', relkind, relreplident, relhastriggers, relacl), reloptions::text
   FROM pg_class WHERE relnamespace::regnamespace::text !~ '^pg_toast'
+UNION ALL SELECT 'type', oid::regtype::text, typtype::text, '' FROM pg_type WHERE oid >= 16384 AND typtype IN ('e', 'd')
 UNION ALL SELECT 'trigger', tgname, tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger
 UNION ALL SELECT 'function', proname, pronamespace::regnamespace::text, prosrc FROM pg_proc WHERE pronamespace::regnamespace::text !~ '^(pg_catalog|information_schema)$'
 UNION ALL SELECT 'publication', pubname, '', '' FROM pg_publication

@@ -37,10 +37,20 @@ const SETTINGS: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   xmloption: 'content',
   standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  // A fence that is closed, a switch that is journalled, rows that are acknowledged: all must survive a crash.
+  synchronous_commit: 'on',
+  // Statements that wait for a lock and then look must see what is there now.
+  default_transaction_isolation: 'read committed',
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
+  transaction_timeout: '0',
+  // A peer that is gone without a goodbye must not keep its locks for hours.
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
   // A dead client must not keep its locks while its query runs (PostgreSQL 14+).
   client_connection_check_interval: '2s',
 };
@@ -211,7 +221,8 @@ export class PostgresServer {
 function settingsStatement(settings: Readonly<Record<string, string>>): string {
   const values = Object.entries(settings).map(([name, value]) => `(${quoteLiteral(name)}, ${quoteLiteral(value)})`);
   return `SELECT set_config(s.name, v.value, false) FROM (VALUES ${values.join(', ')}) v(name, value)
-    JOIN pg_catalog.pg_settings s ON lower(s.name) = lower(v.name)`;
+    JOIN pg_catalog.pg_settings s ON lower(s.name) = lower(v.name)
+    WHERE s.name <> 'client_connection_check_interval' OR version() LIKE '%linux%'`;
 }
 
 function connectionError(side: Side, reason: string): MigrateError {

@@ -8,7 +8,10 @@ import type { Side } from './connection.ts';
 interface Coded {
   readonly code?: string;
   readonly message: string;
-  readonly routine?: string;
+  readonly schema?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly constraint?: string;
 }
 
 /** The SQLSTATE or errno of an error, looking through translated ones. */
@@ -17,16 +20,25 @@ export function sqlState(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }
 
-const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EADDR)/;
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EADDR|ENOENT)/;
+// A certificate that is not accepted now will not be accepted later; a handshake that broke may have been the network.
+const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
+const HANDSHAKE = /^(ERR_TLS_|ERR_SSL_|EPROTO)/;
+const NO_TLS = /does not support SSL/;
 // Server shutdown, crash recovery, "too many connections", and connection exceptions.
 const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
 // Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources, disk full.
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
 
-/** Data exceptions (class 22) quote the value in the message itself. */
-function safeMessage(message: string, state: string): string {
-  if (!/^[0-9A-Z]{5}$/.test(state)) return message;
-  return `${state.startsWith('22') ? message.replace(/"(?:[^"]|"")*"/gs, '"…"').split(/[\n\r]/, 1)[0] : message} (${state})`;
+// Data exceptions quote the value in the message itself, and what a user's own function raises may say anything.
+const QUOTES_VALUES = /^(22...|P0001)$/;
+
+/** The server's message with its SQLSTATE, or only where it happened when the message may quote a cell. */
+function safeMessage(error: Coded, state: string): string {
+  if (!/^[0-9A-Z]{5}$/.test(state)) return error.message;
+  if (!QUOTES_VALUES.test(state)) return `${error.message} (${state})`;
+  const place = [error.schema, error.table, error.column ?? error.constraint].filter((part) => part !== undefined);
+  return `a value was refused with SQLSTATE ${state}${place.length === 0 ? '' : ` at ${place.join('.')}`}`;
 }
 
 /** Translates what `pg` threw; passes MigrateErrors through. */
@@ -37,16 +49,24 @@ export function translateError(side: Side, thrown: unknown): MigrateError {
   const code = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
     side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
   const made = (name: ErrorCode, disposition?: Disposition): MigrateError =>
-    new MigrateError(name, `${side}: ${safeMessage(error.message, state)}`, {
+    new MigrateError(name, `${side}: ${safeMessage(error, state)}`, {
       cause: thrown,
       ...(disposition === undefined ? {} : { disposition }),
     });
-  if (SOCKET.test(state) || state.startsWith('08') || UNAVAILABLE.has(state)) return made(code('CONNECTION'));
+  if (CERTIFICATE.test(state) || NO_TLS.test(error.message)) {
+    return new MigrateError(code('CONNECTION'), `${side}: ${error.message}`, {
+      cause: thrown,
+      fix: `Correct sslmode or sslrootcert in ${side}.url, or the certificate of the server.`,
+      disposition: 'operator',
+    });
+  }
+  if (SOCKET.test(state) || HANDSHAKE.test(state) || state.startsWith('08') || UNAVAILABLE.has(state))
+    return made(code('CONNECTION'));
   if (state.startsWith('28') || state === '3D000') return made(code('AUTHENTICATION'));
   if (TRANSIENT.has(state)) return made(code('TRANSIENT'));
   if (/^[0-9A-Z]{5}$/.test(state)) return made(code('REFUSED'));
   if (
-    /connection (terminated|ended|closed)|not queryable|timeout expired|socket|Connection terminated/i.test(
+    /connection (terminated|ended|closed)|SSL connection|not queryable|timeout expired|socket|Connection terminated/i.test(
       error.message,
     )
   ) {

@@ -2,7 +2,7 @@
 // line says its state, so that the state is what the triggers do and nothing has to be kept in step with it.
 
 import type { FenceState } from '../fence.ts';
-import type { TextRow } from './connection.ts';
+import type { Session, TextRow } from './connection.ts';
 import { quoteName, quoteTable } from './sql.ts';
 
 export const FENCE_TRIGGER = 'migrate_fence';
@@ -38,17 +38,23 @@ END`;
 /** The trigger stays in its default mode: sessions with session_replication_role=replica pass, and those are our own lanes. */
 export function triggerStatement(id: string, table: { readonly schema: string; readonly name: string }): string {
   return (
-    `CREATE TRIGGER ${FENCE_TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${quoteTable(table)} ` +
+    `CREATE OR REPLACE TRIGGER ${FENCE_TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${quoteTable(table)} ` +
     `FOR EACH STATEMENT EXECUTE FUNCTION ${fenceFunction(id)}()`
   );
 }
 
-/** What closes tables for good in the very transaction that creates them. Not for tables that have the trigger. */
+/** What closes tables for good in the very transaction that creates them. */
 export function closedFromBirth(
   id: string,
   tables: readonly { readonly schema: string; readonly name: string }[],
 ): readonly string[] {
   return [functionStatement(id, 'permanent'), ...tables.map((table) => triggerStatement(id, table))];
+}
+
+/** True when the run's fence stands here: its tables were created in the same transaction. */
+export async function hasFence(session: Pick<Session, 'one'>, id: string): Promise<boolean> {
+  const row = await session.one('SELECT to_regprocedure($1) IS NOT NULL AS it', [`${fenceFunction(id)}()`]);
+  return row?.it === 't';
 }
 
 /** One row: the mode's name, the deadline and what is left of it by the server's own clock. Takes the function as $1. */

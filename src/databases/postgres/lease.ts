@@ -178,15 +178,16 @@ export class PostgresLease implements Lease {
   async #endOldSessions(lock: Session): Promise<void> {
     const { source, target, run } = this.#options;
     const since = await lock.one('SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()');
-    const age = await lock.one('SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz) AS seconds', [
-      since?.backend_start,
-    ]);
     for (const server of [target, source]) {
       await server.with('claim', async (session) => {
+        // Read just before it is used: our own sessions are all younger than the lock, and must stay so.
+        const age = await lock.one('SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz) AS seconds', [
+          since?.backend_start,
+        ]);
         // By age, not by moment: the two servers' clocks may differ. One second of slack is our own start-up.
         const ended = await session.query(
           `SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-           WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
+           WHERE starts_with(application_name, $1) AND datname = current_database() AND pid <> pg_backend_pid()
              AND extract(epoch FROM clock_timestamp() - backend_start) > $2::float8 + 1`,
           [`migrate ${run} `, age?.seconds],
         );

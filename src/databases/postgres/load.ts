@@ -185,7 +185,8 @@ function watch(session: Session, timeoutMs: number, table: Table): () => void {
   // Four looks per period: the cut comes at most a quarter late.
   const timer = setInterval(() => {
     const now = socket.bytesRead + socket.bytesWritten;
-    still = now === moved ? still + 1 : 0;
+    // With nothing left to send it is the source that is silent, and the source is watched elsewhere.
+    still = now === moved && socket.writableLength > 0 ? still + 1 : 0;
     moved = now;
     if (still >= 4) session.destroy(new Error(`the copy of ${table.id} moved no byte for ${timeoutMs} ms`));
   }, timeoutMs / 4);

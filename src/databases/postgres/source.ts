@@ -14,7 +14,7 @@ import { PostgresDigests } from './digest.ts';
 import { PostgresFence } from './fence.ts';
 import { readFingerprint } from './fingerprint.ts';
 import { readIdentity } from './identity.ts';
-import type { LeaseClaim } from './journal-schema.ts';
+import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { PostgresLog } from './log/log.ts';
 import { PostgresSequences } from './sequences.ts';
 
@@ -45,7 +45,7 @@ export class PostgresSource implements Source {
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     const { server } = options;
-    this.log = new PostgresLog(options);
+    this.log = new PostgresLog({ ...options, prove: (session) => proveLease(session, options.claim()) });
     this.chunks = new PostgresChunks(server);
     this.digests = new PostgresDigests({ server, concurrency: options.digestConcurrency });
     this.sequences = new PostgresSequences(server);

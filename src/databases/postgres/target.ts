@@ -12,7 +12,7 @@ import { checkTarget } from './check/target.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { PostgresFence } from './fence.ts';
-import { closedFromBirth } from './fence-function.ts';
+import { closedFromBirth, hasFence } from './fence-function.ts';
 import { readIdentity } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { PostgresLoader } from './load.ts';
@@ -78,6 +78,8 @@ export class PostgresTarget implements Target {
     return server.with('schema', (session) =>
       session.transaction(async () => {
         await proveLease(session, claim());
+        // What stands there without our fence is somebody else's, and creating over it fails.
+        if (await hasFence(session, id)) return;
         await createSchema(session, catalog);
         for (const statement of closedFromBirth(id, tables)) await session.run(statement, []);
       }),
@@ -107,7 +109,10 @@ export class PostgresTarget implements Target {
   }
 
   drop(catalog: Catalog): Promise<void> {
-    return this.#options.server.with('schema', (session) => dropSchema(session, catalog));
+    const { server, id } = this.#options;
+    return server.with('schema', async (session) => {
+      if (await hasFence(session, id)) await dropSchema(session, catalog);
+    });
   }
 
   async close(): Promise<void> {

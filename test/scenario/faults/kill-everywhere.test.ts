@@ -1,8 +1,12 @@
 // kill -9 at every failpoint there is, at its first hit; some at later hits, some as a failure inside the process.
 // The same command is started again each time.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAILPOINTS } from '../../../src/lib/failpoint.ts';
+import { withClient } from '../../fleet/databases.ts';
 import { expectKilledAt, type Kill } from '../killing.ts';
 import { withMigration } from '../migration.ts';
 
@@ -105,14 +109,26 @@ describe('a runner that is started again while the fence of a dead one is still 
 
 describe('changes that are still on their way when the source closes', () => {
   it('are on the target before the fence is permanent, even when the runner dies right then', async () => {
-    // A batch that is not full waits this long, so the last changes are behind when the fence closes.
-    const plan = {
-      apply: { batchWait: '1s', lanes: 2 },
-      cutover: { when: 'auto', reverse: 'off', budget: '20s', maxLag: '20s' },
-    };
+    const plan = { cutover: { when: 'auto', reverse: 'off', budget: '30s' } };
     await withMigration({ workload: 'shop', rows: 120, seed: 4, plan }, async (migration) => {
-      await expectKilledAt(migration, { point: 'cutover.permanent', hit: 1 });
+      const { writers, pair } = migration;
+      const file = join(await mkdtemp(join(tmpdir(), 'migrate-held-')), 'go');
+      const process = migration.start(`cutover.armed=pause(${file});cutover.permanent=kill9`);
+      await process.waitFor(/^failpoint cutover\.armed 1$/);
+      await withClient(pair.targetUrl, async (client) => {
+        // Nothing can be applied while this is held.
+        await client.query('BEGIN; LOCK TABLE work.ledger IN SHARE ROW EXCLUSIVE MODE');
+        await writers.more('source', 10);
+        await writeFile(file, '');
+        await process.waitFor(/^failpoint cutover\.marked 1$/);
+        // As long as some dozens of refused writes take; a runner that did not wait would be done by then.
+        const refused = writers.progress.refused + 60;
+        while (writers.progress.refused < refused) await client.query('SELECT 1');
+      });
+      expect((await process.exited).signal).toBe('SIGKILL');
+      await migration.compareAtRest();
       await migration.expectComplete(await migration.run());
+      await rm(dirname(file), { recursive: true });
     });
   });
 });

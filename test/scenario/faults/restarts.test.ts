@@ -9,7 +9,7 @@ async function servers() {
   return { source, target };
 }
 
-test.each([
+test.concurrent.each([
   ['source', 'fast'],
   ['source', 'immediate'],
   ['target', 'fast'],
@@ -37,7 +37,7 @@ test.each([
   },
 );
 
-test('a target away for longer than the patience stops the run, and the same command completes it', async () => {
+test.concurrent('a target away for longer than the patience stops the run, and the same command completes it', async () => {
   const both = await servers();
   await inScene({ servers: both, plan: { limits: { giveUpAfter: '3s' } } }, async (scene) => {
     const run = scene.run();

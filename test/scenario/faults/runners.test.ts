@@ -35,17 +35,20 @@ test('a second runner of the same run gives way before it writes anything', asyn
   const second = await s.run();
   expect(second).toMatchObject({ code: 2, json: { result: 'failed', code: 'LEASE.HELD' } });
   expect(second.stderr).toContain(`process ${first.pid}`);
-  expect(await s.run(['abort', '--yes', '--json'])).toMatchObject({ code: expect.any(Number) });
-  expect((await s.run(['pause', '--json'])).json).toMatchObject({ process: 'alive' });
+  expect((await s.run(['status', '--json'])).json).toMatchObject({ process: 'alive', stage: 'snapshot' });
   expect(await contents(s)).toEqual(before);
 });
 
 test('a runner that was taken over in the middle of a commit is refused, ends, and does not come back', async () => {
   const s = await open({ sections: { cutover: MANUAL, limits: { networkTimeout: '1s' } } });
+  const copied = s.hold('copied');
   const gate = s.hold('zombie');
-  const zombie = s.start(undefined, { failpoints: `apply.before_commit@1=pause(${gate.path})` });
-  await s.ready(zombie);
+  const zombie = s.start(undefined, {
+    failpoints: `copy.done=pause(${copied.path});apply.before_commit@1=pause(${gate.path})`,
+  });
+  await zombie.waitFor(/failpoint copy.done 1/);
   await s.onSource(`UPDATE app.items SET n = n + 1000`, `INSERT INTO app.items (id, name) VALUES (900, 'late')`);
+  await copied.release();
   await zombie.waitFor(/failpoint apply.before_commit 1/);
   zombie.kill('SIGSTOP');
 

@@ -18,7 +18,7 @@ export interface ServerFacts {
   readonly collation: string;
 }
 
-export const OLDEST = 13;
+export const OLDEST = 14;
 export const NEWEST_TESTED = 18;
 
 export async function readServerFacts(session: Session): Promise<ServerFacts> {

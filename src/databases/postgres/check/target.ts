@@ -121,11 +121,11 @@ async function replicationRole({ session, facts }: TargetSubject): Promise<reado
         code: 'REPLICATION_ROLE',
         subject: `role ${facts.role}`,
         message:
-          'it may not keep triggers and foreign keys from firing again for changes that fired them on the source',
+          'on the target it may not keep triggers and foreign keys from firing again for changes that fired them on the source',
         cure:
           facts.version >= 150_000
-            ? `GRANT SET ON PARAMETER session_replication_role TO ${facts.role};`
-            : `ALTER ROLE ${facts.role} SUPERUSER;`,
+            ? `GRANT SET ON PARAMETER session_replication_role TO ${facts.role}; -- on the target, as a superuser`
+            : `ALTER ROLE ${facts.role} SUPERUSER; -- on the target`,
       }),
     ];
   } finally {

@@ -17,6 +17,8 @@ export interface PostgresLogOptions {
   /** Lower-case letters, digits and underscores; carries the run's id, because whoever holds it is ended. */
   readonly slot: string;
   readonly publication: string;
+  /** Proves, inside a transaction, that this runner may still write: one that was replaced must not remove its successor's slot. */
+  readonly prove: (session: Session) => Promise<void>;
   /** Told which transaction the making of a snapshot waits for, and null when it no longer does. */
   readonly onWaiting?: (reason: string | null) => void;
   /** How often to look for that transaction. Default 2 s. */
@@ -26,6 +28,7 @@ export interface PostgresLogOptions {
 export class PostgresLog implements SourceLog {
   readonly #options: PostgresLogOptions;
   #session: Promise<Session> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: PostgresLogOptions) {
     if (!/^[a-z0-9_]{1,63}$/.test(options.slot)) {
@@ -38,10 +41,13 @@ export class PostgresLog implements SourceLog {
     const { server, slot, publication } = this.#options;
     await failpoint('log.before_pin');
     await server.with('pin', async (session) => {
-      await dropSlot(session, slot);
-      await dropPublication(session, publication);
+      await dropSlot(session, slot, this.#options.prove);
       // Before the slot: the log is decoded with the catalog of its time, in which the publication must exist.
-      await createPublication(session, publication, tables);
+      await session.transaction(async () => {
+        await this.#options.prove(session);
+        await dropPublication(session, publication);
+        await createPublication(session, publication, tables);
+      });
     });
     const start = await this.#start(slot, false);
     await failpoint('log.pinned');
@@ -75,8 +81,11 @@ export class PostgresLog implements SourceLog {
   async release(): Promise<void> {
     const { server, slot, publication } = this.#options;
     await server.with('release', async (session) => {
-      await dropSlot(session, slot);
-      await dropPublication(session, publication);
+      await dropSlot(session, slot, this.#options.prove);
+      await session.transaction(async () => {
+        await this.#options.prove(session);
+        await dropPublication(session, publication);
+      });
     });
   }
 
@@ -91,10 +100,14 @@ export class PostgresLog implements SourceLog {
     return new ExportedStart(this.#options.server, created);
   }
 
-  /** Runs `work` on a session kept for questions; a broken one is replaced at the next call. */
+  /** Runs `work`, one at a time, on a session kept for questions; a broken one is replaced at the next call. */
   async #ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    this.#session ??= this.#open();
-    return work(await this.#session);
+    const turn = this.#last.then(async () => {
+      this.#session ??= this.#open();
+      return work(await this.#session);
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   async #open(): Promise<Session> {

@@ -16,18 +16,16 @@ SELECT obj_description(p.oid, 'pg_publication') AS recorded,
 FROM pg_publication p
 WHERE p.pubname = $1`;
 
-/** Publishes every kind of change of exactly these tables. */
+/** Publishes every kind of change of exactly these tables. To be called in a transaction. */
 export async function createPublication(session: Session, name: string, tables: readonly Table[]): Promise<void> {
   // ONLY: the children of a table are captured under their own names or not at all.
   const list = tables.map((table) => `ONLY ${quoteTable(table)}`).join(', ');
-  await session.transaction(async () => {
-    await session.query(
-      `CREATE PUBLICATION ${quoteName(name)} ${list === '' ? '' : `FOR TABLE ${list} `}` +
-        `WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)`,
-    );
-    const made = await session.one(FINGERPRINT, [name]);
-    await session.query(`COMMENT ON PUBLICATION ${quoteName(name)} IS ${quoteLiteral(made?.actual ?? '')}`);
-  });
+  await session.query(
+    `CREATE PUBLICATION ${quoteName(name)} ${list === '' ? '' : `FOR TABLE ${list} `}` +
+      `WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)`,
+  );
+  const made = await session.one(FINGERPRINT, [name]);
+  await session.query(`COMMENT ON PUBLICATION ${quoteName(name)} IS ${quoteLiteral(made?.actual ?? '')}`);
 }
 
 export async function dropPublication(session: Session, name: string): Promise<void> {

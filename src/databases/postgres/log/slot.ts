@@ -120,9 +120,17 @@ export async function whenFree<T>(session: Session, slot: string, work: () => Pr
   }
 }
 
-/** Does nothing when there is no such slot. */
-export async function dropSlot(session: Session, slot: string): Promise<void> {
+/** Does nothing when there is no such slot. `prove` runs in the transaction that drops it. */
+export async function dropSlot(
+  session: Session,
+  slot: string,
+  prove: (session: Session) => Promise<void>,
+): Promise<void> {
   await whenFree(session, slot, () =>
-    session.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot]),
+    session.transaction(async () => {
+      await prove(session);
+      const drop = 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1';
+      await session.query(drop, [slot]);
+    }),
   );
 }

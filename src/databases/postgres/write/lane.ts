@@ -32,7 +32,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   synchronous_commit: 'on',
   statement_timeout: STATEMENT_TIMEOUT,
   lock_timeout: '30s',
-  idle_in_transaction_session_timeout: '5min',
   row_security: 'off',
   jit: 'off',
   // Sets are joined by key, always through the key's index. A plan made while a table was empty, kept with the
