@@ -1,8 +1,7 @@
 // What an operator can ask of a running process. Declared here, implemented by the runner.
 
+import type { CutoverDecision } from '../cutover/options.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
-
-export type CutoverDecision = 'switched' | 'undo';
 
 export interface Controls {
   status(): StatusSnapshot;

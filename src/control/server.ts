@@ -4,8 +4,9 @@ import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import type { CutoverDecision } from '../cutover/options.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
-import type { Controls, CutoverDecision } from './controls.ts';
+import type { Controls } from './controls.ts';
 
 export interface ControlServer {
   close(): Promise<void>;

@@ -48,8 +48,6 @@ export interface Start {
 export interface Source {
   /** The schema of the selected tables, read in one snapshot. */
   describe(selection: TableSelection): Promise<Catalog>;
-  /** A digest of the selected tables' schema now: differs from the one at the start when the stream or the copy would be wrong. One statement. */
-  fingerprint(selection: TableSelection): Promise<string>;
   /**
    * Digest of everything in the schema that the stream and the copy depend on, the list of selected tables included:
    * another one than at the start means that the schema was changed. One statement, quick enough for the freeze.

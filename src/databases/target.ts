@@ -51,7 +51,7 @@ export interface CheckpointMove extends LaneCheckpoint {
 
 /**
  * One writer with its own connection. Calls come one at a time: `begin`, any number of `attempt`,
- * `replay` and `truncate`, then `commit` or `rollback`. Triggers and foreign keys of the target do not fire.
+ * `replay` and `truncate`, then `commit`; closing the lane rolls back. Triggers and foreign keys of the target do not fire.
  */
 export interface Lane {
   begin(): Promise<void>;
@@ -75,7 +75,6 @@ export interface Lane {
    * hold, and with TARGET.COMMIT_UNKNOWN (retry: the checkpoints tell at the next opening) when the reply was lost.
    */
   commit(moves: readonly CheckpointMove[]): Promise<void>;
-  rollback(): Promise<void>;
   close(): Promise<void>;
 }
 

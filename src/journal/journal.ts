@@ -72,13 +72,6 @@ export interface CutoverRecord {
   readonly reason: string | null;
 }
 
-export interface AuditRecord {
-  readonly at: string;
-  readonly actor: string;
-  readonly command: string;
-  readonly detail: string;
-}
-
 export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
@@ -92,7 +85,6 @@ export interface Journal {
   readonly tables: TableJournal;
   readonly cutovers: CutoverJournal;
   audit(command: string, detail: string): Promise<void>;
-  audits(): Promise<readonly AuditRecord[]>;
   close(): Promise<void>;
 }
 

@@ -170,6 +170,12 @@ export const CODES = {
     'The journal was written by a version of this program with another format.',
     'Finish the run with the version that began it.',
   ),
+  'RUN.NAME': entry(
+    2,
+    'operator',
+    'A run of this name already moves, or has moved, this source to another target.',
+    'Give the plan another name, or abort the other run first. After a finished run: DELETE FROM migrate.lease on the source.',
+  ),
   'RUN.NONE': entry(2, 'operator', 'There is no run of this plan yet.', 'Start one: `migrate run PLAN`.'),
   'RUN.STALLED': entry(
     2,

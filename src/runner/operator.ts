@@ -1,6 +1,7 @@
 // The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
 
-import type { Controls, CutoverDecision } from '../control/controls.ts';
+import type { Controls } from '../control/controls.ts';
+import type { CutoverDecision } from '../cutover/options.ts';
 import type { Confirm } from '../cutover/switch/operator.ts';
 import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';

@@ -119,7 +119,7 @@ test('an update that carries no column still needs its row', async () => {
   await lane.begin();
   expect(await lane.attempt(sets(table, update(table, '1', '1', undefined, undefined)))).toBe(true);
   expect(await lane.attempt(sets(table, update(table, '9', '9', undefined, undefined)))).toBe(false);
-  await lane.rollback();
+  await lane.close();
 });
 
 test('unique values that change hands are replayed in the order of the source', async () => {
@@ -213,7 +213,7 @@ test('a checkpoint that another runner moved refuses the commit', async () => {
   await lane.attempt(sets(table, remove(table, '1')));
   await fixture.db.query(`UPDATE migrate.checkpoint SET position = '0/5' WHERE lane = 0`);
   await expect(lane.commit([move('0/9'), move('0/9', 1)])).rejects.toMatchObject({ code: 'LEASE.LOST' });
-  await lane.rollback();
+  await lane.close();
   expect(await fixture.rows('items')).toHaveLength(3);
 });
 
@@ -223,7 +223,7 @@ test('a lease that was taken over refuses the commit', async () => {
   await lane.attempt(sets(table, remove(table, '1')));
   await fixture.db.query('UPDATE migrate.lease SET epoch = epoch + 1');
   await expect(lane.commit([move('0/9')])).rejects.toMatchObject({ code: 'LEASE.LOST' });
-  await lane.rollback();
+  await lane.close();
   expect(await fixture.rows('items')).toHaveLength(3);
   expect(await fixture.checkpoints()).toEqual(['0 0/1', '1 0/1']);
 });

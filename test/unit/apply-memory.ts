@@ -131,9 +131,6 @@ export class MemoryTarget {
         this.commits++;
         await this.onCommit('after', moves);
       },
-      rollback: async () => {
-        work = [];
-      },
       close: async () => {
         work = [];
       },

@@ -9,6 +9,8 @@ CREATE SCHEMA IF NOT EXISTS migrate;
 CREATE TABLE IF NOT EXISTS migrate.lease (
   run text PRIMARY KEY,
   epoch bigint NOT NULL,
+  -- Which database the run writes to: two runs of one name from one source must not fence each other.
+  target text NOT NULL DEFAULT '',
   holder text NOT NULL,
   taken_at timestamptz NOT NULL DEFAULT now()
 )`;

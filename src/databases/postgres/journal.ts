@@ -1,7 +1,6 @@
 // The journal in schema `migrate` of the target. Every write is a transaction that first proves the lease.
 
 import {
-  type AuditRecord,
   type CutoverJournal,
   type CutoverPhase,
   type CutoverRecord,
@@ -168,18 +167,6 @@ export class PostgresJournal implements Journal {
       command,
       detail,
     ]);
-  }
-
-  async audits(): Promise<readonly AuditRecord[]> {
-    const rows = await this.#session.read(
-      'SELECT at, actor, command, detail FROM migrate.audit WHERE run = $1 ORDER BY at',
-    );
-    return rows.map((row) => ({
-      at: row.at ?? '',
-      actor: row.actor ?? '',
-      command: row.command ?? '',
-      detail: row.detail ?? '',
-    }));
   }
 
   async close(): Promise<void> {

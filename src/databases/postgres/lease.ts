@@ -6,6 +6,7 @@ import type { Lease } from '../../journal/lease.ts';
 import { MigrateError, toMigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { PostgresServer, Session } from './connection.ts';
+import { readIdentity } from './identity.ts';
 import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
 
 export interface LeaseOptions {
@@ -149,22 +150,24 @@ export class PostgresLease implements Lease {
     return target.with('claim', (onTarget) =>
       source.with('claim', async (onSource) => {
         let epoch = 0;
+        const identity = await readIdentity(onTarget);
         for (const session of [onTarget, onSource]) {
           await session.query("SET lock_timeout = '1s'");
           // Concurrent CREATE … IF NOT EXISTS of two runs can collide on the catalog's own keys.
           await session.query("SELECT pg_advisory_lock(hashtext('migrate schema'))");
           await session.run(LEASE_SCHEMA, []);
           await session.query("SELECT pg_advisory_unlock(hashtext('migrate schema'))");
-          const row = await session.one('SELECT epoch FROM migrate.lease WHERE run = $1', [run]);
+          const row = await session.one('SELECT epoch, target FROM migrate.lease WHERE run = $1', [run]);
+          if (row !== undefined && row.target !== identity) throw nameTaken(run, session);
           epoch = Math.max(epoch, Number(row?.epoch ?? 0));
         }
         epoch += 1;
         for (const session of [onTarget, onSource]) {
           const written = await session.execute(
-            `INSERT INTO migrate.lease (run, epoch, holder) VALUES ($1, $2, $3)
+            `INSERT INTO migrate.lease (run, epoch, holder, target) VALUES ($1, $2, $3, $4)
              ON CONFLICT (run) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder, taken_at = now()
              WHERE migrate.lease.epoch < excluded.epoch`,
-            [run, epoch, holder],
+            [run, epoch, holder, identity],
           );
           if (written !== 1)
             throw new MigrateError('LEASE.HELD', `another runner took over run ${run} at the same time`);
@@ -210,6 +213,10 @@ export class PostgresLease implements Lease {
       .catch(() => undefined);
     return row === undefined ? 'it has not recorded its name yet' : `${row.holder} since ${row.taken_at}`;
   }
+}
+
+function nameTaken(run: string, { side }: Session): MigrateError {
+  return new MigrateError('RUN.NAME', `the ${side} has a run named ${run} that goes to another target`);
 }
 
 async function tryLock(session: Session, run: string): Promise<boolean> {

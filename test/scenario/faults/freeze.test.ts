@@ -15,13 +15,16 @@ afterEach(async () => {
 
 test('a transaction that stays open is named, the freeze is undone, the source writable, and the next attempt completes', async () => {
   const s = await open({ sections: { cutover: { ...MANUAL, budget: '2s' } } });
-  const running = s.start();
+  const gate = s.hold('go');
+  const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await s.ready(running);
+  await s.run(['cutover']);
+  await running.waitFor(/failpoint cutover.armed 1/);
   const writer = await s.connect(s.sourceUrl);
   const { rows } = await writer.query('SELECT pg_backend_pid() AS pid');
   await writer.query('BEGIN');
   await writer.query(`SET application_name = 'nightly job'; UPDATE app.items SET n = -1 WHERE id = 1`);
-  await s.run(['cutover']);
+  await gate.release();
   const undone = await running.waitFor(/cutover attempt 1 was undone: (.*)/);
   expect(undone[1]).toContain(`session ${rows[0]?.pid} (user postgres, nightly job)`);
   expect(await refusal(s.sourceUrl, `UPDATE app.items SET n = -2 WHERE id = 2`)).toBeUndefined();
@@ -70,14 +73,17 @@ test('where the plan says so, a transaction that stays open is ended, and nothin
 
 test('a prepared transaction is named by its gid, also where transactions may be ended, and is never lost', async () => {
   const s = await open({ sections: { cutover: { ...MANUAL, budget: '2s', openTransactions: 'end' } } });
-  const running = s.start();
+  const gate = s.hold('go');
+  const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await s.ready(running);
+  await s.run(['cutover']);
+  await running.waitFor(/failpoint cutover.armed 1/);
   await execute(s.sourceUrl, [
     'BEGIN',
     `UPDATE app.items SET n = -7 WHERE id = 7`,
     `PREPARE TRANSACTION 'transfer 42'`,
   ]);
-  await s.run(['cutover']);
+  await gate.release();
   const [, reason] = await running.waitFor(/cutover attempt 1 was undone: (.*)/);
   expect(reason).toContain('prepared transaction \\"transfer 42\\"');
   expect(await refusal(s.sourceUrl, `UPDATE app.items SET n = -2 WHERE id = 2`)).toBeUndefined();
@@ -100,7 +106,7 @@ test('in the freeze every way to write is refused on both sides, to superusers t
   await old.query(`PREPARE write AS INSERT INTO app.items (id) VALUES ($1)`);
   await old.query('EXECUTE write(600)');
   await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-  await old.query('SELECT count(*) FROM app.items');
+  await old.query('SELECT count(*) FROM pg_class');
   await armed.release();
   await running.waitFor(/failpoint cutover.settled 1/);
   for (const statement of [

@@ -136,10 +136,6 @@ export class PostgresLane implements Lane {
     if (command !== 'COMMIT') throw new MigrateError('INTERNAL.BUG', `COMMIT was answered with ${command}`);
   }
 
-  async rollback(): Promise<void> {
-    await this.#connected().query('ROLLBACK');
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     const session = await this.#opening?.catch(() => undefined);
