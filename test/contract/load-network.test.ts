@@ -124,8 +124,11 @@ test('a target that takes no more bytes is given up after the network timeout', 
   expect(await fixture.chunks(items)).toEqual([['0', null, '0']]);
 });
 
-test('a source that sends nothing is given up after the network timeout', async () => {
-  const silent: ChunkBytes = { bytes: new Readable({ read: () => undefined }), rows: () => 0 };
-  await expect(loadThrough(() => 'pass', 400, silent)).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
-  expect(silent.bytes.destroyed).toBe(true);
+test('a source that is silent for longer than the network timeout is waited for: it may be behind a lock', async () => {
+  const late = new Readable({ read: () => undefined });
+  setTimeout(() => {
+    late.push(Buffer.from('1\tlate\n'));
+    late.push(null);
+  }, 1_500);
+  expect(await loadThrough(() => 'pass', 300, { bytes: late, rows: () => 1 })).toBe(1);
 });

@@ -1,6 +1,6 @@
 // One migration of a test: two databases with a small shop in them, a workspace, and the commands on its plan.
 
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -54,8 +54,11 @@ export class Scene {
     return this.pair.targetUrl;
   }
 
-  get socket(): string {
-    return join(this.workspace.directory, 'test.sock');
+  /** What the live process says over its control socket; undefined when there is none. */
+  async status(): Promise<StatusSnapshot | undefined> {
+    const socket = (await readdir(this.workspace.directory)).find((name) => name.endsWith('.sock'));
+    if (socket === undefined) return undefined;
+    return ask(join(this.workspace.directory, socket), 'GET', '/status').catch(() => undefined);
   }
 
   /** Writes the plan of the run named `test`, again if there is one. */
@@ -99,7 +102,7 @@ export class Scene {
       ended = result;
     });
     for (;;) {
-      const status = await ask(this.socket, 'GET', '/status').catch(() => undefined);
+      const status = await this.status();
       if (status !== undefined && reached(status)) return status;
       if (ended !== undefined) throw new Error(`the process ended with ${ended.code}:\n${ended.stderr.slice(-3000)}`);
       await sleep(20);

@@ -9,10 +9,10 @@ CREATE SCHEMA IF NOT EXISTS migrate;
 CREATE TABLE IF NOT EXISTS migrate.lease (
   run text PRIMARY KEY,
   epoch bigint NOT NULL,
-  -- Which database the run writes to: two runs of one name from one source must not fence each other.
-  target text NOT NULL DEFAULT '',
   holder text NOT NULL,
-  taken_at timestamptz NOT NULL DEFAULT now()
+  taken_at timestamptz NOT NULL DEFAULT now(),
+  -- Which database the run writes to: two runs of one name from one source must not fence each other.
+  target text NOT NULL DEFAULT ''
 )`;
 
 /** On the target. Keys and bounds are JSON arrays of texts. */

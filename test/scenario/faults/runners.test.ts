@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest';
-import { ask } from '../../../src/control/client.ts';
 import { AUTO, catalogOf, MANUAL, openScene, rowsOf, type Scene } from '../scene.ts';
 
 let scene: Scene | undefined;
@@ -62,7 +61,7 @@ test('a runner that was taken over in the middle of a commit is refused, ends, a
   expect(['LEASE.HELD', 'LEASE.LOST']).toContain(ended.json?.code);
   expect(ended.stderr).not.toContain('failpoint apply.after_commit');
   // The new runner still listens where the old one did.
-  expect((await ask(s.socket, 'GET', '/status'))?.stage).toBe('cutover');
+  expect((await s.status())?.stage).toBe('cutover');
   await s.onSource(`UPDATE app.items SET n = n + 1 WHERE id <= 10`);
   await s.run(['cutover']);
   expect(await next.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
