@@ -192,6 +192,11 @@ export class PostgresServer {
     return session;
   }
 
+  /** The server's process ids of our open sessions. */
+  get pids(): readonly number[] {
+    return [...this.#sessions].map((session) => session.pid);
+  }
+
   #refuseDestroyed(): void {
     if (this.#destroyed !== undefined) throw connectionError(this.side, this.#destroyed.message);
   }

@@ -70,7 +70,7 @@ export class PostgresLease implements Lease {
     let fenced = false;
     while (!(await tryLock(session, run))) {
       if (takeover && !fenced) {
-        await this.#takeOver(session);
+        await this.#takeOver();
         fenced = true;
       } else if (Date.now() > patience) {
         throw new MigrateError('LEASE.HELD', `another runner is working on run ${run}: ${await this.#holder()}`);
@@ -83,7 +83,7 @@ export class PostgresLease implements Lease {
   async claimEpoch(): Promise<void> {
     if (this.#lock === undefined)
       throw new MigrateError('INTERNAL.BUG', 'the lease must be locked before it is claimed');
-    this.#epoch = await this.#takeOver(this.#lock);
+    this.#epoch = await this.#takeOver();
     await failpoint('lease.acquired');
   }
 
@@ -113,10 +113,10 @@ export class PostgresLease implements Lease {
    * The epoch can only be raised when no transaction holds the old one. A dead or frozen runner's may be open for ever, so
    * they are ended first; a runner that lives may begin another at once, so this is done until it is our turn.
    */
-  async #takeOver(lock: Session): Promise<number> {
+  async #takeOver(): Promise<number> {
     const patience = Date.now() + LOCK_PATIENCE_MS;
     for (;;) {
-      await this.#endOldSessions(lock);
+      await this.#endOldSessions();
       try {
         return await this.#raiseEpoch();
       } catch (error) {
@@ -177,22 +177,17 @@ export class PostgresLease implements Lease {
     );
   }
 
-  /** Ends sessions of this run that are older than our lock: their runner is dead or fenced, but may still hold locks. */
-  async #endOldSessions(lock: Session): Promise<void> {
+  /** Ends the sessions of this run that are not ours: their runner is dead or fenced, but may still hold locks. */
+  async #endOldSessions(): Promise<void> {
     const { source, target, run } = this.#options;
-    const since = await lock.one('SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()');
     for (const server of [target, source]) {
       await server.with('claim', async (session) => {
-        // Read just before it is used: our own sessions are all younger than the lock, and must stay so.
-        const age = await lock.one('SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz) AS seconds', [
-          since?.backend_start,
-        ]);
-        // By age, not by moment: the two servers' clocks may differ. One second of slack is our own start-up.
+        // One that is just being opened may be ours without our knowing it yet; if not, the next round ends it.
         const ended = await session.query(
           `SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-           WHERE starts_with(application_name, $1) AND datname = current_database() AND pid <> pg_backend_pid()
-             AND extract(epoch FROM clock_timestamp() - backend_start) > $2::float8 + 1`,
-          [`migrate ${run} `, age?.seconds],
+           WHERE starts_with(application_name, $1) AND datname = current_database()
+             AND pid <> ALL ($2::int[]) AND backend_start < clock_timestamp() - interval '500 ms'`,
+          [`migrate ${run} `, [session.pid, ...server.pids]],
         );
         const patience = Date.now() + LOCK_PATIENCE_MS;
         const pids = ended.map((row) => Number(row.pid));

@@ -2,8 +2,9 @@
 // hurt one by one.
 
 import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { type Acknowledgement, checkAcknowledged, compareDatabases } from '../../fleet/compare.ts';
 import { openPair, withClient } from '../../fleet/databases.ts';
 import type { TestServer } from '../../fleet/postgres.ts';
@@ -23,7 +24,6 @@ export type LinkSide = (typeof SIDES)[number];
 
 /** What a test reads of `migrate status --json`. */
 export interface LiveStatus {
-  readonly process: 'alive' | 'none';
   readonly stage: string;
   readonly writable: string;
   readonly waiting: string | null;
@@ -35,7 +35,7 @@ export interface LiveStatus {
 export interface SceneOptions {
   /** Rows of the shop's largest tables. Default 600. */
   readonly rows?: number;
-  /** Transactions per second. Default 60. */
+  /** Transactions per second. Default 30. */
   readonly rate?: number;
   /** Sections of the plan. */
   readonly plan?: Readonly<Record<string, unknown>>;
@@ -88,19 +88,42 @@ export class Scene {
     return runMigrate([...args, this.plan, '--json']);
   }
 
+  /** As the command tells it. */
   async status(): Promise<LiveStatus> {
     const { json, stderr } = await this.command('status');
     if (json === undefined) throw new Error(`no status: ${stderr}`);
     return json as unknown as LiveStatus;
   }
 
-  /** Asks for the status until it is as wanted. */
+  /** Asks the running process for the status until it is as wanted; a command each time would starve it. */
   async until(wanted: (status: LiveStatus) => boolean): Promise<LiveStatus> {
-    for (;;) {
-      const status = await this.status();
-      if (status.process === 'none') throw new Error('the run has ended');
-      if (wanted(status)) return status;
-    }
+    let found: LiveStatus | undefined;
+    await vi.waitUntil(
+      async () => {
+        found = await this.#live();
+        return found !== undefined && wanted(found);
+      },
+      { interval: 50, timeout: 100_000 },
+    );
+    if (found === undefined) throw new Error('nothing was found');
+    return found;
+  }
+
+  /** Undefined while no process listens. */
+  async #live(): Promise<LiveStatus | undefined> {
+    const socketPath = join(this.#directory, 'test.sock');
+    const text = await new Promise<string | undefined>((resolve) => {
+      const asking = request({ socketPath, path: '/status', headers: { host: 'localhost' } }, (answer) => {
+        let body = '';
+        answer.setEncoding('utf8').on('data', (part: string) => {
+          body += part;
+        });
+        answer.on('end', () => resolve(body));
+      });
+      asking.on('error', () => resolve(undefined));
+      asking.end();
+    });
+    return text === undefined ? undefined : (JSON.parse(text) as LiveStatus);
   }
 
   /** Waits until everything but the cutover is done. A lost connection before that counts as one still under way. */
@@ -122,7 +145,7 @@ export class Scene {
 
   /** Resolves once a writer was refused. */
   async refused(): Promise<void> {
-    while (this.writers.progress.refused === 0) await this.status();
+    await vi.waitUntil(() => this.writers.progress.refused > 0, { interval: 5, timeout: 60_000 });
   }
 
   /** A failpoint's pause: holds until `release`. */
@@ -170,7 +193,7 @@ export class Scene {
 
 /** The writers know only the source: after the cutover they are refused, so both sides can be compared to the last row. */
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
-  const { rows = 600, rate = 60, servers } = options;
+  const { rows = 600, rate = 30, servers } = options;
   const pair = servers === undefined ? await openPair() : undefined;
   const sourceUrl = pair?.sourceUrl ?? servers?.source.url() ?? '';
   const targetUrl = pair?.targetUrl ?? servers?.target.url() ?? '';

@@ -1,0 +1,112 @@
+// The lease: one runner at a time, an epoch on both databases that only grows, and a name that belongs to one target.
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PostgresServer } from '../../src/databases/postgres/connection.ts';
+import { proveLease } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresLease } from '../../src/databases/postgres/lease.ts';
+import { openPair, withClient } from '../fleet/databases.ts';
+
+let pair: Awaited<ReturnType<typeof openPair>>;
+let servers: PostgresServer[];
+
+beforeEach(async () => {
+  pair = await openPair();
+  servers = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  await pair.close();
+});
+
+function runner(run = 'orders', targetUrl = pair.targetUrl): { lease: PostgresLease; target: PostgresServer } {
+  const source = new PostgresServer('source', pair.sourceUrl, run);
+  const target = new PostgresServer('target', targetUrl, run);
+  servers.push(source, target);
+  return { lease: new PostgresLease({ source, target, run, holder: 'test' }), target };
+}
+
+const epochs = (): Promise<string[]> =>
+  Promise.all(
+    [pair.sourceUrl, pair.targetUrl].map((url) =>
+      withClient(url, async (client) => String((await client.query('SELECT epoch FROM migrate.lease')).rows[0].epoch)),
+    ),
+  );
+
+test('locking writes nothing, claiming raises the epoch on both databases', async () => {
+  const { lease } = runner();
+  await lease.lock(false);
+  await withClient(pair.targetUrl, async (client) => {
+    expect((await client.query(`SELECT to_regnamespace('migrate') AS it`)).rows[0].it).toBeNull();
+  });
+  await lease.claimEpoch();
+  expect(await epochs()).toEqual(['1', '1']);
+  await lease.release();
+  const next = runner();
+  await next.lease.lock(false);
+  await next.lease.claimEpoch();
+  expect(await epochs()).toEqual(['2', '2']);
+  await next.lease.release();
+});
+
+test('a second runner is refused and changes nothing', async () => {
+  const { lease } = runner();
+  await lease.lock(false);
+  await lease.claimEpoch();
+  await expect(runner().lease.lock(false)).rejects.toMatchObject({ code: 'LEASE.HELD' });
+  expect(await epochs()).toEqual(['1', '1']);
+  await lease.release();
+}, 30_000);
+
+test('a takeover refuses what the old runner would write next, also a transaction that was open', async () => {
+  const old = runner();
+  await old.lease.lock(false);
+  await old.lease.claimEpoch();
+  const session = await old.target.session({ purpose: 'lane' });
+  await session.query('BEGIN');
+  await proveLease(session, old.lease.claim());
+  const next = runner();
+  await next.lease.lock(true);
+  await next.lease.claimEpoch();
+  await expect(session.query('COMMIT')).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  await expect(old.lease.lost).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  const late = await old.target.session({ purpose: 'lane' });
+  await expect(proveLease(late, { run: 'orders', epoch: 1 })).rejects.toMatchObject({ code: 'LEASE.LOST' });
+  await next.lease.release();
+}, 30_000);
+
+test('a name that leads to another target is refused on the source', async () => {
+  const first = runner();
+  await first.lease.lock(false);
+  await first.lease.claimEpoch();
+  const other = await openPair();
+  try {
+    const second = runner('orders', other.targetUrl);
+    await second.lease.lock(false);
+    await expect(second.lease.claimEpoch()).rejects.toMatchObject({ code: 'RUN.NAME' });
+    expect(await epochs()).toEqual(['1', '1']);
+    await second.lease.release();
+  } finally {
+    await first.lease.release();
+    await other.close();
+  }
+});
+
+test('forgetting the last lease takes schema migrate away, and only then', async () => {
+  const one = runner('one');
+  const two = runner('two');
+  for (const { lease } of [one, two]) {
+    await lease.lock(false);
+    await lease.claimEpoch();
+  }
+  const schema = (): Promise<unknown> =>
+    withClient(
+      pair.sourceUrl,
+      async (client) => (await client.query(`SELECT to_regnamespace('migrate') AS it`)).rows[0].it,
+    );
+  await one.lease.forget('source');
+  expect(await schema()).toBe('migrate');
+  await two.lease.forget('source');
+  expect(await schema()).toBeNull();
+  await Promise.all([one.lease.release(), two.lease.release()]);
+});
