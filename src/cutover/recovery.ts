@@ -34,8 +34,9 @@ export async function recoverCutover(options: RecoveryOptions): Promise<Recovery
     return { outcome: 'committed', record: attempt.record };
   }
   if ((await options.source.fence.state()).kind !== 'permanent') {
-    // No switch is begun before the fence is permanent. One that was, with a fence that is not: the source was replaced.
-    if (latest.switches.length === 0) return undo(options, attempt);
+    // No switch is begun before the fence is permanent, and the fence opens only after all of them were undone. One that
+    // is in force, with a fence that is not: the source was replaced.
+    if (latest.switches.every(({ state }) => state === 'undone')) return undo(options, attempt);
     if (options.decision !== 'undo') {
       throw new MigrateError(
         'CUTOVER.AMBIGUOUS',

@@ -75,6 +75,7 @@ describe('a cutover', () => {
       'journal.switching',
       'do 1',
       'journal.switching',
+      'source.state',
       'target.open',
       'journal.committed',
       'target.disarm',
