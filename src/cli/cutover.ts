@@ -36,7 +36,7 @@ export const cutoverCommand = (wiring: Wiring) =>
           .addOption(only('--cancel', 'take back the permission, as long as the freeze has not begun'))
           .addOption(only('--switched', 'after an ambiguous switch: the applications do write to the target'))
           .addOption(only('--undo', 'after an ambiguous switch: the applications do not, go back to the source')),
-      action: async ({ io, options, loadPlan }) => {
+      action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
         const path = socketPath(plan);
         const decision = options.switched === true ? 'switched' : options.undo === true ? 'undo' : undefined;
@@ -49,8 +49,11 @@ export const cutoverCommand = (wiring: Wiring) =>
                 options.cancel === true ? '/cutover/cancel' : '/cutover',
                 decision === undefined ? {} : { decision },
               );
-        if (status === undefined)
+        if (status === undefined) {
+          const over = (await app.inspect(plan))?.record.outcome === 'complete';
+          if (over) throw new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over already`);
           throw new MigrateError('CONTROL.UNREACHABLE', `no process is working on run ${plan.name}`);
+        }
         const forecast = {
           lagSeconds: status.stream.lagSeconds,
           keysToCompare: status.verify.pendingKeys,

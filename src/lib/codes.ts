@@ -161,8 +161,8 @@ export const CODES = {
   'RUN.COMPLETE': entry(
     2,
     'operator',
-    'The commit point is passed: the applications may have written to the target already.',
-    'There is no way back in this version (reverse: off).',
+    'The run has ended. After a cutover the applications may have written to the target already.',
+    'There is nothing to do, and no way back in this version (reverse: off).',
   ),
   'RUN.FORMAT': entry(
     6,

@@ -46,6 +46,9 @@ export async function recordPause(plan: Plan, paused: boolean, open: OpenEndpoin
     if (endpoints.record === undefined) {
       throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
     }
+    if (endpoints.record.outcome !== 'running') {
+      throw new MigrateError('RUN.COMPLETE', `run ${plan.name} is ${endpoints.record.outcome}`);
+    }
     await endpoints.claim();
     await endpoints.journal.setPaused(paused);
     await endpoints.journal.audit(paused ? 'pause' : 'resume', 'no process was running');

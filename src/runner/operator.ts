@@ -7,7 +7,7 @@ import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
-import type { Permission } from '../stages/permission.ts';
+import { type Permission, READY } from '../stages/permission.ts';
 
 const PAUSED = 'paused by the operator';
 
@@ -61,11 +61,18 @@ export class Operator implements Controls, Permission {
     await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
     // An answer about a switch is no permission for the next cutover.
     if (decision !== undefined) this.#decision = decision;
-    else this.#granted = true;
+    else this.#grant();
     this.#failures = 0;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();
+  }
+
+  #grant(): void {
+    this.#granted = true;
+    this.#options.status.update((value) => {
+      if (value.waiting === READY) value.waiting = 'cutover asked for: comparing first what has changed';
+    });
   }
 
   async cancelCutover(): Promise<void> {

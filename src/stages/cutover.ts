@@ -11,7 +11,7 @@ import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { settleFrozen, settleLive } from '../verify/settle.ts';
-import type { Permission } from './permission.ts';
+import { type Permission, READY } from './permission.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
 
@@ -82,7 +82,7 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
   };
   do {
     while (!permission.granted) {
-      show('ready: waiting for `migrate cutover`');
+      show(READY);
       await keepVerified(parts, await settleLive(context));
       await nextWish(parts);
     }

@@ -1,5 +1,8 @@
 // Whether the cutover may begin: the stage asks, the operator answers.
 
+/** What the status says while only the permission is missing. */
+export const READY = 'ready: waiting for `migrate cutover`';
+
 export interface Permission {
   readonly granted: boolean;
   /** True when the plan lets the run cut over by itself. */

@@ -5,7 +5,7 @@ import { type Key, keyText } from '../model/change.ts';
 import type { Table, TableId } from '../model/table.ts';
 
 /** Keys held in memory, over all tables, before a table is marked as a whole. */
-const LIMIT = 1_000_000;
+const LIMIT = 200_000;
 
 /** What of one table is to be compared again. */
 export interface PendingTable {
