@@ -79,9 +79,13 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     ...(view.record.paused ? ['paused    yes'] : []),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
-    ...(view.cutover === undefined ? [] : [`cutover   attempt ${view.cutover.attempt}: ${view.cutover.phase}`]),
+    ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),
     ...nextOf(stage, false).map((step) => `Next: ${step.command} (${step.why})`),
   ];
+}
+
+function cutoverLine({ attempt, phase, reason }: NonNullable<RunView['cutover']>): string {
+  return `cutover   attempt ${attempt}: ${phase}${reason === null ? '' : ` (${reason})`}`;
 }
 
 function nextOf(stage: StatusSnapshot['stage'], alive: boolean): readonly { command: string; why: string }[] {

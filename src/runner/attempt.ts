@@ -147,13 +147,14 @@ async function migrate({
   }
 }
 
-/** What the target refuses may only be the sign of a change on the source, such as a value that its old type lacks. */
+/** What a side refuses may only be the sign of a change on the source, such as a value that the target's type lacks. */
 async function explained(error: unknown, changed: () => Promise<boolean>): Promise<unknown> {
-  const refused = error instanceof MigrateError && ['TARGET.REFUSED', 'APPLY.CONSTRAINT'].includes(error.code);
+  const signs = ['SOURCE.REFUSED', 'TARGET.REFUSED', 'APPLY.CONSTRAINT'];
+  const refused = error instanceof MigrateError && signs.includes(error.code);
   if (!refused || !(await changed().catch(() => false))) return error;
   return new MigrateError(
     'SCHEMA.CHANGED',
-    `the schema of the source is not the one this run carries, and the target refused a change: ${error.message}`,
+    `the schema of the source is not the one this run carries, which showed in: ${error.message}`,
     { cause: error },
   );
 }

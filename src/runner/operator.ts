@@ -71,7 +71,8 @@ export class Operator implements Controls, Permission {
   #grant(): void {
     this.#granted = true;
     this.#options.status.update((value) => {
-      if (value.waiting === READY) value.waiting = 'cutover asked for: comparing first what has changed';
+      if (value.waiting?.startsWith(READY) === true)
+        value.waiting = 'cutover asked for: comparing first what has changed';
     });
   }
 

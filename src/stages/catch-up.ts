@@ -55,7 +55,12 @@ export function catchUpStage(parts: CatchUpParts): Stage {
 }
 
 /** Resolves when the lag is known and below the threshold. */
-async function closeBehind({ applier, plan, status, signal }: CatchUpParts): Promise<void> {
+export async function closeBehind({
+  applier,
+  plan,
+  status,
+  signal,
+}: Pick<CatchUpParts, 'applier' | 'plan' | 'status' | 'signal'>): Promise<void> {
   for (;;) {
     const { lagSeconds } = status.snapshot().stream;
     if (lagSeconds !== null && lagSeconds * 1000 <= plan.cutover.maxLag) return;

@@ -11,6 +11,7 @@ import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { settleFrozen, settleLive } from '../verify/settle.ts';
+import { closeBehind } from './catch-up.ts';
 import { type Permission, READY } from './permission.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
@@ -39,6 +40,7 @@ export function cutoverStage(parts: CutoverParts): Stage {
         await waitForPermission(parts);
         await Promise.race([sleep(permission.failures * REST_MS, undefined, { signal: parts.signal }), applier.failed]);
         try {
+          await shortenFreeze(parts);
           const result = await new Cutover(await cutoverOptions(parts)).run();
           await applier.close();
           // The heartbeat would find the publication gone and take that for a fault.
@@ -82,7 +84,7 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
   };
   do {
     while (!permission.granted) {
-      show(READY);
+      show(`${READY}${await lastUndone(parts)}`);
       await keepVerified(parts, await settleLive(context));
       await nextWish(parts);
     }
@@ -90,6 +92,37 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
     await gate.pass(signal);
     // It may have been taken back while the end of a pause was waited for.
   } while (!permission.granted);
+}
+
+/**
+ * A burst of writes just before would be compared in the freeze, for as long as that takes: catch up with it first. What
+ * cannot be brought down is left to the budget, except whole tables.
+ */
+async function shortenFreeze(parts: CutoverParts): Promise<void> {
+  const show = (waiting: string | null): void => {
+    parts.status.update((value) => {
+      value.waiting = waiting;
+    });
+  };
+  show('cutover waits until the target is close behind');
+  await closeBehind(parts);
+  show('cutover waits until what has changed is compared');
+  const settled = await settleLive(await verifyContext(parts));
+  await keepVerified(parts, settled);
+  show(null);
+  if (settled.pendingTables === 0) return;
+  throw new MigrateError(
+    'CUTOVER.REFUSED',
+    `${settled.pendingTables} tables change faster than they can be compared while writes go on`,
+    { disposition: 'retry' },
+  );
+}
+
+/** Why the attempt before was undone: who is to give the next permission must know. */
+async function lastUndone({ journal }: CutoverParts): Promise<string> {
+  const latest = await journal.cutovers.latest();
+  if (latest?.phase !== 'undone' || latest.reason === null) return '';
+  return ` (attempt ${latest.attempt} was undone at ${latest.reason})`;
 }
 
 async function nextWish({ applier, permission, signal }: CutoverParts): Promise<void> {

@@ -1,5 +1,6 @@
 // The cutover's machine against databases in memory: a failure or a kill at every single call.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Cutover } from '../../src/cutover/cutover.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
@@ -257,6 +258,26 @@ describe('a freeze that cannot succeed', () => {
     const ending = new Runner(world, { plan: { budget: 100, openTransactions: 'end' }, writers: stuck });
     await outcome(ending);
     expect(ending.calls.filter((call) => call === 'source.end')).toHaveLength(1);
+  });
+
+  it('ends a transaction also when the time to do so is noticed late', async () => {
+    const base = new Runner(new World(), { writers: Array.from({ length: 9 }, () => [writer('4711', 0)]) });
+    const { source, plan } = base.options();
+    // A look at the open transactions that takes longer than there is between ending them and giving up.
+    const openWriters = async (): ReturnType<typeof source.fence.openWriters> => {
+      await sleep(250);
+      return source.fence.openWriters();
+    };
+    const ended: string[] = [];
+    const end = async (): Promise<void> => {
+      ended.push('4711');
+    };
+    const override = {
+      source: { ...source, fence: { ...source.fence, openWriters, end } },
+      plan: { ...plan, budget: 400, openTransactions: 'end' as const },
+    };
+    await undone({ override });
+    expect(ended).toEqual(['4711']);
   });
 
   it('does not begin with an unknown or large lag, an old transaction, or a target that was open', async () => {

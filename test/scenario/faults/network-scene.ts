@@ -2,6 +2,7 @@
 // hurt one by one.
 
 import { writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect, inject, vi } from 'vitest';
@@ -98,27 +99,36 @@ export class Scene {
   /** Asks the running process for the status until it is as wanted; a command each time would starve it. */
   async until(wanted: (status: LiveStatus) => boolean): Promise<LiveStatus> {
     let found: LiveStatus | undefined;
-    await vi.waitUntil(
+    const looking = vi.waitUntil(
       async () => {
         found = await this.#live();
         return found !== undefined && wanted(found);
       },
-      { interval: 50, timeout: 100_000 },
+      { interval: 50, timeout: 30_000 },
     );
+    looking.catch(() => undefined);
+    const ended = this.#processes.at(-1)?.exited.then(({ code, stderr }) => {
+      throw new Error(`the run ended with ${code}: ${stderr.slice(-2_000)}`);
+    });
+    await Promise.race([looking, ended ?? looking]).catch((error: unknown) => {
+      throw new Error(`not as wanted; last seen: ${JSON.stringify({ ...found, tables: undefined })}`, { cause: error });
+    });
     if (found === undefined) throw new Error('nothing was found');
     return found;
   }
 
   /** Undefined while no process listens. */
   async #live(): Promise<LiveStatus | undefined> {
-    const socketPath = join(this.#directory, 'test.sock');
+    const name = (await readdir(this.#directory)).find((file) => file.endsWith('.sock'));
+    if (name === undefined) return undefined;
+    const socketPath = join(this.#directory, name);
     const text = await new Promise<string | undefined>((resolve) => {
       const asking = request({ socketPath, path: '/status', headers: { host: 'localhost' } }, (answer) => {
         let body = '';
         answer.setEncoding('utf8').on('data', (part: string) => {
           body += part;
         });
-        answer.on('end', () => resolve(body));
+        answer.on('end', () => resolve(body)).on('close', () => resolve(undefined));
       });
       asking.on('error', () => resolve(undefined));
       asking.end();
