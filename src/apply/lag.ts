@@ -2,15 +2,19 @@
 // Never under-reported: while a heartbeat is under way the lag is at least its age.
 
 const PREFIX = 'heartbeat:';
+/** A heart that has not beaten for so long hangs somewhere else than on the way: what came since is unknown. */
+const SILENT_MS = 3_000;
 
 export class LagMeter {
   /** When each heartbeat under way was made, oldest first; by a monotonic clock, in ms. */
   readonly #sent = new Map<string, number>();
   #lastLagMs: number | undefined;
+  #newestMs: number | undefined;
 
   /** A heartbeat is about to be written. */
   note(id: string, madeAtMs: number): void {
     this.#sent.set(id, madeAtMs);
+    this.#newestMs = madeAtMs;
   }
 
   /** A marker was met, with everything before it durable. Heartbeats of other sessions say nothing. */
@@ -29,6 +33,7 @@ export class LagMeter {
     const [oldest] = this.#sent.values();
     const underWayMs = oldest === undefined ? undefined : nowMs - oldest;
     if (this.#lastLagMs === undefined) return underWayMs === undefined ? null : underWayMs / 1000;
-    return Math.max(this.#lastLagMs, underWayMs ?? 0) / 1000;
+    const silentMs = this.#newestMs === undefined ? 0 : nowMs - this.#newestMs;
+    return Math.max(this.#lastLagMs, underWayMs ?? 0, silentMs > SILENT_MS ? silentMs : 0) / 1000;
   }
 }

@@ -60,7 +60,7 @@ export const CODES = {
     5,
     'ambiguous',
     'A switch command was started and its outcome is unknown. Both sides are closed so that no write can be lost.',
-    'Find out where the applications write now, then say so: `migrate cutover --switched` or `migrate cutover --undo`.',
+    'Find out where the applications write now, run the same command again and say so meanwhile: `migrate cutover --switched` or `--undo`.',
   ),
   'CUTOVER.BUDGET': entry(
     5,

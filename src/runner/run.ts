@@ -89,6 +89,8 @@ async function attempts(request: RunRequest, process: Process): Promise<RunResul
       status.update((value) => {
         value.lastError = `${error.code}: ${error.message}`;
         value.restarts = count + 1;
+        // What the last attempt waited for is not what this one waits for.
+        value.waiting = 'trying again after an error';
         value.stream.lagSeconds = null;
         value.stream.lagBytes = null;
       });

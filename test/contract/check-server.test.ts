@@ -113,7 +113,7 @@ test('a standby is refused on both sides', async () => {
 test('versions that are too old are refused, and newer ones than were tested are a warning', async () => {
   const facts = await withSession('postgres', readServerFacts);
   expect(checkVersion(facts)).toEqual([]);
-  expect(codes(checkVersion({ ...facts, version: 120_022 }))).toEqual(['VERSION']);
-  expect(codes(checkVersion({ ...facts, version: 130_001 }))).toEqual([]);
+  expect(codes(checkVersion({ ...facts, version: 130_022 }))).toEqual(['VERSION']);
+  expect(codes(checkVersion({ ...facts, version: 140_001 }))).toEqual([]);
   expect(codes(checkVersion({ ...facts, version: 190_000 }), 'warning')).toEqual(['VERSION']);
 });

@@ -104,7 +104,7 @@ export class Scene {
         found = await this.#live();
         return found !== undefined && wanted(found);
       },
-      { interval: 50, timeout: 30_000 },
+      { interval: 50, timeout: 100_000 },
     );
     looking.catch(() => undefined);
     const ended = this.#processes.at(-1)?.exited.then(({ code, stderr }) => {

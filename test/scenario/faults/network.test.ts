@@ -150,7 +150,7 @@ test.concurrent('a run whose connections died unheard by the servers takes back 
 test.concurrent('a network with a long way completes', async () => {
   // A batch is a few dozen ways there and back, so the lag stays above what the defaults ask for.
   const cutover = { when: 'manual', reverse: 'off', maxLag: '30s', budget: '40s' };
-  await inScene({ rate: 8, plan: { snapshot: { readers: 2, chunkRows: 5000 }, cutover } }, async (scene) => {
+  await inScene({ rows: 100, rate: 5, plan: { snapshot: { readers: 2, chunkRows: 5000 }, cutover } }, async (scene) => {
     for (const side of SIDES) scene.link(side).latency(25);
     const run = scene.run();
     await scene.ready();
