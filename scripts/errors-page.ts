@@ -1,7 +1,7 @@
 // docs/errors.md, from the catalogue of codes.
 
+import type { Disposition } from '../src/lib/codes.ts';
 import { CODES, type CodeEntry } from '../src/lib/codes.ts';
-import type { Disposition } from '../src/lib/errors.ts';
 import { heading, table } from './markdown.ts';
 
 const DISPOSITIONS: Readonly<Record<Disposition, string>> = {
@@ -31,7 +31,7 @@ export function errorsPage(): string {
   );
   return [
     heading('Errors', 'src/lib/codes.ts'),
-    'Every error has a code, a cause and a cure; the message names the object. `migrate explain CODE` prints one entry.\n',
+    'Every error has a code, a cause and a cure; the message names the object.\n',
     '## Who acts next\n',
     table(['disposition', 'meaning'], Object.entries(DISPOSITIONS)),
     '## Exit codes\n',

@@ -5,7 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { RunResult } from '../report/result.ts';
 import type { AbortOptions, AbortResult } from '../runner/abort.ts';
 import type { RunView } from '../runner/inspect.ts';
-import type { RunRequest } from '../runner/run.ts';
+import type { RunRequest } from '../runner/request.ts';
 
 export interface Application {
   run(request: RunRequest): Promise<RunResult>;

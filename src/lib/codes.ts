@@ -2,7 +2,11 @@
 // Sorted by code. Exit codes: 1 bug, 2 expected failure, 3 refused or cancelled, 4 verification found
 // differences, 5 cutover not reached in its time, 6 the plan does not fit the run, 64 usage.
 
-import type { Disposition } from './errors.ts';
+/**
+ * retry: the runner starts the session again; operator: a person must act, then the same command goes on;
+ * ambiguous: the outcome is unknown and nothing is repeated; bug: this should not have happened.
+ */
+export type Disposition = 'retry' | 'operator' | 'ambiguous' | 'bug';
 
 export interface CodeEntry {
   readonly disposition: Disposition;

@@ -1,13 +1,7 @@
 // The one error class. A code says what happened, its entry in the catalogue says why and what to do,
 // the disposition says who acts next.
 
-import { CODES, type ErrorCode } from './codes.ts';
-
-/**
- * retry: the runner starts the session again; operator: a person must act, then the same command goes on;
- * ambiguous: the outcome is unknown and nothing is repeated; bug: this should not have happened.
- */
-export type Disposition = 'retry' | 'operator' | 'ambiguous' | 'bug';
+import { CODES, type Disposition, type ErrorCode } from './codes.ts';
 
 export interface ErrorDetails {
   /** Overrides the cure in the catalogue with one that names the very thing to change. */

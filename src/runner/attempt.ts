@@ -18,7 +18,7 @@ import type { Verification } from '../verify/verification.ts';
 import { beginRun } from './begin.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Operator } from './operator.ts';
-import type { RunRequest } from './run.ts';
+import type { RunRequest } from './request.ts';
 
 export interface AttemptParts {
   readonly request: RunRequest;

@@ -7,29 +7,15 @@ import { Gate } from '../health/gate.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import { VERSION } from '../lib/version.ts';
-import type { Finding } from '../model/finding.ts';
-import type { Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { openMetricsServer } from '../observe/metrics-server.ts';
 import { RunStatus, type StatusSnapshot } from '../observe/status.ts';
-import type { Plan } from '../plan/plan.ts';
 import type { RunResult } from '../report/result.ts';
 import { Verification } from '../verify/verification.ts';
 import { attempt } from './attempt.ts';
 import type { OpenEndpoints } from './endpoints.ts';
 import { Operator } from './operator.ts';
-
-export interface RunRequest {
-  readonly plan: Plan;
-  readonly takeover: boolean;
-  readonly signal: AbortSignal;
-  readonly log: Log;
-  /** Takes secrets out of a text. */
-  readonly scrub: (text: string) => string;
-  /** Called with the live status as soon as there is one. */
-  readonly onStatus: (read: () => StatusSnapshot) => void;
-  readonly onFindings: (findings: readonly Finding[]) => void;
-}
+import type { RunRequest } from './request.ts';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;

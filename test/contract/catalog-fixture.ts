@@ -1,6 +1,7 @@
 // Two fresh databases with a session on each, for tests of what is read from and made in the system catalogue.
 
-import { PostgresServer, type Session, type Side } from '../../src/databases/postgres/connection.ts';
+import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
+import type { Side } from '../../src/databases/postgres/side.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import { openPair } from '../fleet/databases.ts';

@@ -3,11 +3,9 @@
 import pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
 import { translateError } from './errors.ts';
+import type { Side } from './side.ts';
 import { quoteLiteral } from './sql.ts';
 import { clientConfig } from './url.ts';
-
-/** Which side of the run this server is; decides the codes of its errors. */
-export type Side = 'source' | 'target';
 
 /** A row with every value in PostgreSQL's own text form; booleans are `t` and `f`. */
 export type TextRow = Readonly<Record<string, string | null>>;

@@ -1,8 +1,8 @@
 // Driver and server errors → MigrateError. Server texts keep their message but never their DETAIL: it quotes cell values.
 
-import type { ErrorCode } from '../../lib/codes.ts';
-import { type Disposition, MigrateError } from '../../lib/errors.ts';
-import type { Side } from './connection.ts';
+import type { Disposition, ErrorCode } from '../../lib/codes.ts';
+import { MigrateError } from '../../lib/errors.ts';
+import type { Side } from './side.ts';
 
 /** What a server or socket error carries besides its message. */
 interface Coded {
