@@ -122,6 +122,17 @@ test('an update that carries no column still needs its row', async () => {
   await lane.close();
 });
 
+test('an attempt that fails takes back nothing that was written before it', async () => {
+  const table = await items();
+  await lane.begin();
+  await lane.truncate([{ table, ranges: 'all' }]);
+  expect(await lane.attempt(sets(table, remove(table, '1')))).toBe(false);
+  expect(await lane.attempt(sets(table, insert(table, '7', 'seven', '7')))).toBe(true);
+  expect(await lane.attempt(sets(table, remove(table, '1')))).toBe(false);
+  await lane.commit([move('0/9'), move('0/9', 1)]);
+  expect(await fixture.rows('items')).toHaveLength(1);
+});
+
 test('unique values that change hands are replayed in the order of the source', async () => {
   await fixture.db.query(`CREATE TABLE seats (id int PRIMARY KEY, seat text UNIQUE);
     INSERT INTO seats VALUES (1, 'a'), (2, 'b')`);

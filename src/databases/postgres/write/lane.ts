@@ -54,6 +54,8 @@ export class PostgresLane implements Lane {
   readonly #prepared = new Set<string>();
   #opening: Promise<Session> | undefined;
   #session: Session | undefined;
+  /** Something was written after the savepoint that the next attempt must not take back. */
+  #attempted = false;
   #closed = false;
 
   constructor(options: PostgresLaneOptions) {
@@ -64,24 +66,26 @@ export class PostgresLane implements Lane {
     if (this.#closed) throw new MigrateError('TARGET.CONNECTION', 'the lane is closed');
     this.#opening ??= this.#options.server.session({ purpose: 'lane', settings: SETTINGS });
     this.#session = await this.#opening;
-    await this.#session.query('BEGIN');
+    // With the first attempt's savepoint: on a long network every round trip of a batch is lag.
+    await this.#session.query('BEGIN; SAVEPOINT attempt');
+    this.#attempted = false;
   }
 
   async attempt(sets: readonly TableChanges[]): Promise<boolean> {
     const session = this.#connected();
-    await session.query('SAVEPOINT attempt');
+    if (this.#attempted) await session.query('RELEASE SAVEPOINT attempt; SAVEPOINT attempt');
+    this.#attempted = true;
     try {
       for (const set of sets) {
         if (await this.#writeSet(set)) continue;
-        await session.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
+        await session.query('ROLLBACK TO SAVEPOINT attempt');
         return false;
       }
     } catch (error) {
       if (!isConstraintViolation(error)) throw error;
-      await session.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
+      await session.query('ROLLBACK TO SAVEPOINT attempt');
       return false;
     }
-    await session.query('RELEASE SAVEPOINT attempt');
     return true;
   }
 
@@ -89,6 +93,7 @@ export class PostgresLane implements Lane {
     changes: readonly Change[],
     keyChunks: readonly { readonly table: Table; readonly chunk: KeyChunk }[],
   ): Promise<void> {
+    this.#attempted = true;
     await this.#connected().query('SET CONSTRAINTS ALL DEFERRED');
     for (const change of changes) {
       if (change.op === 'marker') continue;
@@ -102,6 +107,7 @@ export class PostgresLane implements Lane {
     tables: readonly { readonly table: Table; readonly ranges: readonly KeyRange[] | 'all' }[],
   ): Promise<void> {
     const session = this.#connected();
+    this.#attempted = true;
     // Emptying takes as long as it takes; the server ends it itself when this client is gone.
     await session.query("SET LOCAL statement_timeout = '0'");
     const whole = tables.filter(({ ranges }) => ranges === 'all').map(({ table }) => quoteTable(table));
