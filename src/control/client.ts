@@ -6,6 +6,9 @@ import { CODES } from '../lib/codes.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
+// A process that lives answers at once; one that is stopped or hangs never does.
+const ANSWER_MS = 10_000;
+
 /** Resolves undefined when no process listens there; rejects with the other side's error. */
 export async function ask(
   path: string,
@@ -29,7 +32,13 @@ function exchange(
 ): Promise<{ status: number; text: string } | undefined> {
   return new Promise((resolve, reject) => {
     const call = request(
-      { socketPath, method, path, headers: { host: 'localhost', 'content-type': 'application/json' }, timeout: 30_000 },
+      {
+        socketPath,
+        method,
+        path,
+        headers: { host: 'localhost', 'content-type': 'application/json' },
+        timeout: ANSWER_MS,
+      },
       (response) => {
         let text = '';
         response.setEncoding('utf8');

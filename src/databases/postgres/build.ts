@@ -24,17 +24,19 @@ export async function analyzeNew(session: Session, catalog: Catalog): Promise<vo
   for (const { name } of fresh) await session.run(`ANALYZE ${String(name)}`, [], { timeoutMs: 0 });
 }
 
-/** Builds what is missing, each object in a transaction of its own: a crash leaves whole objects or none. */
+/** Builds what is missing, each object in a transaction of its own: a crash leaves whole objects or none. `prove` runs in each. */
 export async function completeSchema(
   session: Session,
   catalog: Catalog,
   progress: (subject: string) => void,
+  prove: (session: Session) => Promise<void> = async () => undefined,
 ): Promise<void> {
   for (const step of completeSteps(catalog)) {
     if ((await session.one(step.exists)) !== undefined) continue;
     progress(step.subject);
     await failpoint('schema.completing');
     await session.transaction(async () => {
+      await prove(session);
       // Sorting in memory halves the time of an index build; the default is 64 MB.
       await session.run("SET LOCAL maintenance_work_mem = '256MB'", []);
       await session.run(step.statement, [], { timeoutMs: 0 });

@@ -89,7 +89,7 @@ export class PostgresTarget implements Target {
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
     return this.#options.server.with('schema', async (session) => {
       await analyzeNew(session, catalog);
-      await completeSchema(session, catalog, progress);
+      await completeSchema(session, catalog, progress, (proving) => proveLease(proving, this.#options.claim()));
     });
   }
 
