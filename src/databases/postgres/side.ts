@@ -1,2 +1,4 @@
-/** Which side of the run a server is; decides the codes of its errors. */
+// Which side of a run a server is on.
+
+/** Decides the codes of its errors. */
 export type Side = 'source' | 'target';
