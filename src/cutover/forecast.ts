@@ -15,9 +15,7 @@ export async function forecast(options: CutoverOptions, freeze: Freeze): Promise
   try {
     for (;;) {
       const obstacle = lagObstacle(options) ?? (await writerObstacle(options, freeze));
-      options.status.update((value) => {
-        value.waiting = obstacle === undefined ? null : `cutover waits: ${obstacle}`;
-      });
+      options.status.waitsFor(obstacle === undefined ? null : `cutover waits: ${obstacle}`);
       if (obstacle === undefined) return;
       if (performance.now() >= end) {
         throw new MigrateError('CUTOVER.REFUSED', obstacle, { disposition: 'retry' });
@@ -25,9 +23,7 @@ export async function forecast(options: CutoverOptions, freeze: Freeze): Promise
       await freeze.race(sleep(POLL_MS, undefined, { signal: freeze.signal }));
     }
   } finally {
-    options.status.update((value) => {
-      value.waiting = null;
-    });
+    options.status.waitsFor(null);
   }
 }
 

@@ -61,7 +61,5 @@ function names(writers: readonly Writer[]): string {
 }
 
 function showWaiting(options: CutoverOptions, left: readonly Writer[]): void {
-  options.status.update((value) => {
-    value.waiting = left.length === 0 ? null : `waiting for ${left.length} open transactions: ${names(left)}`;
-  });
+  options.status.waitsFor(left.length === 0 ? null : `waiting for ${left.length} open transactions: ${names(left)}`);
 }

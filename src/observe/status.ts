@@ -83,6 +83,11 @@ export class RunStatus {
     this.#value.waiting = null;
   }
 
+  /** Says why nothing moves, or with null that it does again. */
+  waitsFor(reason: string | null): void {
+    this.#value.waiting = reason;
+  }
+
   /** Changes one section; fields not named stay. */
   update(change: (value: Mutable<StatusSnapshot>) => void): void {
     change(this.#value);

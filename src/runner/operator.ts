@@ -27,7 +27,7 @@ export class Operator implements Controls, Permission {
   #failures = 0;
   #decision: CutoverDecision | undefined;
   #frozen = false;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -63,8 +63,8 @@ export class Operator implements Controls, Permission {
     if (decision !== undefined) this.#decision = decision;
     else this.#grant();
     this.#failures = 0;
-    const waiters = this.#waiters;
-    this.#waiters = [];
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
     for (const resolve of waiters) resolve();
   }
 
@@ -100,10 +100,6 @@ export class Operator implements Controls, Permission {
     return this.#failures;
   }
 
-  wish(signal: AbortSignal): Promise<void> {
-    return this.#nextCommand(signal);
-  }
-
   freezing(frozen: boolean): void {
     if (frozen && !this.#granted) {
       throw new MigrateError('CUTOVER.REFUSED', 'the permission to cut over was taken back', { disposition: 'retry' });
@@ -133,31 +129,31 @@ export class Operator implements Controls, Permission {
 
   async #answer(question: string, signal: AbortSignal): Promise<CutoverDecision> {
     this.#decision = undefined;
-    const show = (waiting: string | null): void => {
-      this.#options.status.update((value) => {
-        value.waiting = waiting;
-      });
-    };
-    show(question);
+    this.#options.status.waitsFor(question);
     for (;;) {
-      await this.#nextCommand(signal);
+      await this.wish(signal);
       const decision = this.#decision;
       if (decision === undefined) continue;
       this.#decision = undefined;
-      show(null);
+      this.#options.status.waitsFor(null);
       return decision;
     }
   }
 
-  async #nextCommand(signal: AbortSignal): Promise<void> {
+  async wish(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const abort = (): void => reject(signal.reason);
-      signal.addEventListener('abort', abort, { once: true });
-      this.#waiters.push(() => {
+      const granted = (): void => {
         signal.removeEventListener('abort', abort);
         resolve();
-      });
+      };
+      const abort = (): void => {
+        // Who waits for days asks again and again; what was given up must not pile up.
+        this.#waiters.delete(granted);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiters.add(granted);
     });
   }
 

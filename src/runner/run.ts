@@ -92,10 +92,7 @@ async function oneAttempt(request: RunRequest, process: Process, first: boolean)
     lock: true,
     // A takeover is meant once: a runner that was itself taken over must not fight back.
     takeover: request.takeover && first,
-    onWaiting: (reason) =>
-      status.update((value) => {
-        value.waiting = reason;
-      }),
+    onWaiting: (reason) => status.waitsFor(reason),
   });
   try {
     await process.listen();

@@ -29,6 +29,8 @@ export interface CatchUpParts {
   readonly signal: AbortSignal;
 }
 
+const BUILDING = 'building indexes and constraints';
+
 export function catchUpStage(parts: CatchUpParts): Stage {
   return {
     name: 'catch-up',
@@ -40,13 +42,11 @@ export function catchUpStage(parts: CatchUpParts): Stage {
       await applier.overlapPassed();
       await failpoint('schema.before_complete');
       await applier.atBarrier(async () => {
-        status.update((value) => {
-          value.waiting = 'building indexes and constraints';
-        });
+        status.waitsFor(BUILDING);
         await target.complete(catalog, (subject) => log.info('building', { subject }));
       });
       status.update((value) => {
-        if (value.waiting === 'building indexes and constraints') value.waiting = null;
+        if (value.waiting === BUILDING) value.waiting = null;
       });
       await closeBehind(parts);
       return {};

@@ -77,18 +77,13 @@ async function release(source: Source): Promise<void> {
 async function waitForPermission(parts: CutoverParts): Promise<void> {
   const { gate, permission, signal, status } = parts;
   const context = await verifyContext(parts);
-  const show = (waiting: string | null): void => {
-    status.update((value) => {
-      value.waiting = waiting;
-    });
-  };
   do {
     while (!permission.granted) {
-      show(`${READY}${await lastUndone(parts)}`);
+      status.waitsFor(`${READY}${await lastUndone(parts)}`);
       await keepVerified(parts, await settleLive(context));
       await nextWish(parts);
     }
-    show(null);
+    status.waitsFor(null);
     await gate.pass(signal);
     // It may have been taken back while the end of a pause was waited for.
   } while (!permission.granted);
@@ -99,17 +94,13 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
  * cannot be brought down is left to the budget, except whole tables.
  */
 async function shortenFreeze(parts: CutoverParts): Promise<void> {
-  const show = (waiting: string | null): void => {
-    parts.status.update((value) => {
-      value.waiting = waiting;
-    });
-  };
-  show('cutover waits until the target is close behind');
+  const { status } = parts;
+  status.waitsFor('cutover waits until the target is close behind');
   await closeBehind(parts);
-  show('cutover waits until what has changed is compared');
+  status.waitsFor('cutover waits until what has changed is compared');
   const settled = await settleLive(await verifyContext(parts));
   await keepVerified(parts, settled);
-  show(null);
+  status.waitsFor(null);
   if (settled.pendingTables === 0) return;
   throw new MigrateError(
     'CUTOVER.REFUSED',
