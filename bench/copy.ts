@@ -38,6 +38,8 @@ const TABLE: Table = {
   ],
   key: [0],
   rowEstimate: ROWS,
+  identity: 'key',
+  spread: true,
   byteEstimate: ROWS * 200,
 };
 const DDL = `CREATE TABLE public.orders (id bigint PRIMARY KEY, customer int NOT NULL, status text NOT NULL,

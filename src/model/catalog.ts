@@ -19,10 +19,16 @@ export interface NamedDefinition {
   readonly definition: string;
 }
 
+export interface KeyDefinition extends NamedDefinition {
+  /** `constraint`: what follows `CONSTRAINT name`. `index`: the full CREATE INDEX statement. */
+  readonly kind: 'constraint' | 'index';
+}
+
 export interface TableDefinition {
   readonly table: Table;
   readonly columns: readonly ColumnDefinition[];
-  readonly primaryKey: NamedDefinition;
+  /** What makes the key unique, built with the table: its primary key, or another unique constraint or index; null without. */
+  readonly key: KeyDefinition | null;
   readonly checks: readonly NamedDefinition[];
   /** Built after the overlap: unique and exclusion constraints. */
   readonly uniqueConstraints: readonly NamedDefinition[];

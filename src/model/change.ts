@@ -12,7 +12,7 @@ export type LoggedValue = Value | undefined;
 /** A row in the order of `table.columns`. */
 export type Row = readonly LoggedValue[];
 
-/** The values of a table's key columns, in the order of `table.key`. */
+/** The values of a table's key columns, in the order of `table.key`; whole rows where the table has no key. */
 export type Key = readonly Value[];
 
 export interface Insert {
@@ -68,6 +68,6 @@ export interface Transaction {
 
 /** Text that is equal exactly when two keys are written the same. */
 export function keyText(key: Key): string {
-  if (key.length === 1) return String(key[0]);
-  return key.map((value) => `${String(value).length}:${String(value)}`).join('');
+  if (key.length === 1 && key[0] !== null) return String(key[0]);
+  return key.map((value) => (value === null ? 'n' : `${String(value).length}:${String(value)}`)).join('');
 }

@@ -23,8 +23,15 @@ export interface Table {
   readonly name: string;
   /** Every stored column, in the source's order. Rows are arrays in this order. */
   readonly columns: readonly Column[];
-  /** Indexes into `columns` of the primary key, in key order. Never empty. */
+  /** Indexes into `columns` of what a row is found by, in order. Never empty. */
   readonly key: readonly number[];
+  /**
+   * `key`: no two rows have the same key and none of its values is null. `row`: the table has no key; `key` lists every
+   * column, its values may be null, and equal rows may occur more than once.
+   */
+  readonly identity: 'key' | 'row';
+  /** True when its rows may be divided among lanes by key: equal keys are equal texts, and nothing but the key is unique. */
+  readonly spread: boolean;
   /** The source's own estimate; 0 when it has none. */
   readonly rowEstimate: number;
   /** Heap size in bytes at the time of reading. */

@@ -112,7 +112,7 @@ test('defaults, collations, identity and nullability are read as the source prin
 
 test('constraints and indexes are told apart, and their texts are qualified', () => {
   const people = table('shop.people');
-  expect(people.primaryKey).toEqual({ name: 'people_key', definition: 'PRIMARY KEY (tenant, id)' });
+  expect(people.key).toEqual({ name: 'people_key', kind: 'constraint', definition: 'PRIMARY KEY (tenant, id)' });
   expect(people.checks.map(({ name }) => name)).toEqual(['amount_positive', 'later']);
   expect(people.uniqueConstraints).toEqual([{ name: 'people_email_key', definition: 'UNIQUE (email)' }]);
   expect(people.indexes).toEqual([
@@ -166,7 +166,7 @@ test('what is not carried is named', () => {
 test('a selection takes globs over schema and name, and an exclude wins', async () => {
   const ids = async (include: string[], exclude: string[] = []): Promise<string[]> =>
     (await readCatalog(fixture.source, { include, exclude })).tables.map((definition) => definition.table.id);
-  expect(await ids(['shop.*'])).toEqual(['shop.people']);
+  expect(await ids(['shop.*'])).toEqual(['shop.keyless', 'shop.people']);
   expect(await ids(['*.?rder'])).toEqual(['"Odd ""one"""."Order"']);
   expect(await ids(['Odd "one".*', 'shop.peopl?'])).toHaveLength(2);
   expect(await ids(['*'], ['shop.pe*'])).toEqual(['"Odd ""one"""."Order"']);

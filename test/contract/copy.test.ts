@@ -19,6 +19,8 @@ const big = {
     ['at', 'timestamptz'],
     ['blob', 'bytea'],
   ]),
+  identity: 'key' as const,
+  spread: true,
   byteEstimate: 1_000,
 };
 const small = tableOf('small', [

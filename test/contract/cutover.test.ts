@@ -26,6 +26,8 @@ const item: Table = {
   columns: [],
   key: [0],
   rowEstimate: 0,
+  identity: 'key',
+  spread: true,
   byteEstimate: 0,
 };
 const catalog: Catalog = {
@@ -33,7 +35,7 @@ const catalog: Catalog = {
     {
       table: item,
       columns: [],
-      primaryKey: { name: 'item_pkey', definition: 'PRIMARY KEY (id)' },
+      key: { name: 'item_pkey', kind: 'constraint', definition: 'PRIMARY KEY (id)' },
       checks: [],
       uniqueConstraints: [],
       indexes: [],

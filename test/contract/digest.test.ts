@@ -16,6 +16,8 @@ function table(name: string, columns: Readonly<Record<string, string>>, key: rea
     name,
     key,
     rowEstimate: 0,
+    identity: 'key',
+    spread: true,
     byteEstimate: 0,
     columns: Object.entries(columns).map(([column, type]) => {
       const castType = type.replace(/\(.*?\)/, '').replace(/^char\b/, 'bpchar');

@@ -22,6 +22,8 @@ const table = (name: string): Table => ({
   columns: [],
   key: [0],
   rowEstimate: 0,
+  identity: 'key',
+  spread: true,
   byteEstimate: 0,
 });
 const TABLES = ['item', 'part', 'measure', 'measure_1', 'odd "na\'me'].map(table);

@@ -44,6 +44,8 @@ export function tableOf(
     })),
     key,
     rowEstimate: 0,
+    identity: 'key',
+    spread: true,
     byteEstimate: 0,
   };
 }

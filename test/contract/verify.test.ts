@@ -29,6 +29,8 @@ const ITEMS: Table = {
   ],
   key: [0],
   rowEstimate: 5000,
+  identity: 'key',
+  spread: true,
   byteEstimate: 0,
 };
 

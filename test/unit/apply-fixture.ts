@@ -22,6 +22,8 @@ export function createTable(name: string, columns: readonly string[] = ['a', 'b'
     ),
     key: Array.from({ length: keyColumns }, (_, index) => index),
     rowEstimate: 0,
+    identity: 'key',
+    spread: true,
     byteEstimate: 0,
   };
 }

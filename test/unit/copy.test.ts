@@ -18,6 +18,8 @@ function table(name: string, byteEstimate = 0, key: readonly number[] = [0]): Ta
     ],
     key,
     rowEstimate: 0,
+    identity: 'key',
+    spread: true,
     byteEstimate,
   };
 }

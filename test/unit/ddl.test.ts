@@ -20,7 +20,7 @@ const sequence: SequenceDefinition = {
 };
 
 const order: TableDefinition = {
-  table: { id, schema: 'shop', name: 'Order', columns: [], key: [0], rowEstimate: 0, byteEstimate: 0 },
+  table: { id, schema: 'shop', name: 'Order', columns: [], key: [0], identity: 'key', spread: true, rowEstimate: 0, byteEstimate: 0 },
   columns: [
     { name: 'id', type: 'bigint', collation: null, notNull: true, defaultExpression: null, identity: 'always' },
     {
@@ -32,7 +32,7 @@ const order: TableDefinition = {
       identity: null,
     },
   ],
-  primaryKey: { name: 'order_key', definition: 'PRIMARY KEY (id)' },
+  key: { name: 'order_key', kind: 'constraint', definition: 'PRIMARY KEY (id)' },
   checks: [
     { name: 'now', definition: 'CHECK ((id > 0))' },
     { name: 'later', definition: 'CHECK ((id < 9)) NOT VALID' },

@@ -23,6 +23,8 @@ export function makeTable(name: string, columns: readonly string[], key: readonl
     ),
     key,
     rowEstimate: 0,
+    identity: 'key',
+    spread: true,
     byteEstimate: 0,
   };
 }

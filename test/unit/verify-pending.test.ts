@@ -5,7 +5,17 @@ import { type Table, tableId } from '../../src/model/table.ts';
 import { PendingKeys } from '../../src/verify/pending.ts';
 
 function table(name: string): Table {
-  return { id: tableId('s', name), schema: 's', name, columns: [], key: [0], rowEstimate: 0, byteEstimate: 0 };
+  return {
+    id: tableId('s', name),
+    schema: 's',
+    name,
+    columns: [],
+    key: [0],
+    identity: 'key',
+    spread: true,
+    rowEstimate: 0,
+    byteEstimate: 0,
+  };
 }
 
 const A = table('a');

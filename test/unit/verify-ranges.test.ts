@@ -14,6 +14,8 @@ const TABLE: Table = {
   columns: [],
   key: [0],
   rowEstimate: 7,
+  identity: 'key',
+  spread: true,
   byteEstimate: 0,
 };
 

@@ -1,5 +1,5 @@
-// Reads the selected tables and what belongs to them, in one snapshot. Tables that cannot be described (no primary
-// key, partitioned, foreign) are left out: the preflight names them.
+// Reads the selected tables and what belongs to them, in one snapshot. Tables that cannot be described (partitioned,
+// foreign) are left out: the preflight names them.
 
 import type {
   Catalog,
@@ -16,17 +16,36 @@ import type { Session, TextRow } from './connection.ts';
 import { field, isTrue } from './row.ts';
 import { IS_SELECTED, selectionValues } from './selection.ts';
 
+// A NOT NULL that was never validated (PostgreSQL 18) does not hold for the rows that are there already.
+const IS_NOT_NULL = `(a.attnotnull AND NOT EXISTS (
+  SELECT FROM pg_constraint v
+  WHERE v.conrelid = a.attrelid AND v.contype = 'n' AND v.conkey = ARRAY[a.attnum] AND NOT v.convalidated))`;
+
+// A row is found by the primary key, else by the narrowest unique index that is as good as one.
 const TABLES = `
 SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint AS rows,
        coalesce(pg_relation_size(c.oid), 0) AS bytes,
-       k.conname, pg_get_constraintdef(k.oid) AS definition, array_to_string(k.conkey, ',') AS key
+       x.relname AS key_name, array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ',') AS key,
+       CASE WHEN k.oid IS NULL THEN 'index' ELSE 'constraint' END AS key_kind,
+       coalesce(pg_get_constraintdef(k.oid), pg_get_indexdef(i.indexrelid)) AS definition,
+       EXISTS (SELECT FROM pg_index o WHERE o.indrelid = c.oid AND (o.indisunique OR o.indisexclusion)
+                 AND o.indexrelid IS DISTINCT FROM i.indexrelid) AS otherwise_unique
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+LEFT JOIN LATERAL (
+  SELECT u.* FROM pg_index u
+  WHERE u.indrelid = c.oid AND u.indisunique AND u.indisvalid
+    AND (u.indisprimary OR (u.indimmediate AND u.indpred IS NULL AND u.indexprs IS NULL AND NOT EXISTS (
+      SELECT FROM pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum = ANY ((u.indkey::int2[])[0:u.indnkeyatts - 1])
+        AND NOT ${IS_NOT_NULL})))
+  ORDER BY u.indisprimary DESC, u.indnkeyatts, u.indexrelid LIMIT 1
+) i ON true
+LEFT JOIN pg_class x ON x.oid = i.indexrelid
+LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = c.oid
 WHERE c.relkind = 'r' AND ${IS_SELECTED}
 ORDER BY n.nspname, c.relname`;
 
-// A NOT NULL that was never validated (PostgreSQL 18) does not hold for the rows that are there already.
 const COLUMNS = `
 SELECT a.attrelid, a.attnum, a.attname, a.attidentity,
        format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1) AS cast_type,
@@ -34,10 +53,7 @@ SELECT a.attrelid, a.attnum, a.attname, a.attidentity,
        e.typnamespace IS NULL OR e.typnamespace = 'pg_catalog'::regnamespace AS portable,
        CASE WHEN a.attcollation <> t.typcollation AND l.oid IS NOT NULL
             THEN quote_ident(ln.nspname) || '.' || quote_ident(l.collname) END AS collation,
-       a.attnotnull AND NOT EXISTS (
-         SELECT FROM pg_constraint v
-         WHERE v.conrelid = a.attrelid AND v.contype = 'n' AND v.conkey = ARRAY[a.attnum] AND NOT v.convalidated
-       ) AS not_null,
+       ${IS_NOT_NULL} AS not_null,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
@@ -88,6 +104,21 @@ WHERE o.refobjid = ANY ($3::oid[])
    OR (o.refobjid IS NULL AND ${IS_SELECTED})
 ORDER BY n.nspname, c.relname`;
 
+/** Types of which two values are equal exactly when their texts are. */
+const EQUAL_AS_TEXT: ReadonlySet<string> = new Set([
+  'smallint',
+  'integer',
+  'bigint',
+  'boolean',
+  'bytea',
+  'character varying',
+  'date',
+  'text',
+  'timestamp with time zone',
+  'timestamp without time zone',
+  'uuid',
+]);
+
 /** The schema of the selected tables. Names and texts come out qualified: the session's search_path is pg_catalog. */
 export function readCatalog(session: Session, selection: TableSelection): Promise<Catalog> {
   return session.transaction(() => readAll(session, selection), 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -136,9 +167,12 @@ function toTable(row: TextRow, columns: readonly TextRow[], objects: readonly Te
   const name = field(row, 'relname');
   // Attribute numbers have gaps where columns were dropped.
   const order = new Map(columns.map((column, index) => [field(column, 'attnum'), index]));
-  const key = field(row, 'key')
-    .split(',')
-    .map((number) => order.get(number) ?? -1);
+  const keyed = row.key_name !== null;
+  const key = keyed
+    ? field(row, 'key')
+        .split(',')
+        .map((number) => order.get(number) ?? -1)
+    : columns.map((_, index) => index);
   const named = (kinds: string): readonly NamedDefinition[] =>
     objects
       .filter((object) => kinds.includes(field(object, 'kind')))
@@ -150,14 +184,25 @@ function toTable(row: TextRow, columns: readonly TextRow[], objects: readonly Te
       name,
       columns: columns.map(toColumn),
       key,
+      identity: keyed ? 'key' : 'row',
+      spread:
+        keyed &&
+        !isTrue(row, 'otherwise_unique') &&
+        key.every((index) => EQUAL_AS_TEXT.has(columns[index]?.cast_type ?? '')),
       rowEstimate: Number(field(row, 'rows')),
       byteEstimate: Number(field(row, 'bytes')),
     },
     columns: columns.map(toColumnDefinition),
-    primaryKey: { name: field(row, 'conname'), definition: field(row, 'definition') },
+    key: keyed
+      ? {
+          name: field(row, 'key_name'),
+          kind: row.key_kind === 'index' ? 'index' : 'constraint',
+          definition: field(row, 'definition'),
+        }
+      : null,
     checks: named('c'),
-    uniqueConstraints: named('ux'),
-    indexes: named('i'),
+    uniqueConstraints: named('ux').filter(({ name: other }) => other !== row.key_name),
+    indexes: named('i').filter(({ name: other }) => other !== row.key_name),
     foreignKeys: named('f'),
   };
 }

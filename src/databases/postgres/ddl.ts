@@ -42,7 +42,10 @@ export function createSteps(catalog: Catalog): readonly Step[] {
         statement: `CREATE SEQUENCE ${quoteTable(sequence)} AS ${sequence.type} ${sequenceOptions(sequence)}`,
       }),
     ),
-    ...catalog.tables.map((definition) => createTableStep(definition, identities)),
+    ...catalog.tables.flatMap((definition) => [
+      createTableStep(definition, identities),
+      ...(definition.key?.kind === 'index' ? [indexStep(definition, definition.key)] : []),
+    ]),
     ...free.flatMap((sequence) => ownStep(sequence, tables)),
   ];
 }
@@ -55,15 +58,7 @@ export function completeSteps(catalog: Catalog): readonly Step[] {
   return [
     ...catalog.tables.flatMap((definition) => [
       ...definition.uniqueConstraints.map((constraint) => constraintStep(definition, constraint)),
-      ...definition.indexes.map((index): Step => {
-        const name = { schema: definition.table.schema, name: index.name };
-        return {
-          subject: `index ${quoteTable(name)}`,
-          table: definition.table.id,
-          exists: existsQuery('pg_class', 'rel', name),
-          statement: index.definition,
-        };
-      }),
+      ...definition.indexes.map((index) => indexStep(definition, index)),
       ...definition.checks.filter(isUnvalidated).map((constraint) => constraintStep(definition, constraint)),
     ]),
     ...catalog.tables.flatMap((definition) =>
@@ -120,7 +115,8 @@ function createTableStep(definition: TableDefinition, identities: ReadonlyMap<st
     }
     return parts.join(' ');
   });
-  const constraints = [definition.primaryKey, ...definition.checks.filter((check) => !isUnvalidated(check))].map(
+  const key = definition.key?.kind === 'constraint' ? [definition.key] : [];
+  const constraints = [...key, ...definition.checks.filter((check) => !isUnvalidated(check))].map(
     (constraint) => `CONSTRAINT ${quoteName(constraint.name)} ${constraint.definition}`,
   );
   return {
@@ -128,6 +124,16 @@ function createTableStep(definition: TableDefinition, identities: ReadonlyMap<st
     table: table.id,
     exists: existsQuery('pg_class', 'rel', table),
     statement: `CREATE TABLE ${quoteTable(table)} (\n  ${[...columns, ...constraints].join(',\n  ')}\n)`,
+  };
+}
+
+function indexStep({ table }: TableDefinition, index: { readonly name: string; readonly definition: string }): Step {
+  const name = { schema: table.schema, name: index.name };
+  return {
+    subject: `index ${quoteTable(name)}`,
+    table: table.id,
+    exists: existsQuery('pg_class', 'rel', name),
+    statement: index.definition,
   };
 }
 
