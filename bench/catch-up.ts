@@ -16,6 +16,7 @@ import { Gate } from '../src/health/gate.ts';
 import type { TableProgress } from '../src/journal/journal.ts';
 import type { Table } from '../src/model/table.ts';
 import { RunStatus } from '../src/observe/status.ts';
+import { SILENT } from '../test/unit/apply-fixture.ts';
 import { median, printTable, seconds, thousands } from './lib/results.ts';
 import { withServers } from './lib/servers.ts';
 
@@ -27,7 +28,7 @@ const RUN = 'bench';
 const SLOT = 'migrate_bench';
 const CLAIM = { run: RUN, epoch: 1 };
 
-// Two tables of the shape of pgbench_accounts: lanes write tables, not parts of one.
+// Two tables of the shape of pgbench_accounts.
 const TABLES = ['accounts_a', 'accounts_b'] as const;
 const DDL = TABLES.map(
   (name) => `CREATE TABLE ${name} (aid int PRIMARY KEY, bid int, abalance int, filler char(84));
@@ -116,7 +117,13 @@ async function prepare(sourceUrl: string, targetUrl: (database: string) => strin
     readCatalog(session, { include: TABLES.map((name) => `public.${name}`), exclude: [] }),
   );
   const tables = catalog.tables.map(({ table }) => table);
-  const log = new PostgresLog({ server: source, slot: SLOT, publication: SLOT, prove: async () => undefined });
+  const log = new PostgresLog({
+    server: source,
+    slot: SLOT,
+    publication: SLOT,
+    run: () => 'bench',
+    prove: async () => undefined,
+  });
   const start = await log.pin(tables);
   await start.close();
   await native.run(
@@ -167,10 +174,19 @@ async function catchUpOwn({ source, target, log, tables, progress }: Bench): Pro
       checkpoints: () => target.with('read', (session) => readCheckpoints(session, CLAIM, 'forward')),
     },
     source: { log, chunks: new PostgresChunks(source) },
+    journal: { sendHome: async () => undefined },
     tables: progress,
-    limits: { batchRows: 5_000, batchBytes: 8 * 1024 * 1024, batchWait: 20 },
+    homeward: new Set(),
+    limits: {
+      batchRows: 5_000,
+      batchBytes: 8 * 1024 * 1024,
+      batchWait: 20,
+      lanes: LANES,
+      maxTransactionRows: 1_000_000,
+    },
     gate: new Gate(),
     status: new RunStatus(RUN),
+    log: SILENT,
     signal: new AbortController().signal,
   });
   await applier.start();

@@ -23,7 +23,13 @@ const ROUNDS = Number(process.argv[3] ?? 5);
 const CHUNK_ROWS = Number(process.argv[4] ?? 100_000);
 const RUN = 'bench';
 
-const column = (name: string, type: string) => ({ name, type, castType: type, isArray: false, binaryPortable: true });
+const column = (name: string, type: string) => ({
+  name,
+  type,
+  castType: type,
+  ridesAsText: false,
+  binaryPortable: true,
+});
 const TABLE: Table = {
   id: tableId('public', 'orders'),
   schema: 'public',
@@ -121,7 +127,7 @@ async function ours(source: Side, target: Side, connections: number): Promise<vo
     at: null,
     rows: 0,
   }));
-  const progress: TableProgress[] = [{ id: TABLE.id, lane: 0, bounds, chunks, keyChunks: [] }];
+  const progress: TableProgress[] = [{ id: TABLE.id, lane: 0, spread: TABLE.spread, bounds, chunks, keyChunks: [] }];
   const holder = await source.server.session({ purpose: 'pin' });
   await holder.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', []);
   const snapshot = (await holder.one('SELECT pg_export_snapshot() AS name'))?.name ?? '';

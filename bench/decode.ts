@@ -4,6 +4,7 @@ import { TransactionAssembler } from '../src/databases/postgres/log/assembler.ts
 import { PgoutputDecoder } from '../src/databases/postgres/log/pgoutput.ts';
 import { Relations } from '../src/databases/postgres/log/relations.ts';
 import { RunQueue } from '../src/databases/postgres/log/run-queue.ts';
+import type { Position } from '../src/model/position.ts';
 import { begin, commit, insert, makeTable, relation, update } from '../test/unit/pgoutput-messages.ts';
 
 const COLUMNS = ['id', 'customer', 'state', 'total', 'created', 'note'];
@@ -29,7 +30,7 @@ function frames(transactionRows: number): readonly Buffer[] {
 async function measure(transactionRows: number): Promise<void> {
   const queue = new RunQueue({ full: () => undefined, drained: () => undefined });
   const relations = new Relations([{ table, types: COLUMNS.map(() => ({ oid: TEXT, modifier: -1 })) }], new Set());
-  const decoder = new PgoutputDecoder(relations, new TransactionAssembler(queue, 0n));
+  const decoder = new PgoutputDecoder(relations, new TransactionAssembler(queue, '0/0' as Position));
   const columns = COLUMNS.map((name) => ({ name, oid: TEXT, key: name === 'id' }));
   decoder.decode(relation({ oid: 1, name: 'orders', columns }), 0);
   const prepared = frames(transactionRows);

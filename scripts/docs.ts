@@ -6,6 +6,7 @@ import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { planPage, planSchemaFile } from './plan-page.ts';
+import { typesPage } from './types-page.ts';
 
 // Another generated page is one more line here.
 const PAGES: readonly { readonly path: string; readonly text: () => string }[] = [
@@ -14,6 +15,7 @@ const PAGES: readonly { readonly path: string; readonly text: () => string }[] =
   { path: 'docs/errors.md', text: errorsPage },
   { path: 'docs/metrics.md', text: metricsPage },
   { path: 'docs/cli.md', text: cliPage },
+  { path: 'docs/types.md', text: typesPage },
 ];
 
 function main(check: boolean): void {

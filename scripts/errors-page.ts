@@ -2,6 +2,7 @@
 
 import type { Disposition } from '../src/lib/codes.ts';
 import { CODES, type CodeEntry } from '../src/lib/codes.ts';
+import { FINDING_CODES, FINDING_PREFIX, type FindingEntry } from '../src/lib/finding-codes.ts';
 import { heading, table } from './markdown.ts';
 
 const DISPOSITIONS: Readonly<Record<Disposition, string>> = {
@@ -29,9 +30,12 @@ export function errorsPage(): string {
     ([code, { disposition, exit, why, fix }]) =>
       `### ${code}\n\n${why}\n\n**What to do:** ${fix}\n\n${disposition}, exit code ${exit}\n`,
   );
+  const findings = Object.entries<FindingEntry>(FINDING_CODES).map(
+    ([code, { why, cure }]) => `### ${FINDING_PREFIX}${code}\n\n${why}\n\n**Cure:** ${cure}\n`,
+  );
   return [
-    heading('Errors', 'src/lib/codes.ts'),
-    'Every error has a code, a cause and a cure; the message names the object.\n',
+    heading('Errors', 'src/lib/codes.ts and src/lib/finding-codes.ts'),
+    'Every error has a code, a cause and a cure; the message names the object. `migrate explain CODE` prints the same.\n',
     '## Who acts next\n',
     table(['disposition', 'meaning'], Object.entries(DISPOSITIONS)),
     '## Exit codes\n',
@@ -41,5 +45,9 @@ export function errorsPage(): string {
     ),
     '## Codes\n',
     sections.join('\n'),
+    '## Findings\n',
+    'What preflight checks say. An error keeps a run from beginning; warnings and notes do not. The finding itself names ' +
+      'the object and prints the statement that cures it.\n',
+    findings.join('\n'),
   ].join('\n');
 }

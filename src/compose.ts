@@ -16,8 +16,10 @@ import type { Plan } from './plan/plan.ts';
 import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
 import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
+import { readGrants } from './runner/grants.ts';
 import { inspectRun, recordPause } from './runner/inspect.ts';
 import { runPlan } from './runner/run.ts';
+import { verifyPlan } from './runner/verify.ts';
 
 export function createApplication(): Application {
   return {
@@ -25,10 +27,12 @@ export function createApplication(): Application {
       const former: FormerLock = {};
       return runPlan(request, (plan, options) => openEndpoints(plan, options, former));
     },
+    verify: (request) => verifyPlan(request, openEndpoints),
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
     setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
     abort: (plan, options) => abortRun(plan, options, openEndpoints),
+    grants: (plan, request) => readGrants(plan, request, openEndpoints),
     demo: runDemo,
   };
 }
@@ -70,12 +74,14 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
         ...log,
         server: source,
         selection: plan.tables,
+        endsTransactions: plan.cutover.openTransactions === 'end',
         onWaiting: options.onWaiting,
       }),
       target: new PostgresTarget({
         ...shared,
         server: target,
         networkTimeoutMs: plan.limits.networkTimeout,
+        existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
         sourceFacts: () => source.with('facts', readServerFacts),
       }),
       journal,

@@ -5,19 +5,23 @@
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Gate } from '../health/gate.ts';
-import type { TableProgress } from '../journal/journal.ts';
+import type { TableJournal, TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Position } from '../model/position.ts';
+import type { TableId } from '../model/table.ts';
+import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { ChangeStream, Shard } from '../stream/change-stream.ts';
 import { Batcher, type BatchLimits } from './batch.ts';
+import { CommitPoints } from './commit-points.ts';
 import { createDeferred } from './deferred.ts';
 import { LagMeter } from './lag.ts';
 import { Lanes } from './lanes.ts';
 import { Overlap } from './overlap.ts';
 import { type PreparedBatch, Preparer, touched } from './prepare.ts';
 import type { ChangeObserver, Replication } from './replication.ts';
+import { Router } from './router.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ApplierOptions {
@@ -27,13 +31,27 @@ export interface ApplierOptions {
     readonly log: Pick<Source['log'], 'pair'>;
     readonly chunks: Pick<Source['chunks'], 'locate'>;
   };
+  readonly journal: Pick<TableJournal, 'sendHome'>;
   /** Every captured table, with its lane and, where rows were copied, its chunks. */
   readonly tables: readonly TableProgress[];
-  readonly limits: BatchLimits;
+  /** Spread tables that an earlier apply of this process found to need their own lane; more may be added. */
+  readonly homeward: Set<TableId>;
+  readonly limits: ApplyLimits;
   readonly gate: Gate;
   readonly status: RunStatus;
+  readonly log: Log;
   /** Aborting it ends the apply; `failed` rejects with its reason. */
   readonly signal: AbortSignal;
+}
+
+export interface ApplyLimits extends BatchLimits {
+  /**
+   * How many lanes there should be. When the checkpoints are of another number, which takes lanes that are apart, the apply
+   * ends with APPLY.LANES as soon as they are at one position.
+   */
+  readonly lanes: number;
+  /** Row changes of one transaction of the source after which it is committed in parts. */
+  readonly maxTransactionRows: number;
 }
 
 /** Positions without rows are written at most this often, unless someone waits for them. */
@@ -45,6 +63,7 @@ const LAG_EVERY_MS = 250;
 interface Opened {
   readonly lanes: Lanes;
   readonly overlap: Overlap;
+  readonly commitPoints: CommitPoints;
   readonly preparer: Preparer;
   readonly shard: Shard;
 }
@@ -64,6 +83,8 @@ export class Applier implements Replication {
   #markers: string[] = [];
   #opened: Opened | undefined;
   #work: Promise<void> = Promise.resolve();
+  /** What was read ends within a transaction: some of it may be on the target. */
+  #isWithin = false;
   #head: Position | undefined;
   /** A position that was read but not yet written to the checkpoints, because no row came with it. */
   #idle: Position | undefined;
@@ -89,14 +110,19 @@ export class Applier implements Replication {
     const checkpoints = await target.checkpoints();
     const lanes = await Lanes.open(target, checkpoints, stream.covers);
     const overlap = new Overlap({ tables, covers: stream.covers, ...source });
-    const laneOf = new Map(tables.map(({ id, lane }) => [id, lane]));
-    const preparer = new Preparer({ overlap, covers: stream.covers, laneOf, opened: lanes.positions });
+    this.#isWithin = !stream.isWhole(lanes.floor);
+    const shared = { covers: stream.covers, opened: lanes.positions };
+    const { homeward, limits } = this.#options;
+    const { maxTransactionRows } = limits;
+    const commitPoints = new CommitPoints({ ...shared, isWithin: this.#isWithin, maxTransactionRows });
+    const router = new Router(tables, lanes.count);
+    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward });
     try {
       // Not `for await`: leaving such a loop would close the stream.
       const shards = stream.open(async () => lanes.floor, this.#signal)[Symbol.asyncIterator]();
       const first = await shards.next();
       if (first.done === true) throw new MigrateError('STREAM.SILENT', 'the stream ended before it began');
-      this.#opened = { lanes, overlap, preparer, shard: first.value };
+      this.#opened = { lanes, overlap, commitPoints, preparer, shard: first.value };
     } catch (error) {
       await lanes.close();
       throw error;
@@ -231,22 +257,41 @@ export class Applier implements Replication {
     }
   }
 
-  async #next({ preparer }: Opened, writerFree: Promise<void>): Promise<PreparedBatch | undefined> {
-    const batch = await this.#batcher.next(writerFree);
+  async #next({ commitPoints, preparer }: Opened, writerFree: Promise<void>): Promise<PreparedBatch | undefined> {
+    const batch = await this.#batcher.next(writerFree, ({ position }) => commitPoints.reachesCeiling(position));
     return batch === undefined ? undefined : preparer.prepare(batch);
   }
 
   async #handle(opened: Opened, batch: PreparedBatch): Promise<void> {
     const { lanes } = opened;
-    const commitAt = batch.last ? batch.position : undefined;
-    if (batch.work.length > 0 || (lanes.isOpen && commitAt !== undefined)) {
-      await this.#write(opened, batch, commitAt);
-    } else if (commitAt !== undefined) this.#idle = commitAt;
+    const { commitAt } = batch;
+    if (batch.sentHome.length > 0) await this.#sendHome(opened, batch.sentHome);
+    this.#isWithin = batch.isWithin;
+    if (batch.work.length > 0 || (lanes.isOpen && commitAt !== undefined)) await this.#write(opened, batch);
+    else if (commitAt !== undefined) this.#idle = commitAt;
     this.#markers.push(...batch.markers);
     if (lanes.isOpen) return;
     await this.#moveIdle(opened);
+    this.#refuseLanes(lanes);
+    if (this.#isWithin) return;
     this.#meet();
     if (lanes.isLevel) await this.#passBarriers();
+  }
+
+  async #sendHome(opened: Opened, tables: readonly TableId[]): Promise<void> {
+    const { lanes } = opened;
+    const { journal, log } = this.#options;
+    const idle = this.#idle;
+    if (idle !== undefined) await this.#settle(opened, idle, () => lanes.move(idle));
+    // What a lane that is behind would read again would go to other lanes than before.
+    if (!lanes.isLevel) throw new MigrateError('INTERNAL.BUG', 'tables change lanes while the lanes are apart');
+    await journal.sendHome(tables);
+    for (const table of tables) log.info('from now on one lane writes the table', { table });
+  }
+
+  #refuseLanes(lanes: Lanes): void {
+    if (lanes.count === this.#options.limits.lanes || !lanes.isLevel) return;
+    throw new MigrateError('APPLY.LANES', `the run goes from ${lanes.count} lanes to ${this.#options.limits.lanes}`);
   }
 
   async #moveIdle(opened: Opened): Promise<void> {
@@ -257,20 +302,36 @@ export class Applier implements Replication {
     else this.#idleTimer ??= setTimeout(() => this.#batcher.nudge(), IDLE_MOVE_MS);
   }
 
-  async #write(opened: Opened, batch: PreparedBatch, commitAt: Position | undefined): Promise<void> {
+  async #write(opened: Opened, { work, commitAt, firstPart }: PreparedBatch): Promise<void> {
     const { lanes } = opened;
     // Never within a transaction: its locks would be held for as long as the gate is.
     if (!lanes.isOpen) await this.#options.gate.pass(this.#signal);
     await failpoint('apply.begin');
     for (const observer of this.#observers) {
       touched(
-        batch.work,
+        work,
         (table, key) => observer.changed(table, key),
         (table) => observer.truncated(table),
       );
     }
-    if (commitAt === undefined) await lanes.write(batch.work, undefined);
-    else await this.#settle(opened, commitAt, () => lanes.write(batch.work, commitAt));
+    if (commitAt === undefined) {
+      await lanes.write(work, undefined);
+      return;
+    }
+    const splits = firstPart === undefined ? 0 : 1;
+    await this.#settle(opened, commitAt, () => lanes.write(work, commitAt, splits));
+    if (firstPart !== undefined) this.#announceParts(commitAt, firstPart);
+  }
+
+  #announceParts(position: Position, rows: number): void {
+    const { log, status } = this.#options;
+    log.warn('a large transaction is committed in parts: readers of the target see it in part until its end', {
+      position,
+      rows,
+    });
+    status.update(({ stream }) => {
+      stream.splitTransactions++;
+    });
   }
 
   /** Makes `position` durable by `commit`, then tells everyone. */
@@ -285,7 +346,8 @@ export class Applier implements Replication {
       stream.changes += changes;
     });
     await failpoint('ack.before');
-    shard.ack(position);
+    // Where a transaction begins the source knows; where we are in it is our concern.
+    if (this.#options.stream.isWhole(position)) shard.ack(position);
     await failpoint('ack.after');
     this.#waiters.settlePositions((waiting) => lanes.passed(waiting));
     this.#reportLag();

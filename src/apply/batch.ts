@@ -13,7 +13,7 @@ export interface BatchLimits {
 export interface Batch {
   /** In order; whole ones, or up to a piece of a large one. Empty when the batcher was only nudged. */
   readonly transactions: readonly Transaction[];
-  /** False when the batch ends within a transaction: it must be written without a commit. True when empty. */
+  /** False when the batch ends within a transaction. True when empty. */
   readonly last: boolean;
 }
 
@@ -62,9 +62,13 @@ export class Batcher {
 
   /**
    * The next batch. It grows to the limits while the writer is busy. Once it is free, what has arrived is taken when its
-   * first transaction has waited long enough, and at once when it holds a marker: somebody waits for that.
+   * first transaction has waited long enough, and at once when it holds a marker: somebody waits for that. A transaction
+   * for which `endsBatch` is true is its last.
    */
-  async next(writerFree: Promise<void>): Promise<Batch | undefined> {
+  async next(
+    writerFree: Promise<void>,
+    endsBatch: (transaction: Transaction) => boolean = () => false,
+  ): Promise<Batch | undefined> {
     const taken: Transaction[] = [];
     const size = { rows: 0, bytes: 0, isUrgent: this.#limits.batchWait === 0 };
     let free = false;
@@ -76,7 +80,7 @@ export class Batcher {
     try {
       for (;;) {
         if (this.#ended) return undefined;
-        const full = this.#take(taken, size);
+        const full = this.#take(taken, size, endsBatch);
         if (full || (free && (this.#nudged || (taken.length > 0 && size.isUrgent)))) {
           this.#nudged = false;
           return { transactions: taken, last: taken.at(-1)?.last ?? true };
@@ -95,7 +99,11 @@ export class Batcher {
   }
 
   /** Moves what fits from the queue; true when the batch is full. */
-  #take(taken: Transaction[], size: { rows: number; bytes: number; isUrgent: boolean }): boolean {
+  #take(
+    taken: Transaction[],
+    size: { rows: number; bytes: number; isUrgent: boolean },
+    endsBatch: (transaction: Transaction) => boolean,
+  ): boolean {
     let full = false;
     while (!full) {
       const transaction = this.#queue[this.#head];
@@ -107,9 +115,10 @@ export class Batcher {
       size.isUrgent ||= transaction.changes.at(-1)?.op === 'marker';
       this.#rows -= weight(transaction);
       this.#bytes -= transaction.bytes;
-      full = size.rows >= this.#limits.batchRows || size.bytes >= this.#limits.batchBytes;
+      full = size.rows >= this.#limits.batchRows || size.bytes >= this.#limits.batchBytes || endsBatch(transaction);
     }
-    if (this.#head === this.#queue.length || this.#head > 10_000) {
+    // What was taken must not be held: each element may be megabytes. Half is often enough, and costs nothing per element.
+    if (this.#head * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }

@@ -1,11 +1,11 @@
 // Ordered row changes of one table → their net effect per key, as sets that can be written in any order of rows:
-// deletes, then updates, then inserts.
+// deletes, then updates, then inserts. Rows without a key have no updates: of them only the number of copies counts.
 
 import type { TableChanges } from '../databases/target.ts';
 import { type Key, keyText, type Row, type RowChange, type Update } from '../model/change.ts';
 import type { KeyChunk } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
-import { isComplete, keyAfter, movesKey, withKey } from './keys.ts';
+import { isComplete, keyAfter, movesKey, newKey, oldKey, withKey } from './keys.ts';
 
 /** What the batch did to one key so far. */
 interface Net {
@@ -23,18 +23,43 @@ export function isUncollapsible(change: RowChange): boolean {
 
 /**
  * The net changes of one table, or undefined when they do not add up (an insert over a row that is there, a change of a
- * row that is gone, an insert with a value missing): then only the order of the source can tell what is wrong.
+ * row that is gone, an insert with a value missing): then only the order of the source can tell what is wrong. Those of a
+ * table without a key always add up.
  */
 export function collapse(
   table: Table,
   changes: readonly RowChange[],
   keyChunks: readonly KeyChunk[] = [],
 ): TableChanges | undefined {
+  if (table.identity === 'row') return collapseRows(table, changes);
   const nets = new Map<string, Net>();
   for (const change of changes) {
     if (!fold(nets, change)) return undefined;
   }
   return toSets(table, nets.values(), keyChunks);
+}
+
+/** A row's text says which copies are equal: what the type calls equal may still be another text, and another row. */
+function collapseRows(table: Table, changes: readonly RowChange[]): TableChanges {
+  const counts = new Map<string, { readonly row: Key; copies: number }>();
+  const count = (row: Key | undefined, copies: number): void => {
+    if (row === undefined) return;
+    const text = keyText(row);
+    const known = counts.get(text);
+    if (known === undefined) counts.set(text, { row, copies });
+    else known.copies += copies;
+  };
+  for (const change of changes) {
+    count(oldKey(change), -1);
+    count(newKey(change), 1);
+  }
+  const deletes: Key[] = [];
+  const inserts: Row[] = [];
+  for (const { row, copies } of counts.values()) {
+    for (let copy = copies; copy < 0; copy++) deletes.push(row);
+    for (let copy = copies; copy > 0; copy--) inserts.push(row);
+  }
+  return { table, deletes, updates: [], inserts, keyChunks: [] };
 }
 
 /** Adds one change; false when it cannot follow what came before. */

@@ -48,6 +48,10 @@ export class Lanes {
     return new Lanes(lanes, covers);
   }
 
+  get count(): number {
+    return this.#lanes.length;
+  }
+
   get positions(): readonly Position[] {
     return this.#lanes.map(({ position }) => position);
   }
@@ -63,7 +67,7 @@ export class Lanes {
     return !this.isOpen && this.#lanes.every(({ position }) => this.#covers(floor, position));
   }
 
-  /** True when a transaction is open, waiting for the rest of a large source transaction. */
+  /** True when a transaction is open, waiting for more of a large source transaction. */
   get isOpen(): boolean {
     return this.#lanes.some(({ pending }) => pending !== null);
   }
@@ -75,9 +79,9 @@ export class Lanes {
 
   /**
    * Writes, and commits at `position` unless it is undefined. All lanes have ended, well or not, when this settles;
-   * after a failure some may have committed and others not: the checkpoints tell.
+   * after a failure some may have committed and others not: the checkpoints tell. `splits`: see CheckpointMove.
    */
-  async write(work: readonly LaneWork[], position: Position | undefined): Promise<number> {
+  async write(work: readonly LaneWork[], position: Position | undefined, splits = 0): Promise<number> {
     const tasks = new Map<LaneState, LaneWork | undefined>();
     for (const lane of this.#lanes) if (lane.pending !== null) tasks.set(lane, undefined);
     for (const each of work) {
@@ -90,7 +94,7 @@ export class Lanes {
       if (each !== undefined) await writeLane(lane, each);
       if (position === undefined) return 0;
       await failpoint('apply.mid');
-      return this.#commit(lane, position, index === 0 ? [lane, ...riders] : [lane]);
+      return this.#commit(lane, position, index === 0 ? [lane, ...riders] : [lane], splits);
     });
     return total(await Promise.allSettled(jobs));
   }
@@ -113,12 +117,14 @@ export class Lanes {
     return this.#lanes.filter((lane) => !this.#covers(lane.position, position));
   }
 
-  async #commit(lane: LaneState, position: Position, moved: readonly LaneState[]): Promise<number> {
+  async #commit(lane: LaneState, position: Position, moved: readonly LaneState[], splits = 0): Promise<number> {
     const moves: CheckpointMove[] = moved.map(({ index, position: from, pending }) => ({
       lane: index,
       from,
       position,
       changes: pending ?? 0,
+      // One lane counts for all, so that what is read again after a crash is not counted again.
+      splits: index === 0 ? splits : 0,
     }));
     await lane.writer.commit(moves);
     const changes = lane.pending ?? 0;

@@ -1,14 +1,16 @@
-// A batch of transactions → what each lane has to write: judged, split by lane, collapsed.
+// A batch of transactions → what each lane has to write: divided among the lanes, judged, collapsed.
 
 import { MigrateError } from '../lib/errors.ts';
-import type { Key, Transaction } from '../model/change.ts';
+import type { Key, RowChange, Transaction, Truncate } from '../model/change.ts';
 import type { Covers, Position } from '../model/position.ts';
 import type { Table, TableId } from '../model/table.ts';
 import type { Batch } from './batch.ts';
+import type { BatchEnd, CommitPoints } from './commit-points.ts';
 import { newKey, oldKey } from './keys.ts';
 import type { Judge, Overlap } from './overlap.ts';
+import type { Router } from './router.ts';
 import { type Segment, segmentsOf } from './segment.ts';
-import { type Step, tableOf } from './step.ts';
+import type { Step } from './step.ts';
 
 export interface LaneWork {
   readonly lane: number;
@@ -17,11 +19,9 @@ export interface LaneWork {
   readonly changes: number;
 }
 
-export interface PreparedBatch {
-  /** Where the last transaction stands; undefined when there is none. */
-  readonly position: Position | undefined;
-  /** False when the batch ends within a transaction. */
-  readonly last: boolean;
+export interface PreparedBatch extends BatchEnd {
+  /** Spread tables that their own lane writes from this batch on: to be journalled before it is written. */
+  readonly sentHome: readonly TableId[];
   /** Only lanes with something to write. */
   readonly work: readonly LaneWork[];
   /** Contents of the markers met, in order. */
@@ -31,10 +31,18 @@ export interface PreparedBatch {
 export interface PreparerOptions {
   readonly overlap: Overlap;
   readonly covers: Covers;
-  /** Which lane writes a table. */
-  readonly laneOf: ReadonlyMap<TableId, number>;
+  readonly router: Router;
+  readonly commitPoints: CommitPoints;
   /** Where each lane stood at the opening. Lanes may differ by a batch; each drops what it has. */
   readonly opened: readonly Position[];
+  /** Outlives the apply: spread tables that turned out to need their own lane when the lanes were not at one position. */
+  readonly homeward: Set<TableId>;
+}
+
+/** What is collected of a batch. */
+interface Sorted {
+  readonly lanes: Map<number, { readonly steps: Step[]; changes: number }>;
+  readonly markers: string[];
 }
 
 export class Preparer {
@@ -48,73 +56,110 @@ export class Preparer {
   }
 
   async prepare(batch: Batch): Promise<PreparedBatch> {
-    const steps = new Map<number, Step[]>();
-    const markers: string[] = [];
-    const judge = this.#pastOverlap ? undefined : await this.#options.overlap.judge(batch.transactions);
+    const { commitPoints, covers, opened, overlap } = this.#options;
+    const sentHome = this.#sendHome(batch);
+    const sorted: Sorted = { lanes: new Map(), markers: [] };
+    const judge = this.#pastOverlap ? undefined : await overlap.judge(batch.transactions);
     try {
       for (const transaction of batch.transactions) {
-        this.#pastOpened ||= this.#options.opened.every((at) => !this.#options.covers(at, transaction.position));
-        this.#pastOverlap ||= !this.#options.overlap.involves(transaction);
-        if (this.#pastOverlap || judge === undefined) this.#sort(transaction, steps, markers);
-        else await this.#sortJudged(transaction, judge, { steps, markers });
+        this.#pastOpened ||= opened.every((at) => !covers(at, transaction.position));
+        this.#pastOverlap ||= !overlap.involves(transaction);
+        if (this.#pastOverlap || judge === undefined) this.#sort(transaction, sorted);
+        else await this.#sortJudged(transaction, judge, sorted);
       }
     } finally {
       await judge?.close();
     }
-    const work = [...steps].map(([lane, list]) => ({ lane, segments: segmentsOf(list), changes: list.length }));
-    return { position: batch.transactions.at(-1)?.position, last: batch.last, work, markers };
+    const work = [...sorted.lanes].map(([lane, { steps, changes }]) => ({
+      lane,
+      segments: segmentsOf(steps),
+      changes,
+    }));
+    return { ...commitPoints.follow(batch), sentHome, work, markers: sorted.markers };
   }
 
-  #sort(transaction: Transaction, steps: Map<number, Step[]>, markers: string[]): void {
-    for (const change of transaction.changes) {
-      if (change.op === 'marker') markers.push(change.content);
-      else if (change.op === 'truncate') {
-        for (const table of change.tables) {
-          if (this.#isWanted(table, transaction)) this.#put(steps, { op: 'empty', table, ranges: 'all' });
-        }
-      } else if (this.#isWanted(change.table, transaction)) this.#put(steps, { op: 'change', change });
+  /**
+   * Decided for the batch as a whole, before any of it is divided: while the lanes stand at one position there is nothing
+   * that could be read again and go to other lanes than before.
+   */
+  #sendHome({ transactions }: Batch): readonly TableId[] {
+    const { commitPoints, homeward, router } = this.#options;
+    const needed = new Set<TableId>();
+    for (const { changes } of transactions) {
+      for (const change of changes) {
+        if (change.op === 'marker') continue;
+        for (const { id } of router.homesNeeded(change)) needed.add(id);
+      }
     }
+    if (!commitPoints.isLevel) {
+      for (const id of needed) homeward.add(id);
+      const [first] = needed;
+      if (first === undefined) return [];
+      throw new MigrateError('APPLY.REROUTE', `${first} must be written by one lane, and several have begun to`);
+    }
+    for (const id of homeward) if (router.isSpread(id)) needed.add(id);
+    for (const id of needed) router.sendHome(id);
+    return [...needed];
   }
 
-  async #sortJudged(
-    transaction: Transaction,
-    judge: Judge,
-    into: { readonly steps: Map<number, Step[]>; readonly markers: string[] },
-  ): Promise<void> {
+  #sort(transaction: Transaction, sorted: Sorted): void {
+    const { router } = this.#options;
     for (const change of transaction.changes) {
-      if (change.op === 'marker') into.markers.push(change.content);
+      if (change.op === 'marker') sorted.markers.push(change.content);
       else if (change.op === 'truncate') {
         for (const table of change.tables) {
-          if (!this.#isWanted(table, transaction)) continue;
-          for (const step of await judge.truncate(table, transaction.position)) this.#put(into.steps, step);
+          const lane = router.home(table);
+          if (this.#isWanted(lane, transaction)) put(sorted, lane, { op: 'empty', table, ranges: 'all' }, 1);
         }
-      } else if (this.#isWanted(change.table, transaction)) {
-        const step = await judge.row(change, transaction.position);
-        if (step !== undefined) this.#put(into.steps, step);
+      } else {
+        for (const { lane, change: part, counts } of router.route(change)) {
+          if (this.#isWanted(lane, transaction)) put(sorted, lane, { op: 'change', change: part }, counts);
+        }
       }
     }
   }
 
-  /** False when the table's lane had this transaction already when it was opened. */
-  #isWanted(table: Table, transaction: Transaction): boolean {
+  async #sortJudged(transaction: Transaction, judge: Judge, sorted: Sorted): Promise<void> {
+    for (const change of transaction.changes) {
+      if (change.op === 'marker') sorted.markers.push(change.content);
+      else if (change.op === 'truncate') await this.#judgeTruncate(change, transaction, judge, sorted);
+      else await this.#judgeRow(change, transaction, judge, sorted);
+    }
+  }
+
+  async #judgeTruncate(change: Truncate, transaction: Transaction, judge: Judge, sorted: Sorted): Promise<void> {
+    for (const table of change.tables) {
+      const lane = this.#options.router.home(table);
+      if (!this.#isWanted(lane, transaction)) continue;
+      for (const step of await judge.truncate(table, transaction.position)) put(sorted, lane, step, 1);
+    }
+  }
+
+  // Divided before it is judged: a judgement may read a row again, which must not happen for a lane that has it.
+  async #judgeRow(change: RowChange, transaction: Transaction, judge: Judge, sorted: Sorted): Promise<void> {
+    for (const { lane, change: part, counts } of this.#options.router.route(change)) {
+      if (!this.#isWanted(lane, transaction)) continue;
+      const step = await judge.row(part, transaction.position);
+      if (step !== undefined) put(sorted, lane, step, counts);
+    }
+  }
+
+  /** False when the lane had this transaction already when it was opened. */
+  #isWanted(lane: number, transaction: Transaction): boolean {
     if (this.#pastOpened) return true;
-    const opened = this.#options.opened[this.#lane(table)];
+    const opened = this.#options.opened[lane];
     return opened === undefined || !this.#options.covers(opened, transaction.position);
   }
+}
 
-  #lane(table: Table): number {
-    const lane = this.#options.laneOf.get(table.id);
-    if (lane === undefined)
-      throw new MigrateError('INTERNAL.BUG', `${table.id} has changes but is not part of the run`);
-    return lane;
+function put({ lanes }: Sorted, lane: number, step: Step, counts: number): void {
+  let of = lanes.get(lane);
+  if (of === undefined) {
+    of = { steps: [], changes: 0 };
+    lanes.set(lane, of);
   }
-
-  #put(steps: Map<number, Step[]>, step: Step): void {
-    const lane = this.#lane(tableOf(step));
-    const list = steps.get(lane);
-    if (list === undefined) steps.set(lane, [step]);
-    else list.push(step);
-  }
+  of.steps.push(step);
+  of.changes += counts;
 }
 
 /** Calls back for every key and every emptied table that the batch is going to touch. */

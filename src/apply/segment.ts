@@ -37,8 +37,14 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
   let keyChunks: TableKeyChunk[] = [];
   let emptied: EmptyStep[] = [];
   const endRows = (): void => {
-    if (changes.length + keyChunks.length > 0)
-      segments.push({ kind: 'rows', changes, keyChunks, sets: setsOf(changes, keyChunks) });
+    // Rows without a key stand apart: if others have to be replayed one by one, these need not, each of them would be
+    // found by reading its whole table.
+    for (const identity of ['key', 'row'] as const) {
+      const some = changes.filter(({ table }) => table.identity === identity);
+      const chunks = keyChunks.filter(({ table }) => table.identity === identity);
+      if (some.length + chunks.length > 0)
+        segments.push({ kind: 'rows', changes: some, keyChunks: chunks, sets: setsOf(some, chunks) });
+    }
     changes = [];
     keyChunks = [];
   };

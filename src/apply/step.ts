@@ -26,8 +26,3 @@ export interface EmptyStep {
 }
 
 export type Step = ChangeStep | RereadStep | EmptyStep;
-
-/** The table a step writes to. */
-export function tableOf(step: Step): Table {
-  return step.op === 'change' ? step.change.table : step.table;
-}

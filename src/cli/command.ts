@@ -22,6 +22,8 @@ export interface Invocation<Options> {
   readonly io: Io;
   readonly options: Options & CommonOptions;
   readonly log: Log;
+  /** The first word after the command's name and its options; empty when there is none. */
+  readonly argument: string;
   loadPlan(): Promise<Plan>;
 }
 
@@ -62,7 +64,7 @@ export function defineCommand<Options>(spec: CommandSpec<Options>, wiring: Wirin
   spec.configure?.(command);
   command.addOption(command.createOption('--enable-failpoints').hideHelp());
   return command.action(async (...parameters: unknown[]) => {
-    const argument = spec.takesPlan && typeof parameters[0] === 'string' ? parameters[0] : undefined;
+    const argument = typeof parameters[0] === 'string' ? parameters[0] : undefined;
     wiring.done(await invoke(spec, wiring, command.opts(), argument));
   });
 }
@@ -81,6 +83,7 @@ async function invoke<Options>(
       app,
       io,
       options,
+      argument: argument ?? '',
       log: createLog({ level, json, secrets: io.secrets, stream: io.stderr }),
       loadPlan: async () => loadPlan(argument ?? options.plan ?? findPlan(io.env), io.env, io.secrets),
     });

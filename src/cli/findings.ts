@@ -9,7 +9,8 @@ export function printFindings(io: Io, findings: readonly Finding[], to: 'stdout'
   const write = to === 'stdout' ? print : say;
   for (const level of ORDER) {
     for (const finding of findings.filter((each) => each.level === level)) {
-      write(io, `${level}[${finding.code}] ${finding.subject}: ${finding.message}`);
+      // A name may hold line breaks, which must not look like lines of ours.
+      write(io, `${level}[${finding.code}] ${finding.subject}: ${finding.message}`.replaceAll('\n', '\\n'));
       for (const line of finding.cure?.split('\n') ?? []) write(io, `  cure  ${line}`);
     }
   }

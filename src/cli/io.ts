@@ -2,6 +2,7 @@
 
 import { CODES } from '../lib/codes.ts';
 import { type MigrateError, toMigrateError } from '../lib/errors.ts';
+import { controlsEscaped, withoutControls } from '../observe/controls.ts';
 import type { Secrets } from '../observe/secrets.ts';
 
 export interface Io {
@@ -15,16 +16,22 @@ export interface Io {
 
 /** One line of data. */
 export function print(io: Io, line: string): void {
-  io.stdout.write(`${io.secrets.scrub(line)}\n`);
+  io.stdout.write(`${shown(io, line)}\n`);
 }
 
+/** With every character: JSON has a way to write those that a terminal would act on. */
 export function printJson(io: Io, value: unknown): void {
-  print(io, JSON.stringify(value));
+  io.stdout.write(`${io.secrets.scrub(controlsEscaped(JSON.stringify(value)))}\n`);
 }
 
 /** One line for people. */
 export function say(io: Io, line: string): void {
-  io.stderr.write(`${io.secrets.scrub(line)}\n`);
+  io.stderr.write(`${shown(io, line)}\n`);
+}
+
+/** A text as it may be shown: without secrets and without what a terminal would act on. */
+export function shown(io: Io, text: string): string {
+  return io.secrets.scrub(withoutControls(text));
 }
 
 /** True when frames may be redrawn in place. */

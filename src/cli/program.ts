@@ -6,10 +6,15 @@ import { abortCommand } from './abort.ts';
 import type { Application } from './application.ts';
 import { checkCommand } from './check.ts';
 import type { Wiring } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { cutoverCommand } from './cutover.ts';
 import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
+import { grantsCommand } from './grants.ts';
+import { initCommand } from './init.ts';
 import type { Io } from './io.ts';
 import { pauseCommand, resumeCommand } from './pause.ts';
+import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 
@@ -46,6 +51,7 @@ export function createProgram(wiring: Wiring): Command {
       '\nExit codes: 0 ok, 1 bug, 2 failed, 3 refused, 4 differences, 5 cutover not reached, 6 plan changed, 64 usage.',
     );
   const commands = [
+    initCommand,
     runCommand,
     checkCommand,
     statusCommand,
@@ -53,7 +59,11 @@ export function createProgram(wiring: Wiring): Command {
     resumeCommand,
     cutoverCommand,
     abortCommand,
+    reportCommand,
+    grantsCommand,
+    explainCommand,
     demoCommand,
+    (parts: Wiring) => completionCommand(parts, () => program),
   ].map((create) => create(wiring));
   for (const command of [program, ...commands]) {
     command.exitOverride();

@@ -3,7 +3,7 @@
 import { createLogUpdate } from 'log-update';
 import type { Log } from '../observe/log.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
-import { type Io, isInteractive, say } from './io.ts';
+import { type Io, isInteractive, say, shown } from './io.ts';
 import { statusLine, statusLines } from './status-text.ts';
 
 const FRAME_MS = 200;
@@ -27,7 +27,15 @@ function frames(io: Io): Progress {
   return {
     follow: (read) => {
       clearInterval(timer);
-      timer = setInterval(() => update(statusLines(read()).map(io.secrets.scrub, io.secrets).join('\n')), FRAME_MS);
+      timer = setInterval(
+        () =>
+          update(
+            statusLines(read())
+              .map((line) => shown(io, line))
+              .join('\n'),
+          ),
+        FRAME_MS,
+      );
       timer.unref();
     },
     wrap: (log) => {

@@ -55,7 +55,12 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
     writable: view.writable,
     paused: view.record.paused,
     snapshot: { rows: view.rowsCopied },
-    stream: { changes: view.changesApplied, lagSeconds: null, lagBytes: null },
+    stream: {
+      changes: view.changesApplied,
+      splitTransactions: view.splitTransactions,
+      lagSeconds: null,
+      lagBytes: null,
+    },
     cutover: {
       attempt: view.cutover?.attempt ?? 0,
       phase: view.cutover?.phase ?? null,

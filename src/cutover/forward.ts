@@ -83,6 +83,7 @@ export async function reopen(options: RecoveryOptions, attempt: Attempt, reason:
     value.cutover.step = null;
   });
   await options.target.sequences.relax(options.catalog);
+  await options.target.foreignKeys.remove(options.catalog);
   await attempt.write({ phase: 'undone', reason });
 }
 

@@ -2,6 +2,7 @@
 
 import type { Replication } from '../apply/replication.ts';
 import type { Fence } from '../databases/fence.ts';
+import type { ForeignKeys } from '../databases/foreign-keys.ts';
 import type { Sequences } from '../databases/sequences.ts';
 import type { SourceLog } from '../databases/source.ts';
 import type { CutoverJournal } from '../journal/journal.ts';
@@ -18,7 +19,11 @@ export type CutoverDecision = 'switched' | 'undo';
 export interface RecoveryOptions {
   readonly run: { readonly name: string; readonly id: string; readonly epoch: number };
   readonly source: { readonly fence: Fence };
-  readonly target: { readonly fence: Fence; readonly sequences: Pick<Sequences, 'relax'> };
+  readonly target: {
+    readonly fence: Fence;
+    readonly sequences: Pick<Sequences, 'relax'>;
+    readonly foreignKeys: Pick<ForeignKeys, 'remove'>;
+  };
   readonly journal: { readonly cutovers: CutoverJournal };
   readonly catalog: Catalog;
   /** In the plan's order. */
@@ -39,7 +44,11 @@ export interface CutoverPlan {
 
 export interface CutoverOptions extends RecoveryOptions {
   readonly source: { readonly fence: Fence; readonly log: SourceLog; readonly sequences: Sequences };
-  readonly target: { readonly fence: Fence; readonly sequences: Sequences };
+  readonly target: {
+    readonly fence: Fence;
+    readonly sequences: Sequences;
+    readonly foreignKeys: Pick<ForeignKeys, 'add' | 'remove'>;
+  };
   readonly replication: Replication;
   /** Compares what changed since it was last compared, while nothing changes. */
   readonly settle: (signal: AbortSignal) => Promise<VerifyResult>;

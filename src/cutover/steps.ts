@@ -16,6 +16,7 @@ export interface StepContext {
   readonly freeze: Freeze;
   rowsCompared: number;
   advanced?: Promise<void>;
+  linked?: Promise<void>;
 }
 
 export interface Step {
@@ -117,6 +118,20 @@ const sequences: Step = {
   },
 };
 
+const foreignKeys: Step = {
+  name: 'foreign keys',
+  async do(context) {
+    const { options, freeze } = context;
+    context.linked = options.target.foreignKeys.add(options.catalog);
+    await freeze.race(context.linked);
+  },
+  async undo({ options, linked }) {
+    // As with the sequences: nothing may be added after it was taken back.
+    await Promise.allSettled([linked]);
+    await options.target.foreignKeys.remove(options.catalog);
+  },
+};
+
 const permanent: Step = {
   name: 'permanent',
   async do({ options, attempt, freeze }) {
@@ -137,5 +152,6 @@ export const FREEZE_STEPS: readonly Step[] = [
   drain,
   settle,
   sequences,
+  foreignKeys,
   permanent,
 ];

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Writer, writerText } from '../databases/fence.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { writtenTables } from '../model/catalog.ts';
 import type { Freeze } from './freeze.ts';
 import type { CutoverOptions } from './options.ts';
 
@@ -35,7 +36,7 @@ export async function waitForWriters(options: CutoverOptions, freeze: Freeze): P
 /** Puts the fence on. Where the plan lets transactions be ended, old ones cannot keep it off either. */
 export async function armFence(options: CutoverOptions, freeze: Freeze): Promise<void> {
   const { fence } = options.source;
-  const tables = options.catalog.tables.map(({ table }) => table);
+  const tables = writtenTables(options.catalog);
   try {
     await freeze.race(fence.arm(tables, freeze.signal));
   } catch (error) {

@@ -18,7 +18,7 @@ export interface RowDigest {
 export interface Digests {
   /** Count and digest of all rows in the range, in one statement (one moment). */
   range(table: Table, range: KeyRange): Promise<RangeDigest>;
-  /** Per-row digests of the range, ordered by key, at most `limit` rows. */
+  /** Per-row digests of the range, ordered by key, at most `limit` rows. Not for tables without a key, nor is `keys`. */
   rows(table: Table, range: KeyRange, limit: number): Promise<readonly RowDigest[]>;
   /** Per-row digests of the given keys in one statement, by `keyText`; keys without a row are absent. */
   keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>>;

@@ -2,7 +2,7 @@
 // On the source it is armed before the cutover and closed for the freeze; on the target it is closed
 // from the moment the tables exist until the commit point. Every method is idempotent.
 
-import type { Table } from '../model/table.ts';
+import type { TableName } from '../model/table.ts';
 
 export type FenceState =
   | { readonly kind: 'absent' }
@@ -27,8 +27,12 @@ export interface Writer {
 }
 
 export interface Fence {
-  /** Puts the fence on every table, open. Short lock attempts with retries; rejects with FENCE.ARM naming who holds the table. */
-  arm(tables: readonly Table[], signal: AbortSignal): Promise<void>;
+  /**
+   * Puts the fence on every table, open. It stops what names these tables, so a partitioned table must be among them as well
+   * as its partitions. Short lock attempts with retries; rejects with FENCE.ARM naming who
+   * holds the table.
+   */
+  arm(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
   /** Closes for all tables at one instant, for `budgetMs` from now by the database's clock. Does not wait for open transactions. */
   close(budgetMs: number): Promise<void>;
   /**

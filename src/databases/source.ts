@@ -5,6 +5,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Key, Row } from '../model/change.ts';
 import type { KeyRange } from '../model/chunk.ts';
 import type { Finding } from '../model/finding.ts';
+import type { RoleGrants } from '../model/grant.ts';
 import type { Position } from '../model/position.ts';
 import type { Table } from '../model/table.ts';
 import type { Digests } from './digests.ts';
@@ -55,10 +56,20 @@ export interface Source {
   fingerprint(selection: TableSelection): Promise<string>;
   /** Every preflight check; all findings at once. */
   check(catalog: Catalog): Promise<readonly Finding[]>;
+  /** What a role (default: the one it is connected as) must be given for a run. */
+  grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
   /** Resolves when the server answers; cheap enough for once a second. */
   ping(): Promise<void>;
+  /** What the server calls its version: `18.4`. */
+  version(): Promise<string>;
   /** Identifies the server and database, to refuse to resume on another one. Stable across restarts. */
   identity(): Promise<string>;
+  /**
+   * Names the line of history that the log is on: a server that took over from another one, or was restored, is on another.
+   * Rejects with STREAM.GONE when the log no longer contains everything that `reached` covers, which was read on the line
+   * `since`; '' when nothing was read before.
+   */
+  lineage(since: string, reached: readonly Position[]): Promise<string>;
   readonly log: SourceLog;
   readonly chunks: SourceChunks;
   readonly digests: Digests;

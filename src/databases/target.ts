@@ -4,25 +4,31 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Change, Key, Row } from '../model/change.ts';
 import type { Chunk, KeyChunk, KeyRange } from '../model/chunk.ts';
 import type { Finding } from '../model/finding.ts';
+import type { RoleGrants } from '../model/grant.ts';
 import type { Position } from '../model/position.ts';
+import type { Renames } from '../model/renames.ts';
 import type { Table } from '../model/table.ts';
 import type { Digests } from './digests.ts';
 import type { Fence } from './fence.ts';
+import type { ForeignKeys } from './foreign-keys.ts';
 import type { Sequences } from './sequences.ts';
 import type { ChunkBytes } from './source.ts';
 
 /** What this database can do, as data. */
 export interface Traits {
-  /** Session can switch triggers and foreign keys off for itself. */
-  readonly bypassesTriggers: boolean;
+  /**
+   * True when a table may hold only rows that were read at one moment, because more than its key is unique there from the
+   * start: a copy that lost its snapshot empties the tables it had not finished.
+   */
+  readonly oneMomentPerTable: boolean;
   /** DDL takes part in transactions. */
   readonly transactionalDdl: boolean;
 }
 
-/** The net changes of one table in a batch; keys are unique within it. */
+/** The net changes of one table in a batch; keys are unique within it. A table without a key has no updates. */
 export interface TableChanges {
   readonly table: Table;
-  /** Rows that exist and must go. */
+  /** Rows that exist and must go. Without a key: a row as often as copies of it must go. */
   readonly deletes: readonly Key[];
   /** Rows that exist and change, grouped by which columns are carried (indexes into `table.columns`, key columns never among them). */
   readonly updates: readonly {
@@ -47,6 +53,8 @@ export interface CheckpointMove extends LaneCheckpoint {
   readonly from: Position;
   /** Row changes applied by this move, for the totals. */
   readonly changes: number;
+  /** Transactions of the source of which this commits the first part, for the totals; 0 by default. */
+  readonly splits?: number;
 }
 
 /**
@@ -88,17 +96,36 @@ export interface Loader {
   close(): Promise<void>;
 }
 
+export interface RenamedCatalog {
+  /** For `Catalog.onTarget`; absent when a finding says why it cannot be. */
+  readonly catalog?: Catalog;
+  readonly findings: readonly Finding[];
+}
+
 export interface Target {
   readonly traits: Traits;
+  /** What the server calls its version: `18.4`. */
+  version(): Promise<string>;
   identity(): Promise<string>;
   /** Resolves when the server answers; cheap enough for once a second. */
   ping(): Promise<void>;
   /** Every preflight check; all findings at once. `resuming` when the tables are already this run's own. */
   check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]>;
+  /** The part of a source's catalog that this target can be given; the whole of it unless its tables were made by hand. */
+  fit(catalog: Catalog): Promise<Catalog>;
+  /**
+   * Finds out what the target would call and how it would describe the things of a catalog under other names; leaves nothing
+   * behind. `made`: they are there already, under the new names.
+   */
+  rename(catalog: Catalog, renames: Renames, made: boolean): Promise<RenamedCatalog>;
+  /** What a role (default: the one it is connected as) must be given for a run. */
+  grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
   /** Creates schemas, types, sequences and tables with primary keys, closed by the fence; in one transaction; idempotent. */
   create(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void>;
+  /** Takes back the copy of tables, and the record of it, in one transaction. Before anything is applied to them. */
+  empty(tables: readonly Table[]): Promise<void>;
   loader(): Promise<Loader>;
   /** Opens a writer. */
   lane(): Promise<Lane>;
@@ -107,7 +134,8 @@ export interface Target {
   readonly digests: Digests;
   readonly fence: Fence;
   readonly sequences: Sequences;
-  /** Drops what `create` made. Only for an abandoned run. */
-  drop(catalog: Catalog): Promise<void>;
+  readonly foreignKeys: ForeignKeys;
+  /** Drops what `create` made. Only for an abandoned run. False, with nothing done, when the tables were made by hand. */
+  drop(catalog: Catalog): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -5,12 +5,12 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Key } from '../model/change.ts';
 import type { Chunk, KeyChunk } from '../model/chunk.ts';
 import type { Position } from '../model/position.ts';
-import type { TableId } from '../model/table.ts';
+import type { Table, TableId } from '../model/table.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 
-export const STAGES = ['preflight', 'schema', 'snapshot', 'catch-up', 'verify', 'cutover'] as const;
+export const STAGES = ['preflight', 'schema', 'snapshot', 'catch-up', 'verify', 'cutover', 'open', 'foreign-keys'] as const;
 export type StageName = (typeof STAGES)[number];
 
 export interface RunRecord {
@@ -23,6 +23,8 @@ export interface RunRecord {
   /** The plan's fields that are part of the hash, without secrets, to name what changed. */
   readonly planFields: Readonly<Record<string, string>>;
   readonly sourceIdentity: string;
+  /** The line of history of the source's log that was read last; '' before anything was. */
+  readonly sourceLineage: string;
   readonly targetIdentity: string;
   /** P0, once the log is pinned. */
   readonly startPosition: Position | null;
@@ -31,7 +33,8 @@ export interface RunRecord {
   readonly fingerprint: string;
   readonly lanes: number;
   readonly paused: boolean;
-  readonly outcome: 'running' | 'complete' | 'aborted';
+  /** `copied`: the target was opened with a copy while the source stays in use. */
+  readonly outcome: 'running' | 'complete' | 'copied' | 'aborted';
   readonly createdAt: string;
 }
 
@@ -45,7 +48,10 @@ export interface StageRecord {
 
 export interface TableProgress {
   readonly id: TableId;
+  /** The lane that writes the table, or, while it is spread, what of it cannot be divided. */
   readonly lane: number;
+  /** True while its rows are divided among the lanes by key. */
+  readonly spread: boolean;
   /** Inner bounds of the chunks; null until planned. */
   readonly bounds: readonly Key[] | null;
   readonly chunks: readonly Chunk[];
@@ -75,8 +81,9 @@ export interface CutoverRecord {
 export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
-  create(run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition'>): Promise<RunRecord>;
+  create(run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition' | 'sourceLineage'>): Promise<RunRecord>;
   setStart(position: Position): Promise<void>;
+  setLineage(lineage: string): Promise<void>;
   setPaused(paused: boolean): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;
   /** Removes the run's record and everything that belongs to it, except the audit. */
@@ -102,8 +109,20 @@ export interface TableJournal {
   plan(table: TableId, bounds: readonly Key[]): Promise<void>;
   /** Creates the lanes' checkpoints at the start position. Idempotent. */
   openLanes(position: Position): Promise<void>;
+  /**
+   * From here on these tables are written by their own lane only. Only while every lane stands at one position with no
+   * transaction open: what is read again after a crash must go to the lanes it went to before.
+   */
+  sendHome(tables: readonly TableId[]): Promise<void>;
+  /**
+   * Changes the number of lanes, and with it which lane each table belongs to. False, with nothing changed, while the lanes
+   * do not stand at one position. No lane may be open.
+   */
+  setLanes(count: number, tables: readonly Pick<Table, 'id' | 'byteEstimate'>[]): Promise<boolean>;
   /** Row changes applied so far, over all restarts. */
   changesApplied(): Promise<number>;
+  /** Transactions of the source that were committed in parts so far, over all restarts. */
+  splitTransactions(): Promise<number>;
 }
 
 export interface CutoverJournal {

@@ -29,6 +29,18 @@ export const CODES = {
     'The target refused a row that the source accepted.',
     'Compare the constraint on the target with the source, drop or correct it, then run the same command again.',
   ),
+  'APPLY.LANES': entry(
+    2,
+    'retry',
+    'apply.lanes was changed, and the lanes have come to one position: now their number can change.',
+    'Nothing: the run starts again by itself, with the new number of lanes.',
+  ),
+  'APPLY.REROUTE': entry(
+    2,
+    'retry',
+    'Rows that several lanes are writing must be written by one: a large transaction emptied the table, or moved a row to another key without carrying all its values.',
+    'Nothing: the run starts again by itself, and from then on one lane writes the table.',
+  ),
   'APPLY.ROW_MISSING': entry(
     2,
     'operator',
@@ -168,6 +180,12 @@ export const CODES = {
     'The run has ended. After a cutover the applications may have written to the target already.',
     'There is nothing to do, and no way back in this version (reverse: off).',
   ),
+  'RUN.COPIED': entry(
+    2,
+    'operator',
+    'The run has made a copy: the target is open and follows the source no more.',
+    'To move the applications, start another run, with another name and another target database.',
+  ),
   'RUN.FORMAT': entry(
     6,
     'operator',
@@ -217,6 +235,12 @@ export const CODES = {
     'The source is not the server that the run began with.',
     'Point source.url at the original server, or abort and start again.',
   ),
+  'SOURCE.LOCKED': entry(
+    2,
+    'retry',
+    'A table of the source cannot be changed because a session holds it.',
+    'End the session that the message names, or wait; the run tries again.',
+  ),
   'SOURCE.REFUSED': entry(
     2,
     'operator',
@@ -252,6 +276,12 @@ export const CODES = {
     'operator',
     'The log contains something this version does not know. Nothing is skipped.',
     'Please report the message. The run stands before that point.',
+  ),
+  'STREAM.VALUE_SIZE': entry(
+    2,
+    'operator',
+    'A row was written whose value is longer in the log than this program can hold: 512 MB of text, 256 MB of bytea.',
+    'Such a value can be copied but not followed: abort, and start again while it is not written, or exclude its table.',
   ),
   'TARGET.AUTHENTICATION': entry(
     2,
@@ -304,6 +334,7 @@ export const CODES = {
     'MIGRATE_FAILPOINTS names something that is not a failpoint.',
     'Use name[@n]=kill9|throw|delay(ms)|pause(file).',
   ),
+  'USAGE.FILE': entry(64, 'operator', 'The file to write cannot be written.', 'Name another file or folder.'),
   'VERIFY.DIFFERENCES': entry(
     4,
     'operator',

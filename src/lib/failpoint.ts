@@ -9,7 +9,9 @@ import { MigrateError } from './errors.ts';
 /** Every failpoint there is, in the order a run meets them. A test enumerates this list. */
 export const FAILPOINTS = [
   'lease.acquired',
+  'schema.creating',
   'log.before_pin',
+  'identity.set',
   'log.pinned',
   'copy.planned',
   'chunk.read',
@@ -41,6 +43,7 @@ export const FAILPOINTS = [
   'cutover.switched',
   'cutover.target_open',
   'cleanup.before_release',
+  'identity.restoring',
 ] as const;
 
 export type Failpoint = (typeof FAILPOINTS)[number];

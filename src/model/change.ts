@@ -51,13 +51,13 @@ export type Change = RowChange | Truncate | Marker;
 
 /**
  * One source transaction, or one piece of a large one. Pieces of one transaction are adjacent; only the
- * last has `last: true`, and only then may the target commit. An idle stream delivers empty transactions
- * that carry nothing but a later position.
+ * last has `last: true`. A transaction is cut at the same places whenever it is read. An idle stream delivers
+ * empty transactions that carry nothing but a later position.
  */
 export interface Transaction {
   /**
-   * Where the transaction stands. For the last piece this is the end of the transaction and the place to
-   * resume from; for earlier pieces it only serves `covers`.
+   * The place to resume from once this and everything before it is applied: the end of the transaction, or for an earlier
+   * piece a place within it.
    */
   readonly position: Position;
   readonly changes: readonly Change[];
@@ -68,6 +68,7 @@ export interface Transaction {
 
 /** Text that is equal exactly when two keys are written the same. */
 export function keyText(key: Key): string {
-  if (key.length === 1 && key[0] !== null) return String(key[0]);
+  // No text of a database holds a zero byte.
+  if (key.length === 1) return key[0] === null ? '\0' : String(key[0]);
   return key.map((value) => (value === null ? 'n' : `${String(value).length}:${String(value)}`)).join('');
 }

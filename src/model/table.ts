@@ -5,23 +5,30 @@ declare const tableIdBrand: unique symbol;
 /** `schema.name`, each part quoted when it needs to be: unique, printable, stable across restarts. */
 export type TableId = string & { readonly [tableIdBrand]: true };
 
+/** What a table is called. */
+export interface TableName {
+  readonly id: TableId;
+  readonly schema: string;
+  readonly name: string;
+}
+
 export interface Column {
   readonly name: string;
   /** The full native type, with its length or precision: `numeric(12,2)`, `shop.mood`. */
   readonly type: string;
   /** The native type without length or precision, safe to use in a cast: `numeric`, `bpchar`, `"bit"`. */
   readonly castType: string;
-  /** True for array types: their values cannot ride in an array of values and travel as text. */
-  readonly isArray: boolean;
-  /** False when the binary form names types by a number of one server (arrays of enums): such columns are copied as text. */
+  /** True when an array of values would not come apart into these values (arrays, composites): they ride in an array of texts. */
+  readonly ridesAsText: boolean;
+  /**
+   * False when the binary form belongs to one server or version (it names a user's type by number): such columns are
+   * copied as text.
+   */
   readonly binaryPortable: boolean;
 }
 
-export interface Table {
-  readonly id: TableId;
-  readonly schema: string;
-  readonly name: string;
-  /** Every stored column, in the source's order. Rows are arrays in this order. */
+export interface Table extends TableName {
+  /** Every stored column that is not computed from others, in the source's order. Rows are arrays in this order. */
   readonly columns: readonly Column[];
   /** Indexes into `columns` of what a row is found by, in order. Never empty. */
   readonly key: readonly number[];

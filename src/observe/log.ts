@@ -2,6 +2,7 @@
 
 import { pino } from 'pino';
 import { MigrateError } from '../lib/errors.ts';
+import { withoutControls } from './controls.ts';
 import type { Secrets } from './secrets.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -55,9 +56,6 @@ interface LoggedError {
 }
 
 const MOST_CAUSES = 5;
-/** A whole escape sequence, so that its letters do not stay behind. */
-const ESCAPE = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[ -/]*[@-~]`, 'g');
-const CONTROL = /(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 
 export function createLog(options: LogOptions): Log {
   const { level, json, secrets, stream } = options;
@@ -86,11 +84,6 @@ export function createLog(options: LogOptions): Log {
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
   };
-}
-
-/** Removes what a terminal would act on, and what reorders text; line breaks and tabs stay. */
-function withoutControls(text: string): string {
-  return text.replace(ESCAPE, '').replace(CONTROL, '');
 }
 
 function cleanFields(fields: LogFields, clean: (text: string) => string): Record<string, unknown> {

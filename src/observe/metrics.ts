@@ -27,7 +27,7 @@ export interface Metric {
   readonly read: (reading: Reading) => readonly Sample[];
 }
 
-const STAGE_STATES = ['starting', ...STAGES, 'complete', 'aborted'] as const;
+const STAGE_STATES = ['starting', ...STAGES, 'complete', 'copied', 'aborted'] as const;
 /** More would make one scrape of a large schema megabytes long. */
 const MOST_TABLES = 200;
 const OTHER_TABLES = '_other';
@@ -112,6 +112,13 @@ export const METRICS: readonly Metric[] = [
     help: 'Row changes committed on the target, over all restarts.',
     labels: [],
     read: ({ status }) => one(status.stream.changes),
+  },
+  {
+    name: 'migrate_apply_split_transactions_total',
+    type: 'counter',
+    help: 'Transactions of the source that were committed in parts on the target, over all restarts.',
+    labels: [],
+    read: ({ status }) => one(status.stream.splitTransactions),
   },
   {
     name: 'migrate_lag_seconds',

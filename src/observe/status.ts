@@ -14,7 +14,7 @@ export type WritableSide = 'source' | 'target' | 'none' | 'unknown';
 
 export interface StatusSnapshot {
   readonly run: string;
-  readonly stage: StageName | 'starting' | 'complete' | 'aborted';
+  readonly stage: StageName | 'starting' | 'complete' | 'copied' | 'aborted';
   readonly stageStartedAt: string;
   /** Which side applications can write to. */
   readonly writable: WritableSide;
@@ -30,6 +30,8 @@ export interface StatusSnapshot {
   readonly stream: {
     /** Row changes committed on the target, over all restarts. */
     readonly changes: number;
+    /** Transactions of the source that were committed in parts, over all restarts. */
+    readonly splitTransactions: number;
     /** Seconds between a commit on the source and its arrival on the target; null while unknown. */
     readonly lagSeconds: number | null;
     readonly lagBytes: number | null;
@@ -64,7 +66,7 @@ export class RunStatus {
       waiting: null,
       tables: {},
       snapshot: { rows: 0, rowsExpected: 0, bytes: 0, seconds: 0 },
-      stream: { changes: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
+      stream: { changes: 0, splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
       verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
       cutover: { attempt: 0, step: null, writePauseMs: null },
       lastError: null,

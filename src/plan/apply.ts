@@ -7,7 +7,7 @@ export const applySchema = z
   .strictObject({
     lanes: count({
       about:
-        'Writers on the target, each with its own connection and checkpoint. A run keeps the number it began with.',
+        'Writers on the target, each with its own connection and checkpoint. Another number takes effect at the next start.',
       default: 2,
       min: 1,
       max: 64,
@@ -19,6 +19,13 @@ export const applySchema = z
       default: '20ms',
       min: '0ms',
       max: '10s',
+    }),
+    maxTransactionRows: count({
+      about:
+        'A transaction of the source with more row changes than this is committed in parts of about as many, so that it never keeps a transaction of the target open for long. Readers of the target see it in part until its end; a warning tells of it. One that touches a table without a key stays whole.',
+      default: 1_000_000,
+      min: 1_000,
+      max: 1_000_000_000,
     }),
   })
   .prefault({})

@@ -37,5 +37,5 @@ const endpoint = (side: string, right: string) =>
 export const sourceSchema = endpoint('from', 'Needs REPLICATION and ownership of the tables.');
 export const targetSchema = endpoint(
   'to',
-  'Needs CREATE on the database, and SET on the parameter session_replication_role.',
+  'Needs CREATE on the database; with SET on the parameter session_replication_role foreign keys are built before the cutover, else in it.',
 );

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Plan } from './plan.ts';
+import type { NameMap } from './tables.ts';
 
 /** What may be different when the same command is run again. Everything else decides which rows move where. */
 export const RESUMABLE_FIELDS = [
@@ -22,6 +23,8 @@ export function planFields(plan: Plan): Record<string, string> {
     'target.kind': plan.target.kind,
     'tables.include': patterns(plan.tables.include),
     'tables.exclude': patterns(plan.tables.exclude),
+    'tables.map': names(plan.tables.map),
+    'schema.target': plan.schema.target,
     'stream.via': plan.stream.via,
   };
 }
@@ -44,4 +47,11 @@ export function changedFields(
 /** Order and repetition do not change what a list of patterns selects. */
 function patterns(list: readonly string[]): string {
   return JSON.stringify([...new Set(list)].toSorted());
+}
+
+/** Nor does the order of a map. */
+function names(map: NameMap): string {
+  const sorted = <T>(record: Readonly<Record<string, T>>): [string, T][] =>
+    Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify(sorted(map).map(([from, { to, columns }]) => [from, to, sorted(columns)]));
 }

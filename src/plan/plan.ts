@@ -6,6 +6,7 @@ import { controlSchema } from './control.ts';
 import { cutoverSchema } from './cutover.ts';
 import { sourceSchema, targetSchema } from './endpoint.ts';
 import { limitsSchema } from './limits.ts';
+import { schemaSchema } from './schema.ts';
 import { snapshotSchema } from './snapshot.ts';
 import { streamSchema } from './stream.ts';
 import { tablesSchema } from './tables.ts';
@@ -24,6 +25,7 @@ export const planSchema = z.strictObject({
   source: sourceSchema,
   target: targetSchema,
   tables: tablesSchema,
+  schema: schemaSchema,
   stream: streamSchema,
   snapshot: snapshotSchema,
   apply: applySchema,

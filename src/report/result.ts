@@ -1,12 +1,13 @@
 // The result of a run: the last line of `--json`, and the summary for people.
 
 import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
+import { type ForeignKeysResult, foreignKeysResult, notValidLines } from './foreign-keys.ts';
 
 export interface RunResult {
   readonly result: 'complete';
   readonly run: string;
   readonly snapshot: { readonly rows: number; readonly seconds: number };
-  readonly stream: { readonly changes: number };
+  readonly stream: { readonly changes: number; readonly splitTransactions: number };
   readonly verify: { readonly rowsCompared: number; readonly differences: number };
   readonly cutover: {
     /** Null when a process died in between and no one can tell. */
@@ -14,6 +15,7 @@ export interface RunResult {
     readonly attempts: number;
     readonly steps: Readonly<Record<string, number>>;
   };
+  readonly foreignKeys: ForeignKeysResult;
   /** How to go back; nothing yet, and the report says so. */
   readonly wayBack: 'none';
   readonly next: readonly { readonly command: string; readonly why: string }[];
@@ -24,10 +26,11 @@ export interface ResultInput {
   readonly stages: readonly StageRecord[];
   readonly cutover: CutoverRecord | undefined;
   readonly changesApplied: number;
+  readonly splitTransactions: number;
 }
 
 /** Reads everything from the journal, so that a run resumed by another process reports the same. */
-export function runResult({ record, stages, cutover, changesApplied }: ResultInput): RunResult {
+export function runResult({ record, stages, cutover, changesApplied, splitTransactions }: ResultInput): RunResult {
   const resultOf = (stage: string): Readonly<Record<string, unknown>> =>
     stages.find((entry) => entry.stage === stage)?.result ?? {};
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
@@ -39,7 +42,7 @@ export function runResult({ record, stages, cutover, changesApplied }: ResultInp
     result: 'complete',
     run: record.name,
     snapshot: { rows: number(snapshot.rows), seconds: secondsBetween(copied?.startedAt, copied?.finishedAt) },
-    stream: { changes: changesApplied },
+    stream: { changes: changesApplied, splitTransactions },
     verify: {
       rowsCompared: number(verify.rowsCompared) + number(settled.rowsCompared),
       differences: number(verify.differences) + number(settled.differences),
@@ -49,6 +52,7 @@ export function runResult({ record, stages, cutover, changesApplied }: ResultInp
       attempts: cutover?.attempt ?? 0,
       steps: Object.fromEntries((cutover?.steps ?? []).map((step) => [step.name, step.ms])),
     },
+    foreignKeys: foreignKeysResult(resultOf('foreign-keys')),
     wayBack: 'none',
     next: [
       {
@@ -73,6 +77,7 @@ export function resultLines(result: RunResult): readonly string[] {
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(result.verify.rowsCompared)}, ${count(result.verify.differences)} differences`,
     `  write pause      ${result.cutover.writePauseMs === null ? 'unknown' : `${result.cutover.writePauseMs.toFixed(0)} ms`}`,
+    ...notValidLines(result.foreignKeys),
     '  way back         no way back (reverse: off)',
     ...result.next.map((step) => `Next: ${step.command} (${step.why})`),
   ];

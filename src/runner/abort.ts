@@ -1,7 +1,9 @@
 // Gives a run up: the source is as it was before, the target keeps its rows behind the fence unless they are dropped.
 
+import { renamedTarget } from '../convert/renamed-target.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
+import { releaseSource } from '../stages/open.ts';
 import type { Endpoints, OpenEndpoints } from './endpoints.ts';
 
 export interface AbortResult {
@@ -27,7 +29,7 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
     // Only the holder of the lease may ask a fence. The target may be open although the journal does not know it yet.
     if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan);
     await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
-    await cleanSource(endpoints);
+    await releaseSource(endpoints.source);
     const onSource = ['the fence, the slot, the publication and schema migrate on the source'];
     if (!options.drop) {
       await endpoints.journal.setOutcome('aborted');
@@ -39,12 +41,15 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
         left: ['the copied tables on the target, closed to writes', 'the journal in schema migrate of the target'],
       };
     }
-    await dropTarget(endpoints);
+    const dropped = await dropTarget(endpoints);
     return {
       result: 'aborted',
       run: plan.name,
-      removed: [...onSource, 'the copied tables and the journal on the target'],
-      left: [],
+      removed: [
+        ...onSource,
+        dropped ? 'the copied tables and the journal on the target' : 'the fence and the journal on the target',
+      ],
+      left: dropped ? [] : ['the tables on the target, which the run did not make, with the rows it copied'],
     };
   } finally {
     await endpoints.close();
@@ -54,24 +59,18 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
 async function refuseWhenOver(plan: Plan, { record, journal }: Endpoints): Promise<void> {
   if (record === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
   const cutover = await journal.cutovers.latest();
-  if (record.outcome === 'complete' || cutover?.phase === 'committed') throw over(plan);
+  if (record.outcome === 'complete' || record.outcome === 'copied' || cutover?.phase === 'committed') throw over(plan);
 }
 
 function over(plan: Plan): MigrateError {
   return new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over: the target is open`);
 }
 
-// The fence first: whatever else fails, the applications can write again.
-async function cleanSource({ source }: Endpoints): Promise<void> {
-  await source.fence.open();
-  await source.fence.disarm();
-  await source.log.release();
-}
-
-async function dropTarget({ record, target, journal, forget }: Endpoints): Promise<void> {
-  if (record !== undefined) await target.drop(record.catalog);
+async function dropTarget({ record, target, journal, forget }: Endpoints): Promise<boolean> {
+  const dropped = record === undefined || (await renamedTarget(target, record.catalog).drop(record.catalog));
   await target.fence.disarm();
   await journal.forget();
   await forget('source');
   await forget('target');
+  return dropped;
 }

@@ -1,6 +1,8 @@
 // The first and the next time: a first run passes every check before anything is written; a later one must fit what
 // the journal says about plan, databases and outcome.
 
+import { nameCatalog } from '../convert/named-catalog.ts';
+import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Finding } from '../model/finding.ts';
@@ -21,14 +23,24 @@ export async function beginRun(options: BeginOptions): Promise<RunRecord> {
   if (endpoints.record === undefined) return firstRun(options);
   await refuseMismatch(endpoints.record, plan, endpoints);
   await endpoints.claim();
+  await followLineage(endpoints.record, endpoints);
   return endpoints.record;
+}
+
+/** Before anything is read: a source that failed over may lack the last of what this run has already carried. */
+async function followLineage(record: RunRecord, { source, target, journal }: Endpoints): Promise<void> {
+  const [checkpoints, tables] = await Promise.all([target.checkpoints(), journal.tables.list()]);
+  const copied = tables.flatMap(({ chunks, keyChunks }) => [...chunks, ...keyChunks]).map(({ at }) => at);
+  const reached = [...checkpoints.map(({ position }) => position), ...copied].filter((position) => position !== null);
+  const lineage = await source.lineage(record.sourceLineage, reached);
+  if (lineage !== record.sourceLineage) await journal.setLineage(lineage);
 }
 
 async function firstRun({ plan, endpoints, onFindings }: BeginOptions): Promise<RunRecord> {
   const { source, target, journal } = endpoints;
   const fingerprint = await source.fingerprint(plan.tables);
-  const catalog = await source.describe(plan.tables);
-  const findings = await preflight({ source, target, catalog, resuming: false });
+  const named = await nameCatalog(target, await source.describe(plan.tables), plan.tables.map);
+  const findings = await preflight({ source, target, named, resuming: false });
   onFindings(findings);
   refuseErrors(findings);
   await endpoints.claim();
@@ -39,17 +51,23 @@ async function firstRun({ plan, endpoints, onFindings }: BeginOptions): Promise<
     planFields: planFields(plan),
     sourceIdentity: await source.identity(),
     targetIdentity: await target.identity(),
-    catalog,
+    catalog: await renamedTarget(target, named.catalog).fit(named.catalog),
     fingerprint,
     lanes: plan.apply.lanes,
   });
-  await recordPreflight(journal, findings);
+  await journal.setLineage(await source.lineage('', []));
+  const servers = { source: await source.version(), target: await target.version() };
+  await recordPreflight(journal, findings, servers);
   return record;
 }
 
-async function recordPreflight(journal: Journal, findings: readonly Finding[]): Promise<void> {
+async function recordPreflight(
+  journal: Journal,
+  findings: readonly Finding[],
+  servers: Readonly<Record<'source' | 'target', string>>,
+): Promise<void> {
   await journal.stages.start('preflight');
-  await journal.stages.finish('preflight', { findings });
+  await journal.stages.finish('preflight', { findings, servers });
   await journal.audit('run', 'begun');
 }
 

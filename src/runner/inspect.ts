@@ -1,7 +1,7 @@
 // A run seen without a process that works on it, and the one wish that can be recorded meanwhile.
 
 import { writableSide } from '../cutover/writable.ts';
-import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
+import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { WritableSide } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -13,8 +13,10 @@ export interface RunView {
   readonly stages: readonly StageRecord[];
   readonly cutover: CutoverRecord | undefined;
   readonly writable: WritableSide;
+  readonly tables: readonly TableProgress[];
   readonly rowsCopied: number;
   readonly changesApplied: number;
+  readonly splitTransactions: number;
 }
 
 const QUIET = { takeover: false, onWaiting: () => undefined } as const;
@@ -31,8 +33,10 @@ export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunVi
       stages: await journal.stages.list(),
       cutover: await journal.cutovers.latest(),
       writable: await readWritableSide(endpoints),
+      tables,
       rowsCopied: tables.flatMap((table) => table.chunks).reduce((sum, chunk) => sum + chunk.rows, 0),
       changesApplied: await journal.tables.changesApplied(),
+      splitTransactions: await journal.tables.splitTransactions(),
     };
   } finally {
     await endpoints.close();

@@ -7,10 +7,11 @@ import { Gate } from '../health/gate.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import { VERSION } from '../lib/version.ts';
+import type { TableId } from '../model/table.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { openMetricsServer } from '../observe/metrics-server.ts';
 import { RunStatus, type StatusSnapshot } from '../observe/status.ts';
-import type { RunResult } from '../report/result.ts';
+import type { RunOutcome } from '../report/partial.ts';
 import { Verification } from '../verify/verification.ts';
 import { attempt } from './attempt.ts';
 import type { OpenEndpoints } from './endpoints.ts';
@@ -20,7 +21,7 @@ import type { RunRequest } from './request.ts';
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
-export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunResult> {
+export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunOutcome> {
   const closer = new Closer();
   const stop = new AbortController();
   const gate = new Gate();
@@ -41,6 +42,7 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
         gate,
         status,
         verification: new Verification(),
+        homeward: new Set(),
         listen: once(() => listen(request, operator, closer)),
       },
     );
@@ -55,11 +57,12 @@ interface Process {
   readonly gate: Gate;
   readonly status: RunStatus;
   readonly verification: Verification;
+  readonly homeward: Set<TableId>;
   /** Starts the control socket and the metrics at its first call: no sooner, the socket may belong to another runner. */
   readonly listen: () => Promise<void>;
 }
 
-async function attempts(request: RunRequest, process: Process): Promise<RunResult> {
+async function attempts(request: RunRequest, process: Process): Promise<RunOutcome> {
   const { status } = process;
   const progress = new ProgressClock(request.plan.limits.giveUpAfter);
   for (let count = 0; ; count++) {
@@ -86,8 +89,8 @@ async function attempts(request: RunRequest, process: Process): Promise<RunResul
   }
 }
 
-async function oneAttempt(request: RunRequest, process: Process, first: boolean): Promise<RunResult> {
-  const { open, operator, gate, status, verification } = process;
+async function oneAttempt(request: RunRequest, process: Process, first: boolean): Promise<RunOutcome> {
+  const { open, operator, gate, status, verification, homeward } = process;
   const endpoints = await open(request.plan, {
     lock: true,
     // A takeover is meant once: a runner that was itself taken over must not fight back.
@@ -96,7 +99,7 @@ async function oneAttempt(request: RunRequest, process: Process, first: boolean)
   });
   try {
     await process.listen();
-    return await attempt({ request, endpoints, operator, gate, status, verification });
+    return await attempt({ request, endpoints, operator, gate, status, verification, homeward });
   } finally {
     await endpoints.close().catch(() => undefined);
   }

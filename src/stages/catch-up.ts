@@ -37,6 +37,9 @@ export function catchUpStage(parts: CatchUpParts): Stage {
     always: true,
     run: async () => {
       const { applier, catalog, log, pulse, source, status, stream, target } = parts;
+      // A process that was killed while it opened a copy leaves what the apply cannot work with.
+      await target.sequences.relax(catalog);
+      await target.foreignKeys.remove(catalog);
       await applier.start();
       pulse.watch({ side: 'source', ask: heartbeat({ log: source.log, stream, applier, status }) });
       await applier.overlapPassed();

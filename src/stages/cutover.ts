@@ -10,7 +10,7 @@ import type { RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
-import { settleFrozen, settleLive } from '../verify/settle.ts';
+import { type LiveSettlement, settleFrozen, settleLive } from '../verify/settle.ts';
 import { closeBehind } from './catch-up.ts';
 import { type Permission, READY } from './permission.ts';
 import type { Stage } from './stage.ts';
@@ -27,6 +27,10 @@ export interface CutoverParts
 
 // While the operator makes up his mind, what changes is compared again now and then, so that the freeze stays short.
 const SETTLE_EVERY_MS = 5_000;
+// Tables without a key are read as a whole each time: at most for this part of the time.
+const SETTLE_SHARE = 0.05;
+// Nor may they take more than this part of the budget in the freeze.
+const ROWS_SHARE = 0.5;
 // Each freeze stops the applications: after one that failed they get this much rest, times the failures so far.
 const REST_MS = 5_000;
 
@@ -80,8 +84,9 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
   do {
     while (!permission.granted) {
       status.waitsFor(`${READY}${await lastUndone(parts)}`);
+      const began = performance.now();
       await keepVerified(parts, await settleLive(context));
-      await nextWish(parts);
+      await nextWish(parts, (performance.now() - began) / SETTLE_SHARE);
     }
     status.waitsFor(null);
     await gate.pass(signal);
@@ -101,11 +106,16 @@ async function shortenFreeze(parts: CutoverParts): Promise<void> {
   const settled = await settleLive(await verifyContext(parts));
   await keepVerified(parts, settled);
   status.waitsFor(null);
-  if (settled.pendingTables === 0) return;
-  throw new MigrateError(
-    'CUTOVER.REFUSED',
-    `${settled.pendingTables} tables change faster than they can be compared while writes go on`,
-    { disposition: 'retry' },
+  const obstacle = tableObstacle(settled, parts.plan.cutover.budget);
+  if (obstacle !== undefined) throw new MigrateError('CUTOVER.REFUSED', obstacle, { disposition: 'retry' });
+}
+
+function tableObstacle({ pendingTables, pendingRows }: LiveSettlement, budgetMs: number): string | undefined {
+  if (pendingTables > 0) return `${pendingTables} tables change faster than they can be compared while writes go on`;
+  if (pendingRows.readMs <= ROWS_SHARE * budgetMs) return undefined;
+  return (
+    `${pendingRows.tables} tables without a key change all the time, and comparing them in the freeze takes about` +
+    ` ${(pendingRows.readMs / 1_000).toFixed(1)} s, more than half of cutover.budget (${budgetMs} ms)`
   );
 }
 
@@ -116,11 +126,11 @@ async function lastUndone({ journal }: CutoverParts): Promise<string> {
   return ` (attempt ${latest.attempt} was undone at ${latest.reason})`;
 }
 
-async function nextWish({ applier, permission, signal }: CutoverParts): Promise<void> {
+async function nextWish({ applier, permission, signal }: CutoverParts, restMs: number): Promise<void> {
   const rest = new AbortController();
   const waits = [
     permission.wish(AbortSignal.any([signal, rest.signal])),
-    sleep(SETTLE_EVERY_MS, undefined, { signal: rest.signal }),
+    sleep(Math.max(SETTLE_EVERY_MS, restMs), undefined, { signal: rest.signal }),
   ];
   try {
     await Promise.race([...waits, applier.failed]);

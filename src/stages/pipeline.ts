@@ -2,6 +2,7 @@
 
 import { type CatchUpParts, catchUpStage } from './catch-up.ts';
 import { type CutoverParts, cutoverStage } from './cutover.ts';
+import { type OpenParts, openStage } from './open.ts';
 import { type SchemaParts, schemaStage } from './schema.ts';
 import { type SnapshotParts, snapshotStage } from './snapshot.ts';
 import type { Stage } from './stage.ts';
@@ -10,6 +11,11 @@ import { type VerifyParts, verifyStage } from './verify.ts';
 /** Done once: their result is on the target. */
 export function copyStages(parts: SchemaParts & SnapshotParts): readonly Stage[] {
   return [schemaStage(parts), snapshotStage(parts)];
+}
+
+/** Around the running apply, when only a copy is wanted. */
+export function copyingStages(parts: CatchUpParts & VerifyParts & OpenParts): readonly Stage[] {
+  return [catchUpStage(parts), verifyStage(parts), openStage(parts)];
 }
 
 /** Around the running apply. */

@@ -1,27 +1,36 @@
 // Every check of both databases, all findings at once. Runs before anything is written anywhere.
 
+import type { NamedCatalog } from '../convert/named-catalog.ts';
+import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import { MigrateError } from '../lib/errors.ts';
-import type { Catalog } from '../model/catalog.ts';
 import type { Finding } from '../model/finding.ts';
 
 export interface PreflightParts {
   readonly source: Source;
   readonly target: Target;
-  readonly catalog: Catalog;
+  readonly named: NamedCatalog;
   /** True when the target's tables are this run's own. */
   readonly resuming: boolean;
 }
 
 /** Findings of both sides, the source's first. */
-export async function preflight({ source, target, catalog, resuming }: PreflightParts): Promise<readonly Finding[]> {
+export async function preflight({ source, target, named, resuming }: PreflightParts): Promise<readonly Finding[]> {
+  const { catalog, findings } = named;
   const [onSource, onTarget, same] = await Promise.all([
     source.check(catalog),
-    target.check(catalog, resuming),
+    renamedTarget(target, catalog).check(catalog, resuming),
     sameDatabase(source, target),
   ]);
-  return [...same, ...onSource, ...onTarget];
+  // What kept the names from being found out may have been met a second time.
+  const told = new Set(findings.map(({ code, subject }) => `${code} ${subject}`));
+  return [
+    ...same,
+    ...onSource,
+    ...findings,
+    ...onTarget.filter(({ code, subject }) => !told.has(`${code} ${subject}`)),
+  ];
 }
 
 async function sameDatabase(source: Source, target: Target): Promise<readonly Finding[]> {

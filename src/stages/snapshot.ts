@@ -11,6 +11,7 @@ import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Position } from '../model/position.ts';
+import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Stage } from './stage.ts';
@@ -66,8 +67,17 @@ async function copy(parts: SnapshotParts, start: Start, signal: AbortSignal): Pr
   const tables = catalog.tables.map(({ table }) => table);
   await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
   await failpoint('copy.planned');
+  if (target.traits.oneMomentPerTable) await target.empty(unfinished(tables, await journal.tables.list()));
   const progress = await journal.tables.list();
   await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });
+}
+
+/** Copied in part, at a moment that cannot be read again. */
+function unfinished(tables: readonly Table[], progress: readonly TableProgress[]): readonly Table[] {
+  const begun = new Set(
+    progress.filter(({ chunks }) => new Set(chunks.map(({ at }) => at === null)).size === 2).map(({ id }) => id),
+  );
+  return tables.filter(({ id }) => begun.has(id));
 }
 
 function copiedRows(tables: readonly TableProgress[]): number {

@@ -17,7 +17,7 @@ export interface Shard {
   readonly changes: AsyncIterable<readonly Transaction[]>;
   /**
    * Says that everything up to `position` is durable on the target. The source may discard its log up
-   * to here. Call only after the target committed; never moves backwards.
+   * to here. Call only after the target committed, with whole positions; never moves backwards.
    */
   ack(position: Position): void;
 }
@@ -26,10 +26,12 @@ export interface ChangeStream {
   check(): Promise<readonly Finding[]>;
   /**
    * Starts reading. `resume` gives the position after which to read, per shard.
-   * Transactions the position covers are not delivered again.
+   * Transactions the position covers are not delivered again, nor are the changes before it of one that it stands in.
    */
   open(resume: (shard: ShardId) => Promise<Position>, signal: AbortSignal): AsyncIterable<Shard>;
   readonly covers: Covers;
+  /** False for a position within a transaction. */
+  isWhole(position: Position): boolean;
   /** Bytes between two positions, for lag; 0 when `to` is not ahead. */
   distance(from: Position, to: Position): number;
   /** Bytes of log the source holds back for this stream; undefined while unknown. */

@@ -101,6 +101,7 @@ export function liveComparer(context: LiveVerifyContext, differences: Difference
     rounds: limits.rounds,
     pace: new LivePace(context),
     touched: (table, key) => pending.has(table, key),
+    tookToRead: (table, ms) => pending.tookToRead(table, ms),
   });
 }
 
@@ -131,7 +132,7 @@ export async function compareRange(
 }
 
 // The source had rows when its catalog was read, or nothing was selected: comparing nothing proves nothing.
-function refuseEmpty(tables: readonly Table[]): void {
+export function refuseEmpty(tables: readonly Table[]): void {
   const filled = tables.filter((table) => table.rowEstimate > 0);
   if (tables.length > 0 && filled.length === 0) return;
   const what = filled[0] === undefined ? 'no table is selected' : `${filled[0].id} had rows when the run began`;

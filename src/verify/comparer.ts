@@ -15,11 +15,13 @@ const LEAF_LIMIT = 5 * LEAF_ROWS;
 export const KEY_BATCH = 5_000;
 /** How often an unchanged source must disagree with the target before it counts. */
 const STRIKES = 3;
+/** Stands, as one key, for all rows of a table without a key. */
+const ALL_ROWS: Key = [];
 
 export interface Comparison {
   /** Rows of the source found equal on the target. */
   readonly matched: number;
-  /** Keys that kept changing: to be compared when writes stand still. */
+  /** Keys that kept changing: to be compared when writes stand still. One key without values is a whole table. */
   readonly unstable: readonly Key[];
   readonly different: readonly Key[];
 }
@@ -32,8 +34,10 @@ export interface ComparerOptions {
   readonly rounds: number;
   /** Told of every difference found. */
   readonly differences: Differences;
+  /** Told how long a table without a key took to be read, in ms. */
+  readonly tookToRead?: (table: Table, ms: number) => void;
   /** True for a key that the apply has touched and that will be compared again anyway. */
-  touched(table: Table, key: Key): boolean;
+  readonly touched: (table: Table, key: Key) => boolean;
 }
 
 export class Comparer {
@@ -49,6 +53,7 @@ export class Comparer {
    */
   async range(table: Table, range: KeyRange): Promise<Comparison> {
     const { source, target, pace, differences } = this.#options;
+    if (table.identity === 'row') return this.#rows(table, range);
     const [before, copy] = await pace.both(
       () => source.range(table, range),
       () => target.range(table, range),
@@ -60,6 +65,36 @@ export class Comparer {
     if (differences.enough(table)) return matched(0);
     // The side with more rows knows where they are.
     return this.#cut(table, range, after.rows >= copy.rows ? source : target, Math.max(after.rows, copy.rows));
+  }
+
+  /** Without a key nothing can be cut smaller: the table is equal, or different, or it keeps changing. */
+  async #rows(table: Table, range: KeyRange): Promise<Comparison> {
+    const { source, target, pace, differences, touched, tookToRead } = this.#options;
+    let longest = 0;
+    const read = async (side: Digests): Promise<RangeDigest> => {
+      const began = performance.now();
+      const digest = await side.range(table, range);
+      longest = Math.max(longest, performance.now() - began);
+      tookToRead?.(table, longest);
+      return digest;
+    };
+    const rounds = pace.atRest ? 1 : Math.max(STRIKES, this.#options.rounds);
+    let strikes = 0;
+    for (let round = 0; round < rounds; round++) {
+      const [before, copy] = await pace.both(
+        () => read(source),
+        () => read(target),
+      );
+      if (sameRange(before, copy)) return matched(before.rows);
+      const after = pace.atRest ? before : await read(source);
+      if (sameRange(after, copy)) return matched(after.rows);
+      if (!pace.atRest && touched(table, ALL_ROWS)) break;
+      strikes = sameRange(before, after) ? strikes + 1 : 0;
+      if (!pace.atRest && strikes < STRIKES) continue;
+      differences.add(table, [ALL_ROWS]);
+      return { matched: 0, unstable: [], different: [ALL_ROWS] };
+    }
+    return { matched: 0, unstable: [ALL_ROWS], different: [] };
   }
 
   /** Compares rows by key; keys without a row on both sides are equal. */

@@ -1,4 +1,5 @@
-// What a comparison found: which keys differ, per table. Keys only, never another cell of a row.
+// What a comparison found: which keys differ, per table. Keys only, never another cell of a row; of a table without a key
+// only that it differs.
 
 import { MigrateError } from '../lib/errors.ts';
 import { type Key, keyText } from '../model/change.ts';
@@ -15,19 +16,22 @@ export interface Difference {
   readonly count: number;
   /** True when the rest of the table was not searched any further. */
   readonly more: boolean;
-  /** The first keys, as text. Belongs into the report, not into log lines or error messages. */
+  /** The first keys, as text; none for a table without a key. Belongs into the report, not into log lines or error messages. */
   readonly keys: readonly string[];
 }
 
 /** Collects differences; one key counts once. */
 export class Differences {
   readonly #tables = new Map<TableId, Set<string>>();
+  /** Without a key: how many rows differ is not known. */
+  readonly #unsearched = new Set<TableId>();
 
   add(table: Table, keys: readonly Key[]): void {
     if (keys.length === 0) return;
     const known = this.#tables.get(table.id) ?? new Set<string>();
     for (const key of keys) known.add(key.length === 1 ? keyText(key) : JSON.stringify(key.map(String)));
     this.#tables.set(table.id, known);
+    if (table.identity === 'row') this.#unsearched.add(table.id);
   }
 
   /** True when a table has so many that looking for more is pointless. */
@@ -45,8 +49,8 @@ export class Differences {
     return [...this.#tables].map(([table, keys]) => ({
       table,
       count: keys.size,
-      more: keys.size >= ENOUGH,
-      keys: [...keys].slice(0, LISTED),
+      more: keys.size >= ENOUGH || this.#unsearched.has(table),
+      keys: this.#unsearched.has(table) ? [] : [...keys].slice(0, LISTED),
     }));
   }
 }

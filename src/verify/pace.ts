@@ -22,6 +22,19 @@ export function paceAtRest(signal: AbortSignal): Pace {
   };
 }
 
+/** Writes may go on and nothing is known of how they come to the target: only what an unchanged source shows counts. */
+export function paceOfStrangers(signal: AbortSignal): Pace {
+  return {
+    atRest: false,
+    both: async (source, target) => {
+      signal.throwIfAborted();
+      const first = await source();
+      signal.throwIfAborted();
+      return [first, await target()];
+    },
+  };
+}
+
 export interface LivePaceOptions {
   readonly log: Pick<SourceLog, 'mark'>;
   readonly replication: Replication;

@@ -1,4 +1,5 @@
-// The keys that the apply has touched since verification began and that were not compared after that.
+// The keys that the apply has touched since verification began and that were not compared after that. A table without a
+// key is pending as a whole as soon as one of its rows changes.
 
 import type { ChangeObserver } from '../apply/replication.ts';
 import { type Key, keyText } from '../model/change.ts';
@@ -19,6 +20,13 @@ interface Entry {
   whole: boolean;
 }
 
+/** The pending tables without a key: only reading each of them whole settles them. */
+export interface PendingRows {
+  readonly tables: number;
+  /** About how long that takes where nothing moves, in ms: as long as it took the last time. */
+  readonly readMs: number;
+}
+
 /**
  * Lives as long as the process: a session that starts again goes on with the same one. It is not journalled, so a
  * comparison made by an earlier process counts for nothing and is made again.
@@ -26,6 +34,8 @@ interface Entry {
 export class PendingKeys implements ChangeObserver {
   readonly #limit: number;
   readonly #tables = new Map<TableId, Entry>();
+  /** What the last reading of each table without a key took, in ms. */
+  readonly #readMs = new Map<TableId, number>();
   #size = 0;
 
   constructor(limit: number = LIMIT) {
@@ -37,15 +47,29 @@ export class PendingKeys implements ChangeObserver {
     return this.#size;
   }
 
+  /** Tables with a key that are pending as a whole. */
   get wholeTables(): number {
-    let count = 0;
-    for (const entry of this.#tables.values()) if (entry.whole) count++;
-    return count;
+    return this.#entries('key').filter(({ whole }) => whole).length;
+  }
+
+  get rows(): PendingRows {
+    const entries = this.#entries('row');
+    const readMs = entries.reduce((sum, { table }) => sum + (this.#readMs.get(table.id) ?? 0), 0);
+    return { tables: entries.length, readMs };
+  }
+
+  /** A table without a key was read in this time. */
+  tookToRead(table: Table, ms: number): void {
+    this.#readMs.set(table.id, ms);
   }
 
   changed(table: Table, key: Key): void {
     const entry = this.#entry(table);
     if (entry.whole) return;
+    if (table.identity === 'row') {
+      entry.whole = true;
+      return;
+    }
     const before = entry.keys.size;
     entry.keys.set(keyText(key), key);
     this.#size += entry.keys.size - before;
@@ -61,14 +85,13 @@ export class PendingKeys implements ChangeObserver {
     return entry !== undefined && (entry.whole || entry.keys.has(keyText(key)));
   }
 
-  /** Hands everything over; what changes from now on is collected anew. */
-  take(): readonly PendingTable[] {
-    const taken = [...this.#tables.values()].map(({ table, keys, whole }): PendingTable => {
+  /** Hands over the tables with a key, or those without; what changes from now on is collected anew. */
+  take(identity: Table['identity']): readonly PendingTable[] {
+    return this.#entries(identity).map(({ table, keys, whole }): PendingTable => {
+      this.#tables.delete(table.id);
+      this.#size -= keys.size;
       return { table, keys: whole ? 'whole' : [...keys.values()] };
     });
-    this.#tables.clear();
-    this.#size = 0;
-    return taken;
   }
 
   /** Takes back what was not settled. */
@@ -77,6 +100,10 @@ export class PendingKeys implements ChangeObserver {
       if (keys === 'whole') this.truncated(table);
       else for (const key of keys) this.changed(table, key);
     }
+  }
+
+  #entries(identity: Table['identity']): readonly Entry[] {
+    return [...this.#tables.values()].filter(({ table }) => table.identity === identity);
   }
 
   #entry(table: Table): Entry {

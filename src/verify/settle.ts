@@ -12,7 +12,7 @@ import {
 import { Comparer, type Comparison, KEY_BATCH } from './comparer.ts';
 import { Differences } from './differences.ts';
 import { paceAtRest } from './pace.ts';
-import type { PendingTable } from './pending.ts';
+import type { PendingRows, PendingTable } from './pending.ts';
 import type { PlannedRange } from './ranges.ts';
 import { eachOf } from './work.ts';
 
@@ -22,10 +22,13 @@ const FEW_KEYS = 1_000;
 const PATIENCE = 3;
 const MAX_ROUNDS = 20;
 
+/** What the freeze will have to compare: its forecast. */
 export interface LiveSettlement extends VerifyResult {
-  /** What the freeze will have to compare: its forecast. */
   readonly pendingKeys: number;
+  /** Tables with a key of which all rows are left. */
   readonly pendingTables: number;
+  /** Tables without a key, which are always left as a whole when they change, and what reading them will take. */
+  readonly pendingRows: PendingRows;
 }
 
 type Job = { readonly table: Table; readonly keys: PendingTable['keys'] } | PlannedRange;
@@ -41,13 +44,15 @@ export async function settleLive(context: LiveVerifyContext): Promise<LiveSettle
   let rowsCompared = 0;
   let best = Number.POSITIVE_INFINITY;
   let idle = 0;
+  const compare = async (job: Job): Promise<Comparison> =>
+    'range' in job ? compareRange(context, comparer, job) : compareKeys(comparer, job);
+  // Once: a table that changes all the time will not come out equal any sooner.
+  rowsCompared += await settle(context, pending.take('row'), compare);
   for (let round = 0; round < MAX_ROUNDS && differences.count === 0; round++) {
     if (pending.size <= FEW_KEYS && pending.wholeTables === 0) break;
     await gate.pass(signal);
     signal.throwIfAborted();
-    rowsCompared += await settle(context, async (job) => {
-      return 'range' in job ? compareRange(context, comparer, job) : compareKeys(comparer, job);
-    });
+    rowsCompared += await settle(context, pending.take('key'), compare);
     const left = pending.size + (pending.wholeTables > 0 ? Number.MAX_SAFE_INTEGER / 2 : 0);
     idle = left < 0.9 * best ? 0 : idle + 1;
     best = Math.min(best, left);
@@ -60,6 +65,7 @@ export async function settleLive(context: LiveVerifyContext): Promise<LiveSettle
     unstable: pending.size,
     pendingKeys: pending.size,
     pendingTables: pending.wholeTables,
+    pendingRows: pending.rows,
   };
 }
 
@@ -68,7 +74,7 @@ export async function settleLive(context: LiveVerifyContext): Promise<LiveSettle
  * when the cutover is undone later: what applications write then is observed again.
  */
 export async function settleFrozen(context: VerifyContext): Promise<VerifyResult> {
-  const { source, target, limits } = context;
+  const { source, target, limits, pending } = context;
   const differences = new Differences();
   const comparer = new Comparer({
     source,
@@ -78,17 +84,21 @@ export async function settleFrozen(context: VerifyContext): Promise<VerifyResult
     rounds: limits.rounds,
     touched: () => false,
   });
-  const rowsCompared = await settle(context, async (job) => {
+  // Those without a key first: they take longest.
+  const rowsCompared = await settle(context, [...pending.take('row'), ...pending.take('key')], async (job) => {
     return 'range' in job ? comparer.range(job.table, job.range) : compareKeys(comparer, job);
   });
   report(context, rowsCompared, differences);
   return { rowsCompared, differences: differences.list(), unstable: 0 };
 }
 
-/** Takes what is pending and compares it; what did not come out equal, or was not reached, is pending afterwards. */
-async function settle(context: VerifyContext, compare: (job: Job) => Promise<Comparison>): Promise<number> {
+/** Compares what was taken; what did not come out equal, or was not reached, is pending afterwards. */
+async function settle(
+  context: VerifyContext,
+  taken: readonly PendingTable[],
+  compare: (job: Job) => Promise<Comparison>,
+): Promise<number> {
   const { pending, limits, signal } = context;
-  const taken = pending.take();
   let rows = 0;
   try {
     await eachOf(jobsOf(taken, context), limits.concurrency, async (job) => {

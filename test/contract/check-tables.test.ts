@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sql, withFixture } from './catalog-fixture.ts';
-import { codes, findingsOf, only, pasteIntoPlan } from './check-fixture.ts';
+import { codes, findingsOf, only, pasteIntoPlan, withRole } from './check-fixture.ts';
 
 const SELECTION = { include: ['public.*'], exclude: [] };
 
@@ -24,25 +24,19 @@ test('a plain schema has no error', () =>
 
 /** code, subject, what provokes it */
 const CURED_BY_SQL: readonly (readonly [string, string, string])[] = [
-  ['NO_KEY', 'public.t', 'CREATE TABLE t (a int NOT NULL, b int)'],
   [
-    'NO_KEY',
-    'public.t',
-    'CREATE TABLE t (a int NOT NULL, "B" int NOT NULL, c int); CREATE UNIQUE INDEX ON t ("B", a) INCLUDE (c); CREATE UNIQUE INDEX ON t (c)',
+    'COLUMN_TYPE',
+    'public.t.f',
+    "CREATE TABLE t (id int PRIMARY KEY, f regproc); INSERT INTO t VALUES (1, 'now')",
   ],
-  ['REPLICA_IDENTITY', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY NOTHING'],
-  [
-    'REPLICA_IDENTITY',
-    'public.t',
-    'CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_u_key',
-  ],
-  ['REPLICA_IDENTITY', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)'],
   ['UNLOGGED', 'public.t', 'CREATE UNLOGGED TABLE t (id int PRIMARY KEY)'],
+  ['GENERATED_KEY', 'public.t.G', 'CREATE TABLE t (id int, "G" int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY)'],
   [
-    'GENERATED_COLUMN',
-    'public.t.G',
-    'CREATE TABLE t (id int PRIMARY KEY, "G" int GENERATED ALWAYS AS (id * 2) STORED)',
+    'GENERATED_IDENTITY',
+    'public.t',
+    'CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED); ALTER TABLE t REPLICA IDENTITY FULL',
   ],
+  ['GENERATED_IDENTITY', 'public.t', 'CREATE TABLE t (id int, g int GENERATED ALWAYS AS (id * 2) VIRTUAL)'],
 ];
 
 test.each(CURED_BY_SQL)('%s on %s is found, and gone when its SQL was run (%s)', (code, subject, schema) =>
@@ -55,29 +49,57 @@ test.each(CURED_BY_SQL)('%s on %s is found, and gone when its SQL was run (%s)',
   }),
 );
 
+/** code, what the finding says, what provokes it */
+const TOLD: readonly (readonly [string, string, string])[] = [
+  ['NO_KEY', 'all their values', 'CREATE TABLE t (a int NOT NULL, b int UNIQUE)'],
+  ['REPLICA_IDENTITY', 'REPLICA IDENTITY FULL,.* DEFAULT again', 'CREATE TABLE t (a int)'],
+  ['REPLICA_IDENTITY', 'USING INDEX t_a_key,.* DEFAULT again', 'CREATE TABLE t (a int NOT NULL UNIQUE)'],
+  [
+    'REPLICA_IDENTITY',
+    'DEFAULT,.* NOTHING again',
+    'CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY NOTHING',
+  ],
+  [
+    'REPLICA_IDENTITY',
+    'DEFAULT,.* USING INDEX t_u_key again',
+    'CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_u_key',
+  ],
+  ['REPLICA_IDENTITY', 'FULL,.* DEFAULT again', 'CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)'],
+];
+
+test.each(TOLD)('%s is no obstacle, and says what will be done: %s (%s)', (code, text, schema) =>
+  withFixture(async ({ source }) => {
+    await sql(source, `SET search_path = public; ${schema}; SET search_path = pg_catalog`);
+    const findings = await findingsOf(source, SELECTION);
+    expect(codes(findings)).toEqual([]);
+    const finding = only(findings, code, 'public.t');
+    expect(finding).toMatchObject({ level: 'info', message: expect.stringMatching(new RegExp(text)) });
+    expect(finding).not.toHaveProperty('cure');
+  }),
+);
+
 const CURED_BY_PLAN: readonly (readonly [string, string, string])[] = [
-  ['PARTITIONED', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)'],
+  [
+    'HASH_OF_ENUM',
+    'public.t',
+    "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (m mood PRIMARY KEY) PARTITION BY HASH (m)",
+  ],
   [
     'FOREIGN_TABLE',
     'public.t',
     'CREATE EXTENSION postgres_fdw SCHEMA pg_catalog; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE t (id int) SERVER s',
   ],
-  ['INHERITED', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA x; CREATE TABLE x.u () INHERITS (t)'],
-  ['ROW_SECURITY', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY'],
   ['RULE', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY); CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING'],
+  ['NO_COLUMNS', 'public.t', 'CREATE TABLE t ()'],
   ['TYPED_TABLE', 'public.t', 'CREATE TYPE c AS (id int); CREATE TABLE t OF c (PRIMARY KEY (id))'],
-  ['GENERATED_COLUMN', 'public.t.g', 'CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) VIRTUAL)'],
   [
     'KEY_COLLATION',
     'public.t.k',
     "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE t (n int, k text COLLATE ci, PRIMARY KEY (n, k))",
   ],
-  ['COLUMN_TYPE', 'public.t.d', 'CREATE DOMAIN d AS int; CREATE TABLE t (id int PRIMARY KEY, d d)'],
-  ['COLUMN_TYPE', 'public.t.c', 'CREATE TYPE c AS (a int); CREATE TABLE t (id int PRIMARY KEY, c c)'],
-  ['COLUMN_TYPE', 'public.t.c', 'CREATE TYPE c AS (a int); CREATE TABLE t (id int PRIMARY KEY, c c[])'],
-  ['COLUMN_TYPE', 'public.t.x', 'CREATE TABLE t (id int PRIMARY KEY, x xml)'],
-  ['COLUMN_TYPE', 'public.t.o', 'CREATE TABLE t (id int PRIMARY KEY, o oid)'],
-  ['COLUMN_TYPE', 'public.t.r', 'CREATE TABLE t (id int PRIMARY KEY, r int4range)'],
+  ['COLUMN_TYPE', 'public.t.n', 'CREATE TABLE t (id int PRIMARY KEY, n pg_node_tree)'],
+  ['COLUMN_TYPE', 'public.t.u', 'CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, u u[])'],
+  ['KEY_TYPE', 'public.t.k', 'CREATE EXTENSION citext; CREATE TABLE t (n int, k citext, PRIMARY KEY (n, k))'],
 ];
 
 test.each(CURED_BY_PLAN)('%s on %s is found, and gone when the plan excludes it (%s)', (code, subject, schema) =>
@@ -93,6 +115,41 @@ test.each(CURED_BY_PLAN)('%s on %s is found, and gone when the plan excludes it 
     expect(codes(await findingsOf(source, cured))).toEqual([]);
   }),
 );
+
+test('a part whose table is not selected is an error, and one that is left out a warning', () =>
+  withFixture(async ({ source }) => {
+    await sql(
+      source,
+      `SET search_path = public; CREATE SCHEMA x; CREATE TABLE t (id int PRIMARY KEY) PARTITION BY LIST (id);
+       CREATE TABLE x.p PARTITION OF t FOR VALUES IN (1); CREATE TABLE u (id int PRIMARY KEY);
+       CREATE TABLE x.v (PRIMARY KEY (id)) INHERITS (u); SET search_path = pg_catalog`,
+    );
+    const parts = { include: ['x.*'], exclude: [] };
+    const found = await findingsOf(source, parts);
+    expect(codes(found)).toEqual(['PARENT', 'PARENT']);
+    const cured = pasteIntoPlan(parts, only(found, 'PARENT', 'x.p').cure ?? '');
+    expect(codes(await findingsOf(source, pasteIntoPlan(cured, only(found, 'PARENT', 'x.v').cure ?? '')))).toEqual([
+      'PARENT',
+    ]);
+    expect(codes(await findingsOf(source, { include: ['*'], exclude: [] }))).toEqual([]);
+    const left = await findingsOf(source, SELECTION);
+    expect(codes(left)).toEqual([]);
+    expect(codes(left, 'warning')).toEqual(['PART_LEFT_OUT', 'PART_LEFT_OUT']);
+    expect(only(left, 'PART_LEFT_OUT', 'x.p').message).toContain('public.t');
+  }));
+
+test('row level security is an error only where it would hide rows from the run', () =>
+  withFixture(async ({ source, connect }) => {
+    await withRole([source], async (role) => {
+      await sql(source, `CREATE TABLE public.t (id int PRIMARY KEY); ALTER TABLE public.t ENABLE ROW LEVEL SECURITY`);
+      await sql(source, `CREATE POLICY po ON public.t USING (id > 1); GRANT SELECT ON public.t TO ${role}`);
+      expect(codes(await findingsOf(source, SELECTION))).toEqual([]);
+      const session = await connect('source', role);
+      const finding = only(await findingsOf(session, SELECTION), 'ROW_SECURITY', 'public.t');
+      await sql(source, finding.cure ?? '');
+      expect(codes(await findingsOf(session, SELECTION))).not.toContain('ROW_SECURITY');
+    });
+  }));
 
 test('a foreign key that leaves the selection is cured in the plan or on the source', () =>
   withFixture(async ({ source }) => {
@@ -136,16 +193,14 @@ test('what is not carried is one finding per kind', () =>
     const found = (await findingsOf(source, SELECTION)).filter(({ level }) => level === 'info');
     expect(found.map(({ subject, message }) => [subject, message.split(': ')[1]])).toEqual([
       ['aggregate', 'public.ag(integer)'],
-      ['comments', 'on public.t'],
-      ['composite type', 'public.ct'],
       ['materialized view', 'public.m'],
       ['policy', 'po on public.t'],
       ['privileges', 'on public.t'],
       ['procedure', 'public.pr()'],
-      ['range type', 'public.rt'],
       ['rule', 'ru on public.t'],
       ['statistics', 'st on public.t'],
-      ['storage parameters', 'of public.t'],
+      ['unused composite type', 'public.ct'],
+      ['unused range type', 'public.rt'],
       ['view', 'public."V", public.w'],
     ]);
   }));

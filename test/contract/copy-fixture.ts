@@ -9,7 +9,7 @@ import type { TableProgress } from '../../src/journal/journal.ts';
 import type { Key } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
 import { type Column, type Table, tableId } from '../../src/model/table.ts';
-import { openPair } from '../fleet/databases.ts';
+import { openPair, type Pair } from '../fleet/databases.ts';
 
 export const CLAIM: LeaseClaim = { run: 'copying', epoch: 1 };
 const PUBLIC = { search_path: 'public' };
@@ -36,9 +36,9 @@ export interface CopyFixture {
   close(): Promise<void>;
 }
 
-/** Two databases, the target with the tables of the journal and a lease that `CLAIM` holds. */
-export async function openCopyFixture(): Promise<CopyFixture> {
-  const pair = await openPair();
+/** Two databases, fresh ones unless given, the target with the tables of the journal and a lease that `CLAIM` holds. */
+export async function openCopyFixture(given?: Pair): Promise<CopyFixture> {
+  const pair = given ?? (await openPair());
   const source = new PostgresServer('source', pair.sourceUrl, 'test');
   const target = new PostgresServer('target', pair.targetUrl, 'test');
   const from = await source.session({ purpose: 'test', settings: PUBLIC });
@@ -89,7 +89,7 @@ export function tableOf(
       name: column,
       type,
       castType: type.replace(/\(.*\)/, ''),
-      isArray: false,
+      ridesAsText: false,
       binaryPortable: true,
       ...overrides,
     })),
@@ -114,7 +114,7 @@ async function exportSnapshot(source: PostgresServer): Promise<Start & { lose(er
 }
 
 async function plan(to: Session, table: Table, bounds: readonly Key[]): Promise<TableProgress> {
-  await to.query('INSERT INTO migrate.tables (run, table_id, lane, bounds) VALUES ($1, $2, 0, $3)', [
+  await to.query('INSERT INTO migrate.tables (run, table_id, lane, spread, bounds) VALUES ($1, $2, 0, false, $3)', [
     CLAIM.run,
     table.id,
     JSON.stringify(bounds),
@@ -129,7 +129,7 @@ async function plan(to: Session, table: Table, bounds: readonly Key[]): Promise<
     at: null,
     rows: 0,
   }));
-  return { id: table.id, lane: 0, bounds, chunks, keyChunks: [] };
+  return { id: table.id, lane: 0, spread: table.spread, bounds, chunks, keyChunks: [] };
 }
 
 async function allRows(session: Session, table: Table): Promise<readonly unknown[]> {

@@ -25,7 +25,7 @@ const big = {
 };
 const small = tableOf('small', [
   ['code', 'text'],
-  ['tags', '_text', { isArray: true, binaryPortable: false }],
+  ['tags', '_text', { ridesAsText: true, binaryPortable: false }],
 ]);
 const SCHEMA = `
   CREATE TABLE big (id int PRIMARY KEY, v text, n numeric, at timestamptz, blob bytea);

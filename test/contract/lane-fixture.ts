@@ -78,7 +78,7 @@ export async function openLaneFixture(): Promise<LaneFixture> {
     planFields: {},
     sourceIdentity: '',
     targetIdentity: '',
-    catalog: { tables: [], enums: [], sequences: [], schemas: [], notCarried: [] },
+    catalog: { tables: [], parents: [], types: [], extensions: [], sequences: [], schemas: [], notCarried: [] },
     fingerprint: '',
     lanes: 2,
   });

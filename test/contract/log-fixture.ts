@@ -38,7 +38,7 @@ export function tableOf(
       name: column,
       type,
       castType: type.replace(/\(.*\)/, ''),
-      isArray: false,
+      ridesAsText: false,
       // Copied as text, which the tests can read.
       binaryPortable: false,
     })),
@@ -85,7 +85,7 @@ export async function openLogFixture(url?: string): Promise<LogFixture> {
     },
     client,
     log: (options = {}) =>
-      new PostgresLog({ server, slot, publication: slot, prove: async () => undefined, ...options }),
+      new PostgresLog({ server, slot, publication: slot, run: () => 'test', prove: async () => undefined, ...options }),
     read: async (from, tables, options = {}) => {
       const reader = await LogReader.open(
         new PostgresStream({ server, slot, publication: slot, tables, statusIntervalMs: 50, ...options }),

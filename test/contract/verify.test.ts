@@ -22,10 +22,10 @@ const ITEMS: Table = {
   schema: 'public',
   name: 'items',
   columns: [
-    { name: 'id', type: 'integer', castType: 'int4', isArray: false, binaryPortable: true },
-    { name: 'v', type: 'text', castType: 'text', isArray: false, binaryPortable: true },
-    { name: 'n', type: 'numeric', castType: 'numeric', isArray: false, binaryPortable: true },
-    { name: 'at', type: 'timestamptz', castType: 'timestamptz', isArray: false, binaryPortable: true },
+    { name: 'id', type: 'integer', castType: 'int4', ridesAsText: false, binaryPortable: true },
+    { name: 'v', type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true },
+    { name: 'n', type: 'numeric', castType: 'numeric', ridesAsText: false, binaryPortable: true },
+    { name: 'at', type: 'timestamptz', castType: 'timestamptz', ridesAsText: false, binaryPortable: true },
   ],
   key: [0],
   rowEstimate: 5000,
@@ -97,6 +97,7 @@ function progress(bounds: readonly Key[], rows: readonly number[]): TableProgres
   return {
     id: ITEMS.id,
     lane: 0,
+    spread: ITEMS.spread,
     bounds,
     keyChunks: [],
     chunks: rows.map((count, ordinal) => ({

@@ -96,7 +96,7 @@ async function compareTable({ table, source, target, differences }: TablePair): 
   let noted = 0;
   while (mine.value !== undefined || theirs.value !== undefined) {
     const order = compareKeys(mine.value?.key, theirs.value?.key);
-    const key = (order <= 0 ? mine.value?.key : theirs.value?.key)?.join(' | ') ?? '';
+    const key = (order <= 0 ? mine.value?.key : theirs.value?.key)?.map((part) => part.slice(1)).join(' | ') ?? '';
     if (order !== 0) note({ table: table.name, key, kind: order < 0 ? 'missing' : 'extra', columns: [] });
     else {
       const columns = table.columns.filter((_, index) => mine.value?.row[index] !== theirs.value?.row[index]);
@@ -118,18 +118,23 @@ interface KeyedRow {
   readonly row: TextRow;
 }
 
-/** Rows in the byte order of their key's text; a table without a key in the order of all its columns. */
+/**
+ * Rows in the byte order of their key's text; a table without a key in the order of all its columns, where equal rows are
+ * neighbours: so each copy meets its counterpart, and one too many stands alone.
+ */
 async function* readRows(client: pg.Client, table: TableShape): AsyncGenerator<KeyedRow, undefined> {
   const quoted = (name: string): string => client.escapeIdentifier(name);
   const columns = table.columns.map((name) => `${quoted(name)}::text`).join(', ');
   const key = table.key.length > 0 ? table.key : table.columns;
-  const order = key.map((name) => `coalesce(${quoted(name)}::text, '') COLLATE "C"`).join(', ');
+  // NULL is not the empty text.
+  const order = key.map((name) => `coalesce('=' || ${quoted(name)}::text, '') COLLATE "C"`).join(', ');
   const places = key.map((name) => table.columns.indexOf(name));
+  const keyText = (value: string | null | undefined): string => (typeof value === 'string' ? `=${value}` : '');
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query(`DECLARE reading CURSOR FOR SELECT ${columns} FROM ${table.name} ORDER BY ${order}`);
   for (;;) {
     const { rows } = await client.query({ text: `FETCH ${FETCH} FROM reading`, rowMode: 'array' });
-    for (const row of rows as TextRow[]) yield { key: places.map((place) => row[place] ?? ''), row };
+    for (const row of rows as TextRow[]) yield { key: places.map((place) => keyText(row[place])), row };
     if (rows.length < FETCH) break;
   }
   await client.query('COMMIT');

@@ -1,7 +1,7 @@
 // PostgreSQL servers for tests: each with an empty cluster of its own, copied from a template because initdb is slow.
 
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,6 +14,7 @@ export interface TestServer {
   readonly port: number;
   /** The process id of the running server. */
   readonly pid: number | undefined;
+  readonly dataDirectory: string;
   /** The server's output, for a test that failed. */
   readonly logFile: string;
   url(database?: string, user?: string): string;
@@ -40,10 +41,17 @@ const TEMPLATES = 6;
 const SHARED = 2;
 let next = SHARED;
 
-/** `template`: which template to copy; by default each server of a process takes another one. */
-export async function startServer(
-  options: { settings?: Record<string, string>; template?: number } = {},
-): Promise<TestServer> {
+export interface TestServerOptions {
+  readonly settings?: Record<string, string>;
+  /** Which template to copy; by default each server of a process takes another one. */
+  readonly template?: number;
+  /** Where the data lies, instead of with the server's other files. Removed by whoever made it. */
+  readonly directory?: string;
+  /** The data of a stopped server to begin with, instead of an empty cluster's. The copy is a standby. */
+  readonly standbyOf?: string;
+}
+
+export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   let template = options.template;
   if (template === undefined) {
     template = next;
@@ -52,16 +60,26 @@ export async function startServer(
   const number = template;
   const server: EmbeddedServer = await openEmbedded({
     settings: { ...SETTINGS, ...options.settings },
-    fill: (dataDirectory, runAs) => fillFromTemplate(number, dataDirectory, runAs),
+    fill: async (dataDirectory, runAs) => {
+      const from = options.standbyOf ?? (await makeTemplate(number, runAs));
+      if (options.directory === undefined) await copyData(from, dataDirectory);
+      else {
+        await copyData(from, join(options.directory, 'data'));
+        await symlink(join(options.directory, 'data'), dataDirectory);
+      }
+      if (options.standbyOf === undefined) return;
+      const signal = join(dataDirectory, 'standby.signal');
+      await writeFile(signal, '');
+      await own(signal, runAs);
+    },
   });
   return server;
 }
 
-async function fillFromTemplate(number: number, dataDirectory: string, runAs: RunAs | undefined): Promise<void> {
-  const template = await makeTemplate(number, runAs);
+async function copyData(from: string, to: string): Promise<void> {
   // cp -a keeps owner and mode, which fs.cp does not.
-  if (process.platform === 'win32') await cp(template, dataDirectory, { recursive: true });
-  else await run('cp', ['-a', template, dataDirectory]);
+  if (process.platform === 'win32') await cp(from, to, { recursive: true });
+  else await run('cp', ['-a', from, to]);
 }
 
 async function makeTemplate(number: number, runAs: RunAs | undefined): Promise<string> {

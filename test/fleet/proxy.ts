@@ -2,7 +2,7 @@
 // answer that matters. Faults are ordered by bytes seen, never by time.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 const QUEUE_BYTES = 256 * 1024;
 // A pattern may be as long as this.
@@ -19,13 +19,14 @@ interface Trap {
 
 export class FaultProxy {
   readonly #server: Server;
-  readonly #target: { readonly port: number; readonly host: string };
+  #target: { readonly port: number; readonly host: string };
   readonly #links = new Set<Link>();
   readonly #stranded: Link[] = [];
   #trap: Trap | undefined;
   #budget: { left: number; spent: () => void } | undefined;
   #holding: { promise: Promise<void>; release: () => void } | undefined;
   #latencyMs = 0;
+  #sliceBytes = Number.POSITIVE_INFINITY;
   #accepted = 0;
 
   constructor(target: { readonly port: number; readonly host: string }) {
@@ -55,6 +56,12 @@ export class FaultProxy {
     url.hostname = '127.0.0.1';
     url.port = String(this.port);
     return url.href;
+  }
+
+  /** Where new connections go from here on; open ones are reset. */
+  turnTo(port: number): void {
+    this.#target = { ...this.#target, port };
+    this.cut();
   }
 
   /** Resets every connection, on both sides. */
@@ -90,6 +97,11 @@ export class FaultProxy {
   /** Every byte arrives this much later, in each direction. */
   latency(ms: number): void {
     this.#latencyMs = ms;
+  }
+
+  /** Bytes arrive in pieces of this many, one after the other. */
+  slice(bytes: number): void {
+    this.#sliceBytes = bytes;
   }
 
   /**
@@ -130,6 +142,7 @@ export class FaultProxy {
     this.#accepted++;
     const link = new Link(client, this.#target, {
       latencyMs: () => this.#latencyMs,
+      sliceBytes: () => this.#sliceBytes,
       passable: () => this.#holding?.promise,
       takeTrap: (tail, bytes) => this.#takeTrap(tail, bytes),
       allowance: (bytes) => this.#allowance(bytes),
@@ -166,6 +179,7 @@ export class FaultProxy {
 
 interface Faults {
   latencyMs(): number;
+  sliceBytes(): number;
   passable(): Promise<void> | undefined;
   takeTrap(tail: Buffer, bytes: Buffer): Trap | undefined;
   allowance(bytes: number): number;
@@ -231,12 +245,21 @@ class Link {
       if (early > 0) await sleep(early);
       await this.#faults.passable();
       const bytes = inspect(item.bytes);
-      if (bytes !== undefined && !to.destroyed && !to.write(bytes)) await drained(to);
+      if (bytes !== undefined) await this.#send(to, bytes);
       queued -= item.bytes.length;
       if (queued <= QUEUE_BYTES) from.resume();
     }
     await this.#faults.passable();
     if (!this.#stranded) to.end();
+  }
+
+  async #send(to: Socket, bytes: Buffer): Promise<void> {
+    const size = this.#faults.sliceBytes();
+    for (let from = 0; from < bytes.length && !to.destroyed; from += size) {
+      if (!to.write(bytes.subarray(from, from + size))) await drained(to);
+      // The next piece is not sent together with this one.
+      if (from + size < bytes.length) await nextTurn();
+    }
   }
 
   #fromClient(bytes: Buffer): Buffer | undefined {

@@ -14,6 +14,8 @@ const LIMIT_MS = 150_000;
 export interface MigrateOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A command that starts the command given after it, in place of itself. */
+  readonly prefix?: readonly string[];
   /** `name[@n]=action[;…]`; the command then gets --enable-failpoints too. */
   readonly failpoints?: string;
   /** A process that has not ended by then is killed and its output is in the error. Default 150 s. */
@@ -188,7 +190,8 @@ export function startMigrate(args: readonly string[], options: MigrateOptions = 
   const inherited = Object.entries(process.env).filter(([name]) => !/^(MIGRATE_|PG|NODE_OPTIONS|VITEST)/.test(name));
   const armed = options.failpoints === undefined ? {} : { MIGRATE_FAILPOINTS: options.failpoints };
   const flags = options.failpoints === undefined ? [] : ['--enable-failpoints'];
-  const child = spawn(process.execPath, [MAIN, ...args, ...flags], {
+  const [program = process.execPath, ...rest] = [...(options.prefix ?? []), process.execPath, MAIN, ...args, ...flags];
+  const child = spawn(program, rest, {
     cwd: options.cwd ?? tmpdir(),
     env: { ...Object.fromEntries(inherited), ...armed, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,6 +16,7 @@ export const MUTANTS = [
   'unique constraint over two lanes',
   'open writers not waited out',
   'resume at a row',
+  'part of a transaction acknowledged',
   'permanent after the deadline',
   'fence without a deadline',
 ] as const;
@@ -27,6 +28,8 @@ export interface Bounds {
   readonly lanes: 1 | 2;
   /** The table has a unique constraint besides its key. */
   readonly unique: boolean;
+  /** A transaction that changes both rows may be committed in two parts. One lane only. */
+  readonly parts?: boolean;
   readonly crashes: number;
   readonly takeover: boolean;
 }
@@ -76,7 +79,7 @@ interface State {
   /** Per chunk (one key each): the position its copy is exact at, or -1. */
   readonly at: Pair<number>;
   readonly checkpoints: readonly number[];
-  /** The first row of the transaction after the checkpoint is applied (only with the mutant). */
+  /** The first row of the transaction after the checkpoint is applied: the ordinal in the checkpoint. */
   readonly half: boolean;
   readonly constraint: boolean;
   readonly targetOpen: boolean;
@@ -325,7 +328,9 @@ export class MigrationModel implements Model<State> {
       for (const { key } of TRANSACTIONS[state.log[index]!]!) {
         // The copy of the chunk has it already.
         if (this.#lane(key) !== lane || index < state.at[key] || state.at[key] === -1) continue;
-        if (runner.half && index === from && key === 0) continue;
+        // The mutant knows it as long as it lives; the checkpoint knows it for good.
+        const half = this.#mutant === 'resume at a row' ? runner.half : state.half;
+        if (half && index === from && key === 0) continue;
         if (rows[key] !== rowsAfter(state.log.slice(0, index))[key]) {
           fail(what, 'a change is applied twice, or one before it was lost');
           return;
@@ -342,11 +347,12 @@ export class MigrationModel implements Model<State> {
     this.#commitHalf(state, batch, collect);
   }
 
-  /** The mutant commits one row of two and resumes by its place; the stream sends the whole transaction again. */
+  /** Commits one row of two. The stream sends the whole transaction again, whatever the checkpoint says. */
   #commitHalf(state: State, { from }: { readonly from: number }, collect: Collect): void {
-    if (this.#mutant !== 'resume at a row' || state.half || !pastOverlap(state) || state.log[from] !== '3') return;
+    if (this.#bounds.parts !== true || state.half || !pastOverlap(state) || state.log[from] !== '3') return;
     const rows = put(state.rows, 0, rowsAfter(state.log.slice(0, from + 1))[0]);
-    collect(`commits one row of ${from + 1}`, { rows, half: true }, { batch: null, half: true });
+    const acked = this.#mutant === 'part of a transaction acknowledged' ? { acked: from + 1 } : {};
+    collect(`commits one row of ${from + 1}`, { rows, half: true, ...acked }, { batch: null, half: true });
   }
 
   #cutover(state: State, runner: Runner, collect: Collect): void {

@@ -7,7 +7,7 @@ import { type Bounds, MigrationModel, MUTANTS, type Mutant } from './migration-m
 const MAX_STATES = 200_000;
 
 const UNIQUE: Bounds = { transactions: [1, 2], lanes: 1, unique: true, crashes: 1, takeover: false };
-const TWO_ROWS: Bounds = { transactions: [1, 3], lanes: 1, unique: false, crashes: 1, takeover: false };
+const PARTS: Bounds = { transactions: [1, 3], lanes: 1, unique: false, parts: true, crashes: 1, takeover: false };
 const TWO_LANES: Bounds = { transactions: [1, 3], lanes: 2, unique: false, crashes: 1, takeover: false };
 const TAKEOVER: Bounds = { transactions: [1], lanes: 1, unique: false, crashes: 0, takeover: true };
 
@@ -16,6 +16,7 @@ const SOUND: readonly (readonly [string, Bounds])[] = [
   ['a unique constraint and two crashes', { ...UNIQUE, crashes: 2 }],
   ['three transactions, two lanes and a crash', { ...TWO_LANES, transactions: [1, 2, 3] }],
   ['a unique constraint, a crash and a takeover', { ...UNIQUE, takeover: true }],
+  ['a transaction committed in parts and two crashes', { ...PARTS, crashes: 2 }],
 ];
 
 /** Where each mistake is looked for, and the promise it breaks first. */
@@ -29,7 +30,8 @@ const CAUGHT: Readonly<Record<Mutant, readonly [Bounds, string]>> = {
   'verification during the overlap': [TWO_LANES, 'verification finds a difference'],
   'unique constraint over two lanes': [{ ...UNIQUE, lanes: 2 }, 'the constraint cannot be built'],
   'open writers not waited out': [TWO_LANES, 'a source transaction can still commit'],
-  'resume at a row': [TWO_ROWS, 'a change is applied twice, or one before it was lost'],
+  'resume at a row': [PARTS, 'a change is applied twice, or one before it was lost'],
+  'part of a transaction acknowledged': [PARTS, 'acknowledged ahead of a checkpoint'],
   'permanent after the deadline': [TWO_LANES, 'a source transaction can still commit'],
   'fence without a deadline': [TWO_LANES, 'the freeze needs a runner to end'],
 };

@@ -16,7 +16,7 @@ describe.each(WORKLOADS)('a run of the %s workload', (workload) => {
         result: 'complete',
         run: expect.any(String),
         snapshot: { rows: expect.any(Number), seconds: expect.any(Number) },
-        stream: { changes: expect.any(Number) },
+        stream: { changes: expect.any(Number), splitTransactions: 0 },
         verify: { rowsCompared: expect.any(Number), differences: 0 },
         cutover: { writePauseMs: expect.any(Number), attempts: 1, steps: expect.any(Object) },
         wayBack: 'none',

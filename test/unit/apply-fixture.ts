@@ -4,6 +4,7 @@ import type { Change, RowChange } from '../../src/model/change.ts';
 import { type Key, keyText, type LoggedValue, type Transaction } from '../../src/model/change.ts';
 import type { Covers, Position } from '../../src/model/position.ts';
 import { type Table, tableId } from '../../src/model/table.ts';
+import type { Log } from '../../src/observe/log.ts';
 
 /** A table with an integer key `id` and further text columns. */
 export function createTable(name: string, columns: readonly string[] = ['a', 'b'], keyColumns = 1): Table {
@@ -16,7 +17,7 @@ export function createTable(name: string, columns: readonly string[] = ['a', 'b'
         name: column,
         type: index < keyColumns ? 'integer' : 'text',
         castType: index < keyColumns ? 'integer' : 'text',
-        isArray: false,
+        ridesAsText: false,
         binaryPortable: true,
       }),
     ),
@@ -27,6 +28,14 @@ export function createTable(name: string, columns: readonly string[] = ['a', 'b'
     byteEstimate: 0,
   };
 }
+
+/** A log that nobody reads. */
+export const SILENT: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 export const at = (number: number): Position => String(number) as Position;
 export const covers: Covers = (checkpoint, position) => Number(checkpoint) >= Number(position);

@@ -33,6 +33,10 @@ export class MemoryStream implements ChangeStream {
     this.#wake();
   }
 
+  isWhole(position: Position): boolean {
+    return Number.isInteger(Number(position));
+  }
+
   async *open(resume: (shard: string) => Promise<Position>, signal: AbortSignal): AsyncIterable<Shard> {
     const from = await resume('log');
     this.resumedAt = from;
@@ -178,6 +182,46 @@ export class MemoryTarget {
   }
 }
 
+/** What the journal says of lanes and tables. */
+export class MemoryJournal {
+  readonly routes = new Map<TableId, { lane: number; spread: boolean }>();
+  sentHome = 0;
+  readonly #target: MemoryTarget;
+
+  constructor(target: MemoryTarget, tables: readonly Pick<TableProgress, 'id'>[], spread: readonly boolean[]) {
+    this.#target = target;
+    for (const [index, { id }] of tables.entries()) this.routes.set(id, { lane: 0, spread: spread[index] ?? true });
+    this.#assign();
+  }
+
+  async sendHome(tables: readonly TableId[]): Promise<void> {
+    await this.#target.onCommit('before', []);
+    if (!this.#isLevel) throw new Error('a table went home while the lanes were apart');
+    for (const id of tables) {
+      const route = this.routes.get(id);
+      if (route !== undefined) route.spread = false;
+    }
+    this.sentHome += tables.length;
+    await this.#target.onCommit('after', []);
+  }
+
+  setLanes(count: number): boolean {
+    if (!this.#isLevel) return false;
+    this.#target.positions = Array.from({ length: count }, () => this.#target.positions[0] as Position);
+    this.#assign();
+    return true;
+  }
+
+  get #isLevel(): boolean {
+    return new Set(this.#target.positions).size === 1;
+  }
+
+  #assign(): void {
+    for (const [index, route] of [...this.routes.values()].entries())
+      route.lane = index % this.#target.positions.length;
+  }
+}
+
 /** The source's answers: rows as of a position, and chunks of integer keys. */
 export class MemorySource {
   located = 0;
@@ -219,8 +263,8 @@ export class MemorySource {
   }
 }
 
-/** Progress of a table whose copy was exact at one position. */
-export function copiedAt(table: Table, lane: number, position: Position): TableProgress {
+/** Progress of a table whose copy was exact at one position; its rows are not divided. */
+export function copiedAt(table: Table, lane: number, position: Position, spread = false): TableProgress {
   const chunk = { ordinal: 0, range: { lower: null, upper: null }, at: position, rows: 0 };
-  return { id: table.id, lane, bounds: [], chunks: [chunk], keyChunks: [] };
+  return { id: table.id, lane, spread, bounds: [], chunks: [chunk], keyChunks: [] };
 }

@@ -1,20 +1,23 @@
-// Random histories of a source, copied in chunks that were read at different positions, applied with random crashes:
-// the target must end as the source is.
+// Random histories of a source, copied in chunks that were read at different positions, applied by lanes whose number
+// changes, in pieces and in parts, with random crashes: the target must end as the source is.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Applier } from '../../src/apply/applier.ts';
+import { CommitPoints } from '../../src/apply/commit-points.ts';
 import { Overlap } from '../../src/apply/overlap.ts';
 import { Preparer } from '../../src/apply/prepare.ts';
+import { Router } from '../../src/apply/router.ts';
 import type { Segment } from '../../src/apply/segment.ts';
 import { Gate } from '../../src/health/gate.ts';
 import type { TableProgress } from '../../src/journal/journal.ts';
+import { MigrateError } from '../../src/lib/errors.ts';
 import type { Change, LoggedValue, RowChange, Transaction } from '../../src/model/change.ts';
 import { keyText } from '../../src/model/change.ts';
-import type { Table } from '../../src/model/table.ts';
+import type { Table, TableId } from '../../src/model/table.ts';
 import { RunStatus } from '../../src/observe/status.ts';
-import { at, covers, createTable, insert, ModelTable, remove, transaction, update } from './apply-fixture.ts';
-import { MemorySource, MemoryStream, MemoryTarget } from './apply-memory.ts';
+import { at, covers, createTable, insert, ModelTable, remove, SILENT, transaction, update } from './apply-fixture.ts';
+import { MemoryJournal, MemorySource, MemoryStream, MemoryTarget } from './apply-memory.ts';
 
 const tables = [createTable('first'), createTable('second')] as const;
 const BOUNDS = [['2'], ['5']] as const;
@@ -87,80 +90,135 @@ function copy(target: MemoryTarget, states: readonly State[], ats: readonly numb
       }
       return { ordinal, range, at: at(position), rows: 0 };
     });
-    return { id: table.id, lane, bounds: BOUNDS, chunks, keyChunks: [] };
+    return { id: table.id, lane, spread: true, bounds: BOUNDS, chunks, keyChunks: [] };
   });
 }
 
+/** A transaction as the stream delivers it: cut after so many changes, always at the same places. */
+function pieces({ position, changes }: Transaction, rows: number): Transaction[] {
+  const cut: Transaction[] = [];
+  let from = 0;
+  for (; changes.length - from >= rows; from += rows) {
+    const place = Number(position) - 1 + (from + rows) / 1_000;
+    cut.push(transaction(place, changes.slice(from, from + rows), false));
+  }
+  return [...cut, transaction(Number(position), changes.slice(from))];
+}
+
+const crash = fc.record({
+  commit: fc.nat(6),
+  moment: fc.constantFrom('before' as const, 'after' as const),
+  /** The process dies with it; else it tries again. */
+  dies: fc.boolean(),
+});
 const scenario = fc.record({
-  operations: fc.array(operation, { minLength: 1, maxLength: 50 }),
-  ats: fc.array(fc.nat(40), { minLength: 6, maxLength: 6 }),
-  batchRows: fc.integer({ min: 1, max: 12 }),
-  crashes: fc.array(fc.record({ commit: fc.nat(6), moment: fc.constantFrom('before' as const, 'after' as const) }), {
-    maxLength: 4,
-  }),
+  operations: fc.array(operation, { minLength: 1, maxLength: 50, size: 'max' }),
+  // Without an overlap every change is applied.
+  ats: fc.oneof(fc.constant([]), fc.array(fc.nat(40), { minLength: 6, maxLength: 6 })),
+  spread: fc.tuple(fc.boolean(), fc.boolean()),
+  batchRows: fc.integer({ min: 1, max: 8 }),
+  pieceRows: fc.constantFrom(1, 2, 3, 1_000),
+  maxTransactionRows: fc.constantFrom(1, 3, 1_000),
+  crashes: fc.array(crash, { maxLength: 5, size: 'max' }),
+  /** Per attempt. */
+  lanes: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
   ahead: fc.array(fc.nat(12), { minLength: 1, maxLength: 5 }),
 });
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
-test('whatever the chunks were read at, and wherever it crashes, the target ends as the source is', async () => {
-  let reread = 0;
-  let located = 0;
+const CRASH = new Error('crash');
+/** How often each path was taken: the property is worth something only if all were. */
+const taken = { reread: 0, located: 0, apart: 0, sentHome: 0, rerouted: 0, relaned: 0, split: 0 };
+
+/** One opening of the apply; resolves with what ended it, or undefined at the end of the history. */
+async function attemptOnce(
+  { pieceRows, batchRows, maxTransactionRows, ahead }: Scenario,
+  { log, states }: ReturnType<typeof play>,
+  durable: { readonly target: MemoryTarget; readonly journal: MemoryJournal; readonly progress: TableProgress[] },
+  attempt: { readonly lanes: number; readonly homeward: Set<TableId> },
+): Promise<unknown> {
+  const { target, journal, progress } = durable;
+  const head = states.length - 1;
+  const stream = new MemoryStream();
+  const status = new RunStatus('test');
+  let pairs = 0;
+  const source = new MemorySource(
+    () => at(Math.min(head, Math.ceil(Number(stream.delivered ?? 0)) + (ahead[pairs++ % ahead.length] ?? 0))),
+    (table, key, position) => states[Number(position)]?.get(table)?.get(keyText(key)),
+  );
+  const applier = new Applier({
+    stream,
+    target,
+    source,
+    journal,
+    tables: progress.map((each) => ({
+      ...each,
+      ...journal.routes.get(each.id),
+      keyChunks: [...(target.keyChunks.get(each.id)?.values() ?? [])],
+    })),
+    homeward: attempt.homeward,
+    limits: { batchRows, batchBytes: 1_000_000, batchWait: 0, lanes: attempt.lanes, maxTransactionRows },
+    gate: new Gate(),
+    status,
+    log: SILENT,
+    signal: new AbortController().signal,
+  });
+  await applier.start();
+  for (const each of log) for (const piece of pieces(each, pieceRows)) stream.push(piece);
+  const end = await applier.passed(at(head)).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (end === undefined) expect(applier.overlapOver()).toBe(true);
+  await applier.close();
+  for (const position of stream.acked) expect(stream.isWhole(position)).toBe(true);
+  const last = stream.acked.at(-1);
+  if (last !== undefined) for (const position of target.positions) expect(covers(position, last)).toBe(true);
+  taken.reread += source.reread;
+  taken.located += source.located;
+  taken.split += status.snapshot().stream.splitTransactions;
+  return end;
+}
+
+test('whatever the chunks were read at, whoever writes what, and wherever it crashes, the target ends as the source is', async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ operations, ats, batchRows, crashes, ahead }) => {
-      const { log, states } = play(operations);
+    fc.asyncProperty(scenario, async (given) => {
+      const history = play(given.operations);
+      const { states } = history;
       const head = states.length - 1;
       const target = new MemoryTarget(tables, [at(0), at(0)]);
-      const progress = copy(target, states, ats);
-      let pairs = 0;
+      const progress = copy(target, states, given.ats);
+      const journal = new MemoryJournal(target, progress, given.spread);
+      let homeward = new Set<TableId>();
       for (let attempt = 0; ; attempt++) {
-        const stream = new MemoryStream();
-        const crash = crashes[attempt];
+        // Every end of an attempt that is no crash must get the run on.
+        expect(attempt).toBeLessThan(given.crashes.length + 12);
+        const next = given.crashes[attempt];
         let commits = 0;
         target.onCommit = (moment) => {
-          if (crash !== undefined && crash.moment === moment && commits++ >= crash.commit) throw new Error('crash');
+          if (next !== undefined && next.moment === moment && commits++ >= next.commit) throw CRASH;
         };
-        const source = new MemorySource(
-          () => at(Math.min(head, Number(stream.delivered ?? 0) + (ahead[pairs++ % ahead.length] ?? 0))),
-          (table, key, position) => states[Number(position)]?.get(table)?.get(keyText(key)),
-        );
-        const applier = new Applier({
-          stream,
-          target,
-          source,
-          tables: progress.map((each) => ({
-            ...each,
-            keyChunks: [...(target.keyChunks.get(each.id)?.values() ?? [])],
-          })),
-          limits: { batchRows, batchBytes: 1_000_000, batchWait: 0 },
-          gate: new Gate(),
-          status: new RunStatus('test'),
-          signal: new AbortController().signal,
-        });
-        await applier.start();
-        for (const each of log) stream.push(each);
-        const passed = await applier.passed(at(head)).then(
-          () => true,
-          (error: unknown) => {
-            if (!(error instanceof Error) || error.message !== 'crash') throw error;
-            return false;
-          },
-        );
-        if (passed) expect(applier.overlapOver()).toBe(true);
-        await applier.close();
-        reread += source.reread;
-        located += source.located;
-        if (passed) break;
+        const lanes = given.lanes[Math.min(attempt, given.lanes.length - 1)] ?? 1;
+        if (new Set(target.positions).size > 1) taken.apart++;
+        const before = target.positions.length;
+        if (journal.setLanes(lanes) && before !== lanes) taken.relaned++;
+        const end = await attemptOnce(given, history, { target, journal, progress }, { lanes, homeward });
+        if (end === undefined) break;
+        // A process that dies forgets.
+        if (end === CRASH) homeward = next?.dies === true ? new Set() : homeward;
+        else if (end instanceof MigrateError && end.code === 'APPLY.REROUTE') taken.rerouted++;
+        else if (!(end instanceof MigrateError && end.code === 'APPLY.LANES')) throw end;
       }
+      taken.sentHome += journal.sentHome;
       for (const table of tables) {
         const source = [...(states[head]?.get(table) ?? [])].sort();
         expect([...target.rows(table)].sort()).toEqual(source);
       }
       for (const position of target.positions) expect(covers(position, at(head))).toBe(true);
     }),
-    { numRuns: 500 },
+    { numRuns: 2_500 },
   );
-  // The property is worth something only if it takes these paths.
-  expect(reread).toBeGreaterThan(0);
-  expect(located).toBeGreaterThan(0);
+  expect(Object.entries(taken).filter(([, times]) => times === 0)).toEqual([]);
 });
 
 /** One table of two chunks, below and from key 5; prepares transactions and gives the steps' order for lane 0. */
@@ -181,8 +239,17 @@ async function prepare(
     () => at(8),
     (_, key) => [key[0], 'as of 8', 'b'],
   );
-  const overlap = new Overlap({ tables: [{ id: table.id, lane: 0, bounds, chunks, keyChunks }], covers, ...source });
-  const preparer = new Preparer({ overlap, covers, laneOf: new Map([[table.id, 0]]), opened: [at(0)] });
+  const progress = { id: table.id, lane: 0, spread: false, bounds, chunks, keyChunks };
+  const overlap = new Overlap({ tables: [progress], covers, ...source });
+  const opened = [at(0)];
+  const preparer = new Preparer({
+    overlap,
+    covers,
+    router: new Router([progress], 1),
+    commitPoints: new CommitPoints({ covers, opened, isWithin: false, maxTransactionRows: 1_000 }),
+    opened,
+    homeward: new Set(),
+  });
   const { work } = await preparer.prepare({ transactions: log, last: true });
   return work[0]?.segments ?? [];
 }

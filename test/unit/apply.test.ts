@@ -4,11 +4,12 @@ import { createDeferred } from '../../src/apply/deferred.ts';
 import { Gate } from '../../src/health/gate.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import { RunStatus } from '../../src/observe/status.ts';
-import { at, createTable, insert, marker, remove, transaction, update } from './apply-fixture.ts';
+import { at, createTable, insert, marker, remove, SILENT, transaction, update } from './apply-fixture.ts';
 import { copiedAt, MemorySource, MemoryStream, MemoryTarget } from './apply-memory.ts';
 
 const left = createTable('left_items');
 const right = createTable('right_items');
+const LIMITS = { batchRows: 100, batchBytes: 1_000_000, batchWait: 0, lanes: 2, maxTransactionRows: 1_000_000 };
 const opened: Applier[] = [];
 
 afterEach(async () => {
@@ -29,7 +30,10 @@ function setUp(options: Partial<ApplierOptions> & { readonly positions?: readonl
     target,
     source,
     tables: [copiedAt(left, 0, at(0)), copiedAt(right, 1, at(0))],
-    limits: { batchRows: 100, batchBytes: 1_000_000, batchWait: 0 },
+    journal: { sendHome: async () => undefined },
+    homeward: new Set(),
+    limits: LIMITS,
+    log: SILENT,
     gate,
     status,
     signal: new AbortController().signal,
@@ -78,7 +82,7 @@ test('a marker is met when what stands before it is durable', async () => {
 });
 
 test('a large transaction is written in pieces and committed with its last one', async () => {
-  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000, batchWait: 0 } });
+  const { stream, target, applier } = setUp({ limits: { ...LIMITS, batchRows: 1, batchBytes: 1_000 } });
   await applier.start();
   const met = applier.met('after');
   stream.push(transaction(1, [insert(left, '1', 'a', 'b')], false));
@@ -168,7 +172,7 @@ test('a barrier waits until the lanes stand at one position', async () => {
 });
 
 test('a barrier waits for the end of a transaction that came in pieces', async () => {
-  const { stream, target, applier } = setUp({ limits: { batchRows: 1, batchBytes: 1_000, batchWait: 0 } });
+  const { stream, target, applier } = setUp({ limits: { ...LIMITS, batchRows: 1, batchBytes: 1_000 } });
   await applier.start();
   const barrier = new Promise<unknown>((resolve) => {
     const changed = (): void => resolve(applier.atBarrier(async () => target.positions[0]));
@@ -201,6 +205,69 @@ test('an error of the target ends the apply, and nothing is acknowledged', async
   await expect(passed).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
   await expect(applier.met('later')).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
   expect(stream.acked).toEqual([]);
+});
+
+test('a transaction that is committed in parts is announced, and is no place for markers, barriers or acknowledgements', async () => {
+  const warnings: unknown[] = [];
+  const { stream, target, status, applier } = setUp({
+    limits: { ...LIMITS, batchRows: 1, maxTransactionRows: 1 },
+    log: { ...SILENT, warn: (_, fields) => warnings.push(fields) },
+  });
+  await applier.start();
+  const seen: string[] = [];
+  const met = applier.met('within').then(() => seen.push(`met at ${target.positions[0]}`));
+  stream.push(transaction(1, [insert(right, '1', 'a', 'b')]));
+  await applier.passed(at(1));
+  const barrier = applier.atBarrier(async () => seen.push(`barrier at ${target.positions[0]}`));
+  await barrier;
+  stream.push(transaction(1.1, [insert(left, '1', 'a', 'b'), marker('within')], false));
+  await applier.passed(at(1.1));
+  const later = applier.atBarrier(async () => seen.push(`barrier at ${target.positions[0]}`));
+  stream.push(transaction(1.2, [insert(left, '2', 'a', 'b'), insert(right, '2', 'a', 'b')], false));
+  await applier.passed(at(1.2));
+  expect(target.positions).toEqual(['1.2', '1.2']);
+  expect(stream.acked.at(-1)).toBe('1');
+  stream.push(transaction(2, [insert(left, '3', 'a', 'b')]));
+  await Promise.all([met, later]);
+  expect(seen.sort()).toEqual(['barrier at 1', 'barrier at 2', 'met at 2']);
+  expect(stream.acked.at(-1)).toBe('2');
+  expect(warnings).toEqual([{ position: '1.1', rows: 2 }]);
+  expect(status.snapshot().stream.splitTransactions).toBe(1);
+});
+
+test('an apply that begins within a transaction waits for its end before barriers', async () => {
+  const { stream, target, applier } = setUp({ positions: [1.1, 1.1] });
+  await applier.start();
+  const barrier = applier.atBarrier(async () => [...target.positions]);
+  await new Promise(setImmediate);
+  stream.push(transaction(2, [insert(left, '1', 'a', 'b')]));
+  expect(await barrier).toEqual(['2', '2']);
+});
+
+test('another number of lanes is asked for once the lanes that are apart have come to one position', async () => {
+  const { stream, target, applier } = setUp({ positions: [1, 2], limits: { ...LIMITS, lanes: 3 } });
+  await applier.start();
+  stream.push(transaction(2, [insert(left, '1', 'a', 'b')]), transaction(3, [insert(left, '2', 'a', 'b')]));
+  await expect(applier.failed).rejects.toMatchObject({ code: 'APPLY.LANES', disposition: 'retry' });
+  expect(target.positions).toEqual(['2', '2']);
+});
+
+test('a table goes home in the journal before one lane empties it', async () => {
+  const sent: string[] = [];
+  const { stream, target, applier } = setUp({
+    tables: [copiedAt(left, 0, at(0), true), copiedAt(right, 1, at(0), true)],
+    journal: { sendHome: async (ids) => void sent.push(`${ids.join()} at ${target.positions.join()}`) },
+  });
+  await applier.start();
+  const rows = ['1', '2', '3', '4', '5'].map((key) => insert(left, key, 'a', 'b'));
+  stream.push(transaction(1, rows));
+  await applier.passed(at(1));
+  expect(target.commits).toBe(2);
+  stream.push(transaction(2, [{ op: 'truncate', tables: [left] }, ...rows]));
+  await applier.passed(at(2));
+  expect(sent).toEqual(['public.left_items at 1,1']);
+  expect(target.commits).toBe(3);
+  expect(target.rows(left).size).toBe(5);
 });
 
 test('an error of the stream ends the apply', async () => {

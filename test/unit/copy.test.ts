@@ -7,7 +7,7 @@ import type { Position } from '../../src/model/position.ts';
 import { type Table, type TableId, tableId } from '../../src/model/table.ts';
 
 function table(name: string, byteEstimate = 0, key: readonly number[] = [0]): Table {
-  const column = { type: 'int4', castType: 'int4', isArray: false, binaryPortable: true };
+  const column = { type: 'int4', castType: 'int4', ridesAsText: false, binaryPortable: true };
   return {
     id: tableId('shop', name),
     schema: 'shop',
@@ -31,7 +31,7 @@ function progress({ id }: Table, done: readonly boolean[]): TableProgress {
     at: isDone ? ('0/1' as Position) : null,
     rows: 0,
   }));
-  return { id, lane: 0, bounds: [], chunks, keyChunks: [] };
+  return { id, lane: 0, spread: false, bounds: [], chunks, keyChunks: [] };
 }
 
 describe('the queue of chunks', () => {

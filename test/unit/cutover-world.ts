@@ -5,6 +5,7 @@ import type { CutoverDecision, CutoverOptions } from '../../src/cutover/options.
 import type { SwitchDriver } from '../../src/cutover/switch/switch.ts';
 import { writableSide } from '../../src/cutover/writable.ts';
 import type { Fence, FenceState, Writer } from '../../src/databases/fence.ts';
+import type { ForeignKeys } from '../../src/databases/foreign-keys.ts';
 import type { Sequences } from '../../src/databases/sequences.ts';
 import type { CutoverRecord } from '../../src/journal/journal.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
@@ -18,6 +19,8 @@ export class World {
   target: FenceState = { kind: 'permanent' };
   records: CutoverRecord[] = [];
   identityAlways = false;
+  /** Foreign keys refuse what the apply would write. */
+  foreignKeys = false;
   /** Where the applications were pointed, by each switch. */
   applications: ('source' | 'target')[] = [];
   violations: string[] = [];
@@ -95,7 +98,7 @@ export class Runner {
         },
         sequences: this.#sequences('source'),
       },
-      target: { fence: this.#fence('target'), sequences: this.#sequences('target') },
+      target: { fence: this.#fence('target'), sequences: this.#sequences('target'), foreignKeys: this.#foreignKeys() },
       journal: {
         cutovers: {
           latest: () => this.call('journal.latest', () => world.records.at(-1)),
@@ -114,7 +117,7 @@ export class Runner {
       },
       settle: () => this.call('settle', () => ({ rowsCompared: 3, differences: [], unstable: 0 })),
       fingerprint: () => this.call('fingerprint', () => true),
-      catalog: { tables: [], enums: [], sequences: [], schemas: [], notCarried: [] },
+      catalog: { tables: [], parents: [], types: [], extensions: [], sequences: [], schemas: [], notCarried: [] },
       plan: { maxLag: 1_000, budget: 5_000, openTransactions: 'wait', sequenceMargin: 10, ...plan },
       switches: (this.#settings.switches ?? []).map((one, index) => this.#driver(one, index)),
       status: this.status,
@@ -180,6 +183,16 @@ export class Runner {
       read: () => this.call(`${side}.sequences.read`, () => []),
       advance: () => this.call(`${side}.sequences.advance`, identity(true)),
       relax: () => this.call(`${side}.sequences.relax`, identity(false)),
+    };
+  }
+
+  #foreignKeys(): Pick<ForeignKeys, 'add' | 'remove'> {
+    const present = (there: boolean) => () => {
+      this.#world.foreignKeys = there;
+    };
+    return {
+      add: () => this.call('foreignKeys.add', present(true)),
+      remove: () => this.call('foreignKeys.remove', present(false)),
     };
   }
 

@@ -68,6 +68,7 @@ describe('a cutover', () => {
       'fingerprint',
       'source.sequences.read',
       'target.sequences.advance',
+      'foreignKeys.add',
       'journal.switching',
       'source.permanent',
       'journal.switching',
@@ -106,7 +107,7 @@ describe('a cutover', () => {
         // Either the source takes writes again, with nothing switched, or the rest of the way is forward.
         if (!forward) {
           expect(world, label).toMatchObject({ writable: 'source', target: { kind: 'permanent' } });
-          expect(world.identityAlways, label).toBe(false);
+          expect([world.identityAlways, world.foreignKeys], label).toEqual([false, false]);
         }
         expect(error.disposition, label).toBe('retry');
       }
@@ -141,7 +142,7 @@ describe('a cutover', () => {
       await new Runner(world, { switches: TWO }).cutover.recover();
       expect(world.writable).toBe(permanent ? 'target' : 'source');
       expect(permanent ? 'committed' : [undefined, 'undone']).toContain(world.phase);
-      if (!permanent) expect(world.identityAlways).toBe(false);
+      if (!permanent) expect([world.identityAlways, world.foreignKeys]).toEqual([false, false]);
       expect(world.violations).toEqual([]);
     });
   });

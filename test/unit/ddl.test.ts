@@ -17,12 +17,17 @@ const sequence: SequenceDefinition = {
   cache: '1',
   cycle: false,
   owner: null,
+  users: [],
+  comment: null,
 };
+
+const plain = { comment: null, roles: [] };
+const column = { notNullName: null, generated: null, settings: [], comment: null };
 
 const order: TableDefinition = {
   table: { id, schema: 'shop', name: 'Order', columns: [], key: [0], identity: 'key', spread: true, rowEstimate: 0, byteEstimate: 0 },
   columns: [
-    { name: 'id', type: 'bigint', collation: null, notNull: true, defaultExpression: null, identity: 'always' },
+    { name: 'id', type: 'bigint', collation: null, notNull: true, defaultExpression: null, identity: 'always', ...column },
     {
       name: 'a "b"',
       type: 'text',
@@ -30,21 +35,28 @@ const order: TableDefinition = {
       notNull: false,
       defaultExpression: "'x'::text",
       identity: null,
+      ...column,
     },
   ],
-  key: { name: 'order_key', kind: 'constraint', definition: 'PRIMARY KEY (id)' },
+  key: { name: 'order_key', kind: 'constraint', definition: 'PRIMARY KEY (id)', ...plain },
   checks: [
-    { name: 'now', definition: 'CHECK ((id > 0))' },
-    { name: 'later', definition: 'CHECK ((id < 9)) NOT VALID' },
+    { name: 'now', definition: 'CHECK ((id > 0))', ...plain },
+    { name: 'later', definition: 'CHECK ((id < 9)) NOT VALID', ...plain },
   ],
-  uniqueConstraints: [{ name: 'u', definition: 'UNIQUE ("a ""b""")' }],
-  indexes: [{ name: 'i', definition: 'CREATE INDEX i ON shop."Order" USING btree ("a ""b""")' }],
-  foreignKeys: [{ name: 'f', definition: 'FOREIGN KEY (id) REFERENCES shop."Order"(id)' }],
+  uniqueConstraints: [{ name: 'u', definition: 'UNIQUE ("a ""b""")', ...plain }],
+  indexes: [{ name: 'i', definition: 'CREATE INDEX i ON shop."Order" USING btree ("a ""b""")', ...plain }],
+  foreignKeys: [{ name: 'f', definition: 'FOREIGN KEY (id) REFERENCES shop."Order"(id)', references: id, ...plain }],
+  partitionOf: null,
+  inherits: [],
+  settings: [],
+  comment: null,
 };
 
 const catalog: Catalog = {
   tables: [order],
-  enums: [{ schema: 'shop', name: 'mood', labels: ["it's", 'b\\'] }],
+  parents: [],
+  types: [{ kind: 'enum', schema: 'shop', name: 'mood', comment: null, labels: ["it's", 'b\\'] }],
+  extensions: [],
   sequences: [
     { ...sequence, name: 'by_identity', owner: { table: id, column: 'id', identity: true } },
     { ...sequence, name: 'by_serial', owner: { table: id, column: 'id', identity: false } },
@@ -65,8 +77,8 @@ test('a schema is created in the order in which its objects need each other', ()
   "a ""b""" text COLLATE pg_catalog."C" DEFAULT 'x'::text,
   CONSTRAINT "order_key" PRIMARY KEY (id),
   CONSTRAINT "now" CHECK ((id > 0))
-)`,
-    'ALTER SEQUENCE "shop"."by_serial" OWNED BY "shop"."Order"."id"',
+);
+ALTER SEQUENCE "shop"."by_serial" OWNED BY "shop"."Order"."id"`,
   ]);
 });
 
@@ -82,11 +94,13 @@ test('what slows loading comes later, foreign keys last', () => {
 test('a drop takes what was created, and never what others built on it', () => {
   const statements = dropStatements(catalog);
   expect(statements).toEqual([
+    'ALTER TABLE IF EXISTS "shop"."Order" DROP CONSTRAINT IF EXISTS "f"',
     'DROP TABLE IF EXISTS "shop"."Order"',
-    'DROP SEQUENCE IF EXISTS "shop"."by_serial", "shop"."free"',
+    'DROP SEQUENCE IF EXISTS "shop"."by_serial"',
+    'DROP SEQUENCE IF EXISTS "shop"."free"',
     'DROP TYPE IF EXISTS "shop"."mood"',
   ]);
-  expect(dropStatements({ ...catalog, tables: [], enums: [], sequences: [] })).toEqual([]);
+  expect(dropStatements({ ...catalog, tables: [], types: [], sequences: [] })).toEqual([]);
 });
 
 test.each([

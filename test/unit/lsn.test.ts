@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { covers, distance, formatLsn, parseLsn } from '../../src/databases/postgres/log/lsn.ts';
+import { covers, distance, formatLsn, ordinalOf, parseLsn } from '../../src/databases/postgres/log/lsn.ts';
 import type { Position } from '../../src/model/position.ts';
 
 const lsn = fc.bigInt({ min: 0n, max: (1n << 64n) - 5n });
@@ -26,13 +26,29 @@ test('positions are compared as numbers, not as text', () => {
   );
 });
 
+const place = fc.record({ lsn: fc.bigInt(0n, 3n), ordinal: fc.nat(12) });
+
+test('places within a transaction come after everything before its commit, in order, and before its end', () => {
+  const order = fc.property(place, place, (a, b) => {
+    const expected = a.lsn === b.lsn ? a.ordinal >= b.ordinal : a.lsn > b.lsn;
+    return covers(formatLsn(a.lsn, a.ordinal), formatLsn(b.lsn, b.ordinal)) === expected;
+  });
+  fc.assert(order);
+  expect(formatLsn(0x16_b374d848n, 12)).toBe('16/B374D848#12');
+  expect([parseLsn('16/B374D848#12'), ordinalOf(at('16/B374D848#12')), ordinalOf(at('16/B374D848'))]).toEqual([
+    0x16_b374d848n,
+    12,
+    0,
+  ]);
+});
+
 test('a distance is never negative', () => {
   expect(distance(at('0/10'), at('1/10'))).toBe(2 ** 32);
   expect(distance(at('1/10'), at('0/10'))).toBe(0);
 });
 
 test('anything else is refused', () => {
-  for (const text of ['', '1', '1/', '/1', '1/G', '1/123456789', '0/0 ']) {
+  for (const text of ['', '1', '1/', '/1', '1/G', '1/123456789', '0/0 ', '0/1#', '0/1#0', '0/1#x']) {
     expect(() => parseLsn(text)).toThrow(/not a position/);
   }
   for (const text of ['', '0', 'x/0', '0/', '0/G']) {

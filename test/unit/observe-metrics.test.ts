@@ -164,7 +164,7 @@ function fill(status: RunStatus): void {
   status.update((value) => {
     value.tables['shop.orders'] = table(100, 50);
     value.waiting = 'paused by operator';
-    value.stream = { changes: 7, lagSeconds: 0.5, lagBytes: 10, retainedBytes: 20 };
+    value.stream = { changes: 7, splitTransactions: 2, lagSeconds: 0.5, lagBytes: 10, retainedBytes: 20 };
     value.cutover.writePauseMs = 250;
   });
 }

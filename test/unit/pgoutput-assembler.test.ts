@@ -7,10 +7,10 @@ import type { Position } from '../../src/model/position.ts';
 
 const change: Change = { op: 'marker', content: 'm' };
 
-function open(resume = 0n) {
+function open(resume = '0/0') {
   const calls: string[] = [];
   const queue = new RunQueue({ full: () => calls.push('full'), drained: () => calls.push('drained') });
-  const assembler = new TransactionAssembler(queue, resume);
+  const assembler = new TransactionAssembler(queue, resume as Position);
   return { queue, assembler, calls };
 }
 
@@ -27,14 +27,14 @@ test('a transaction stands where its commit record ends', async () => {
   expect(shape(await queue.take())).toEqual([['0/128', 2, true]]);
 });
 
-test('a large transaction comes in pieces that stand just inside its commit record', async () => {
+test('a large transaction comes in pieces that say how many of its changes they reach', async () => {
   const { queue, assembler } = open();
   assembler.begin(0x100n);
   for (let count = 0; count < 12_000; count++) assembler.change(change, 10);
   assembler.commit(0x128n);
   expect(shape(await queue.take())).toEqual([
-    ['0/101', 5_000, false],
-    ['0/101', 5_000, false],
+    ['0/100#5000', 5_000, false],
+    ['0/100#10000', 5_000, false],
     ['0/128', 2_000, true],
   ]);
 });
@@ -47,8 +47,8 @@ test('large rows make pieces of fewer changes, and the last piece may be empty',
   assembler.commit(0x128n);
   assembler.keepalive(0x200n);
   expect(shape(await queue.take())).toEqual([
-    ['0/101', 1, false],
-    ['0/101', 1, false],
+    ['0/100#1', 1, false],
+    ['0/100#2', 1, false],
     ['0/128', 0, true],
     ['0/200', 0, true],
   ]);
@@ -68,7 +68,7 @@ test('a keepalive inside a transaction is no position', async () => {
   assembler.keepalive(0x130n);
   expect(shape(await queue.take())).toEqual([
     ['0/80', 0, true],
-    ['0/101', 5_000, false],
+    ['0/100#5000', 5_000, false],
     ['0/128', 1_000, true],
     ['0/130', 0, true],
   ]);
@@ -83,7 +83,7 @@ test('positions without changes are merged into the latest', async () => {
 });
 
 test('what the resume position covers is left out', async () => {
-  const { queue, assembler } = open(0x128n);
+  const { queue, assembler } = open('0/128');
   assembler.begin(0x100n);
   expect(assembler.skipping).toBe(true);
   assembler.commit(0x128n);
@@ -94,6 +94,35 @@ test('what the resume position covers is left out', async () => {
   assembler.change(change, 10);
   assembler.commit(0x150n);
   expect(shape(await queue.take())).toEqual([['0/150', 1, true]]);
+});
+
+/** Counts the changes of two transactions, the first of `large` changes, as read from `resume`. */
+async function readFrom(resume: string, large: number): Promise<unknown> {
+  const { queue, assembler } = open(resume);
+  for (const [begin, changes] of [
+    [0x100n, large],
+    [0x200n, 1],
+  ] as const) {
+    assembler.begin(begin);
+    for (let count = 0; count < changes && !assembler.skipping; count++) assembler.change(change, 1_000);
+    assembler.commit(begin + 0x28n);
+  }
+  return shape(await queue.take());
+}
+
+test('a place within a transaction leaves out so many of its changes, and the rest is cut as before', async () => {
+  const whole = (await readFrom('0/100', 12_000)) as unknown[];
+  expect(whole.map((each) => (each as unknown[])[0])).toEqual(['0/100#4195', '0/100#8390', '0/128', '0/228']);
+  expect(await readFrom('0/100#4195', 12_000)).toEqual(whole.slice(1));
+  expect(await readFrom('0/100#8390', 12_000)).toEqual(whole.slice(2));
+  expect(await readFrom('0/128', 12_000)).toEqual(whole.slice(3));
+});
+
+test('a transaction of which every change is applied still comes to its end', async () => {
+  expect(await readFrom('0/100#3', 3)).toEqual([
+    ['0/128', 0, true],
+    ['0/228', 1, true],
+  ]);
 });
 
 test('a full queue asks once for a stop, and once to go on when it was taken', async () => {

@@ -19,7 +19,7 @@ export function makeTable(name: string, columns: readonly string[], key: readonl
     schema: 'shop',
     name,
     columns: columns.map(
-      (column): Column => ({ name: column, type: 'text', castType: 'text', isArray: false, binaryPortable: true }),
+      (column): Column => ({ name: column, type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true }),
     ),
     key,
     rowEstimate: 0,

@@ -38,7 +38,7 @@ describe('a good plan', () => {
       tables: { include: ['*.*'], exclude: [] },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
-      apply: { lanes: 2, batchRows: 5_000, batchBytes: 8_388_608, batchWait: 20 },
+      apply: { lanes: 2, batchRows: 5_000, batchBytes: 8_388_608, batchWait: 20, maxTransactionRows: 1_000_000 },
       verify: { chunkRows: 50_000, concurrency: 2, rounds: 5 },
       cutover: {
         when: 'manual',

@@ -24,7 +24,8 @@ function progress(rows: readonly number[]): TableProgress {
   const chunks = rows.map((count, ordinal) => {
     return { ordinal, range: { lower: bound(ordinal), upper: bound(ordinal + 1) }, at: null, rows: count };
   });
-  return { id: TABLE.id, lane: 0, bounds: rows.slice(1).map((_, i) => [String(i + 1)]), chunks, keyChunks: [] };
+  const bounds = rows.slice(1).map((_, index) => [String(index + 1)]);
+  return { id: TABLE.id, lane: 0, spread: false, bounds, chunks, keyChunks: [] };
 }
 
 describe('planning ranges', () => {

@@ -26,6 +26,8 @@ export class PostgresChunks implements SourceChunks {
   }
 
   async plan(table: Table, rows: number): Promise<readonly Key[]> {
+    // Without a key nothing orders the rows: one chunk, which is there as a whole or not at all.
+    if (table.identity === 'row') return [];
     return this.#exclusive(async (session) => {
       const estimate = await estimateRows(session, table);
       const chunks = Math.min(Math.ceil(estimate / rows), MAX_CHUNKS);

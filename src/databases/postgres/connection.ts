@@ -32,6 +32,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
   extra_float_digits: '3',
+  // money prints by the server's locale.
+  lc_monetary: 'C',
   bytea_output: 'hex',
   xmloption: 'content',
   standard_conforming_strings: 'on',

@@ -1,8 +1,17 @@
 // The statements that make, complete and drop the target's schema. Pure: a catalog goes in, steps come out. Each step
 // says how to see that its object is there already, so that any prefix of the work may have been done before.
 
-import type { Catalog, SequenceDefinition, TableDefinition } from '../../model/catalog.ts';
-import type { Table, TableId } from '../../model/table.ts';
+import type {
+  Catalog,
+  NamedDefinition,
+  RelationDefinition,
+  SequenceDefinition,
+  TableDefinition,
+  TableObjectDefinition,
+} from '../../model/catalog.ts';
+import type { TableId, TableName } from '../../model/table.ts';
+import { createTable, type RelationSequences, sequenceOptions } from './ddl-table.ts';
+import { dropTypes, typeCheckSteps, typeSteps } from './ddl-types.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 
 export interface Step {
@@ -12,77 +21,101 @@ export interface Step {
   readonly table: TableId | null;
   /** A query that returns a row when the object exists. */
   readonly exists: string;
+  /** One statement, or several that belong in one transaction. */
   readonly statement: string;
+  /** The table that it makes: an application could write to it from then on. */
+  readonly creates?: TableName;
+  /** About how many bytes it has to read. */
+  readonly bytes?: number;
 }
 
-/** Schemas, enums, sequences, then tables with their keys and checks. */
+/** A table of either kind, as far as its statements go. */
+export type AnyTable = RelationDefinition & { readonly table: TableName };
+
+/** Schemas, types, sequences, then tables with their keys and checks, partitions after what they are a part of. */
 export function createSteps(catalog: Catalog): readonly Step[] {
   const free = catalog.sequences.filter((sequence) => sequence.owner?.identity !== true);
-  const identities = new Map(
-    catalog.sequences.flatMap((sequence) =>
-      sequence.owner?.identity === true ? [[columnKey(sequence.owner.table, sequence.owner.column), sequence]] : [],
-    ),
-  );
-  const tables = new Map(catalog.tables.map(({ table }) => [table.id, table]));
+  const owned = new Map<TableId, SequenceDefinition[]>();
+  for (const sequence of catalog.sequences) {
+    if (sequence.owner === null) continue;
+    const list = owned.get(sequence.owner.table);
+    if (list === undefined) owned.set(sequence.owner.table, [sequence]);
+    else list.push(sequence);
+  }
   return [
     ...catalog.schemas.map(createSchemaStep),
-    ...catalog.enums.map(
-      (type): Step => ({
-        subject: `enum ${quoteTable(type)}`,
-        table: null,
-        exists: existsQuery('pg_type', 'typ', type),
-        statement: `CREATE TYPE ${quoteTable(type)} AS ENUM (${type.labels.map(quoteLiteral).join(', ')})`,
-      }),
-    ),
+    ...typeSteps(catalog.types),
     ...free.map(
       (sequence): Step => ({
         subject: `sequence ${quoteTable(sequence)}`,
         table: null,
-        exists: existsQuery('pg_class', 'rel', sequence),
-        statement: `CREATE SEQUENCE ${quoteTable(sequence)} AS ${sequence.type} ${sequenceOptions(sequence)}`,
+        exists: existsQuery(sequence),
+        statement:
+          `CREATE SEQUENCE ${quoteTable(sequence)} AS ${sequence.type} ${sequenceOptions(sequence)}` +
+          commentOn(`SEQUENCE ${quoteTable(sequence)}`, sequence),
       }),
     ),
-    ...catalog.tables.flatMap((definition) => [
-      createTableStep(definition, identities),
-      ...(definition.key?.kind === 'index' ? [indexStep(definition, definition.key)] : []),
-    ]),
-    ...free.flatMap((sequence) => ownStep(sequence, tables)),
+    ...catalog.parents.map((parent) =>
+      createTableStep(parent, owned.get(parent.table.id), ` PARTITION BY ${parent.partitionBy}`),
+    ),
+    ...catalog.tables.map((definition) => createTableStep(definition, owned.get(definition.table.id))),
   ];
 }
 
 /**
  * What slows loading or forbids the in-between states of a resumed copy: indexes and unique constraints, checks the
- * source's own rows need not pass, and, when all keys they may point at exist, foreign keys.
+ * source's own rows need not pass, and, when all keys they may point at exist, foreign keys. What belongs to a
+ * partitioned table comes after the same of its partitions and takes that in; what they inherit is checked to be the same.
  */
 export function completeSteps(catalog: Catalog): readonly Step[] {
+  const relations = inside(catalog);
   return [
-    ...catalog.tables.flatMap((definition) => [
+    ...typeCheckSteps(catalog.types),
+    ...relations.flatMap((definition) => [
       ...definition.uniqueConstraints.map((constraint) => constraintStep(definition, constraint)),
       ...definition.indexes.map((index) => indexStep(definition, index)),
-      ...definition.checks.filter(isUnvalidated).map((constraint) => constraintStep(definition, constraint)),
+      ...definition.checks.filter(isUnvalidated).map((check) => constraintStep(definition, check)),
     ]),
-    ...catalog.tables.flatMap((definition) =>
-      definition.foreignKeys.map((constraint) => constraintStep(definition, constraint)),
-    ),
+    ...relations.flatMap((definition) => definition.foreignKeys.map((key) => constraintStep(definition, key))),
+    ...catalog.tables.flatMap(({ table, inherits }) => inherits.map((parent) => inheritStep(table, parent))),
   ];
 }
 
 /**
- * Drops what `createSteps` made, except schemas: they may have been there before, with rights of their own.
- * All tables at once, because they reference each other; without CASCADE, because what others built on them is not ours.
+ * Drops what `createSteps` made, except schemas: they may have been there before, with rights of their own. In this order
+ * any number of them can share a transaction. Without CASCADE, because what others built on them is not ours.
  */
 export function dropStatements(catalog: Catalog): readonly string[] {
-  const drop = (kind: string, names: readonly { readonly schema: string; readonly name: string }[]): string[] =>
-    names.length === 0 ? [] : [`DROP ${kind} IF EXISTS ${names.map(quoteTable).join(', ')}`];
-  const free = catalog.sequences.filter((sequence) => sequence.owner?.identity !== true);
+  const relations = inside(catalog);
+  const own = catalog.sequences.filter((sequence) => sequence.owner?.identity !== true);
+  const drop = (kind: string) => (name: { readonly schema: string; readonly name: string }) =>
+    `DROP ${kind} IF EXISTS ${quoteTable(name)}`;
   return [
-    ...drop(
-      'TABLE',
-      catalog.tables.map(({ table }) => table),
+    // A partition cannot lose what it inherits: the partitioned tables' go first.
+    ...relations.toReversed().flatMap(({ table, foreignKeys }) =>
+      foreignKeys.map(
+        ({ name }) => `ALTER TABLE IF EXISTS ${quoteTable(table)} DROP CONSTRAINT IF EXISTS ${quoteName(name)}`,
+      ),
     ),
-    ...drop('SEQUENCE', free),
-    ...drop('TYPE', catalog.enums),
+    // A sequence goes with the table that owns it, also when the defaults of others call it.
+    ...own
+      .filter(({ owner, users }) => users.some((user) => user !== owner?.table))
+      .map((sequence) => `ALTER SEQUENCE IF EXISTS ${quoteTable(sequence)} OWNED BY NONE`),
+    ...[...heirsFirst(catalog.tables), ...relations.slice(catalog.tables.length)].map(({ table }) => drop('TABLE')(table)),
+    ...own.map(drop('SEQUENCE')),
+    ...dropTypes(catalog.types),
   ];
+}
+
+function heirsFirst(tables: readonly TableDefinition[]): readonly TableDefinition[] {
+  const parents = new Map(tables.map(({ table, inherits }) => [table.id, inherits.map(({ id }) => id)]));
+  const depth = (id: TableId): number => Math.max(0, ...(parents.get(id) ?? []).map((parent) => depth(parent) + 1));
+  return [...tables].sort((one, other) => depth(other.table.id) - depth(one.table.id));
+}
+
+/** Partitions before what they are a part of. */
+function inside(catalog: Catalog): readonly AnyTable[] {
+  return [...catalog.tables, ...catalog.parents.toReversed()];
 }
 
 function createSchemaStep(schema: string): Step {
@@ -95,95 +128,98 @@ function createSchemaStep(schema: string): Step {
   };
 }
 
-function columnKey(table: TableId, column: string): string {
-  return `${table} ${column}`;
-}
-
-function createTableStep(definition: TableDefinition, identities: ReadonlyMap<string, SequenceDefinition>): Step {
-  const { table } = definition;
-  const columns = definition.columns.map((column) => {
-    const parts = [quoteName(column.name), column.type];
-    if (column.collation !== null) parts.push(`COLLATE ${column.collation}`);
-    if (column.notNull) parts.push('NOT NULL');
-    if (column.defaultExpression !== null) parts.push(`DEFAULT ${column.defaultExpression}`);
-    // Always BY DEFAULT for now: an identity column that is GENERATED ALWAYS refuses the values of the source's own
-    // UPDATEs. `Sequences.advance` restores it.
-    if (column.identity !== null) {
-      parts.push(
-        `GENERATED BY DEFAULT AS IDENTITY (${identityOptions(identities.get(columnKey(table.id, column.name)))})`,
-      );
-    }
-    return parts.join(' ');
-  });
-  const key = definition.key?.kind === 'constraint' ? [definition.key] : [];
-  const constraints = [...key, ...definition.checks.filter((check) => !isUnvalidated(check))].map(
-    (constraint) => `CONSTRAINT ${quoteName(constraint.name)} ${constraint.definition}`,
-  );
+function createTableStep(definition: AnyTable, sequences: RelationSequences = [], partitionBy = ''): Step {
+  const { table, key } = definition;
   return {
     subject: `table ${table.id}`,
     table: table.id,
-    exists: existsQuery('pg_class', 'rel', table),
-    statement: `CREATE TABLE ${quoteTable(table)} (\n  ${[...columns, ...constraints].join(',\n  ')}\n)`,
+    creates: table,
+    exists: existsQuery(table),
+    statement: [
+      ...createTable(
+        { ...definition, checks: definition.checks.filter((check) => !isUnvalidated(check)) },
+        sequences,
+        partitionBy,
+      ),
+      ...(key === null ? [] : [key.kind === 'index' ? indexStatement(definition, key) : rest(definition, key)]),
+      ...definition.checks.filter((check) => !isUnvalidated(check)).map((check) => rest(definition, check)),
+    ]
+      .filter((statement) => statement !== '')
+      .join(';\n'),
   };
 }
 
-function indexStep({ table }: TableDefinition, index: { readonly name: string; readonly definition: string }): Step {
-  const name = { schema: table.schema, name: index.name };
+function indexStep(definition: AnyTable, index: TableObjectDefinition): Step {
+  const name = { schema: definition.table.schema, name: index.name };
   return {
     subject: `index ${quoteTable(name)}`,
-    table: table.id,
-    exists: existsQuery('pg_class', 'rel', name),
-    statement: index.definition,
+    table: definition.table.id,
+    exists: existsQuery(name),
+    statement: indexStatement(definition, index),
+    bytes: bytesOf(definition),
   };
+}
+
+function indexStatement({ table }: AnyTable, index: TableObjectDefinition): string {
+  const name = quoteTable({ schema: table.schema, name: index.name });
+  return `${index.definition}${commentOn(`INDEX ${name}`, index)}${rolesOf(table, index)}`;
 }
 
 /** A check the source never validated would refuse rows that the source holds; it is added after they are loaded. */
-function isUnvalidated(check: { readonly definition: string }): boolean {
+function isUnvalidated(check: NamedDefinition): boolean {
   return check.definition.endsWith(' NOT VALID');
 }
 
-function constraintStep(definition: TableDefinition, constraint: { name: string; definition: string }): Step {
+function constraintStep(definition: AnyTable, constraint: TableObjectDefinition): Step {
   const { table } = definition;
+  const more = rest(definition, constraint);
   return {
     subject: `constraint ${quoteName(constraint.name)} on ${table.id}`,
     table: table.id,
     exists:
       `SELECT 1 FROM pg_catalog.pg_constraint WHERE conname = ${quoteLiteral(constraint.name)}` +
       ` AND conrelid = pg_catalog.to_regclass(${quoteLiteral(quoteTable(table))})`,
-    statement: `ALTER TABLE ${quoteTable(table)} ADD CONSTRAINT ${quoteName(constraint.name)} ${constraint.definition}`,
+    statement:
+      `ALTER TABLE ${quoteTable(table)} ADD CONSTRAINT ${quoteName(constraint.name)} ${constraint.definition}` +
+      (more === '' ? '' : `;\n${more}`),
+    bytes: bytesOf(definition),
   };
 }
 
-function ownStep(sequence: SequenceDefinition, tables: ReadonlyMap<TableId, Table>): readonly Step[] {
-  const { owner } = sequence;
-  const table = owner === null ? undefined : tables.get(owner.table);
-  if (owner === null || table === undefined) return [];
-  return [
-    {
-      subject: `owner of sequence ${quoteTable(sequence)}`,
-      table: table.id,
-      exists:
-        `SELECT 1 WHERE pg_catalog.pg_get_serial_sequence(${quoteLiteral(quoteTable(table))},` +
-        ` ${quoteLiteral(owner.column)})::regclass = ${quoteLiteral(quoteTable(sequence))}::regclass`,
-      statement: `ALTER SEQUENCE ${quoteTable(sequence)} OWNED BY ${quoteTable(table)}.${quoteName(owner.column)}`,
-    },
-  ];
+/** What follows once a constraint is there. */
+function rest({ table }: AnyTable, constraint: TableObjectDefinition): string {
+  const comment = commentOn(`CONSTRAINT ${quoteName(constraint.name)} ON ${quoteTable(table)}`, constraint);
+  return `${comment}${rolesOf(table, constraint)}`.replace(/^;\n/, '');
 }
 
-function identityOptions(sequence: SequenceDefinition | undefined): string {
-  return sequence === undefined ? '' : `SEQUENCE NAME ${quoteTable(sequence)} ${sequenceOptions(sequence)}`;
+function rolesOf(table: TableName, { roles }: TableObjectDefinition): string {
+  return roles.length === 0 ? '' : `;\nALTER TABLE ${quoteTable(table)} ${roles.join(', ')}`;
 }
 
-function sequenceOptions(sequence: SequenceDefinition): string {
+function inheritStep(table: TableName, parent: TableName): Step {
+  const [child, from] = [quoteTable(table), quoteTable(parent)];
+  return {
+    subject: `inheritance of ${table.id} from ${parent.id}`,
+    table: table.id,
+    exists:
+      `SELECT 1 FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass(${quoteLiteral(child)})` +
+      ` AND inhparent = pg_catalog.to_regclass(${quoteLiteral(from)})`,
+    statement: `ALTER TABLE ${child} INHERIT ${from}`,
+  };
+}
+
+/** A partitioned table's may read or lock any number of partitions. */
+function bytesOf({ table }: AnyTable): number {
+  return 'byteEstimate' in table ? Number(table.byteEstimate) : Number.POSITIVE_INFINITY;
+}
+
+function commentOn(subject: string, { comment }: { readonly comment: string | null }): string {
+  return comment === null ? '' : `;\nCOMMENT ON ${subject} IS ${quoteLiteral(comment)}`;
+}
+
+function existsQuery(name: { readonly schema: string; readonly name: string }): string {
   return (
-    `START WITH ${sequence.start} INCREMENT BY ${sequence.increment} MINVALUE ${sequence.minimum}` +
-    ` MAXVALUE ${sequence.maximum} CACHE ${sequence.cache}${sequence.cycle ? ' CYCLE' : ' NO CYCLE'}`
-  );
-}
-
-function existsQuery(relation: 'pg_class' | 'pg_type', prefix: 'rel' | 'typ', name: { schema: string; name: string }) {
-  return (
-    `SELECT 1 FROM pg_catalog.${relation} o JOIN pg_catalog.pg_namespace n ON n.oid = o.${prefix}namespace` +
-    ` WHERE n.nspname = ${quoteLiteral(name.schema)} AND o.${prefix}name = ${quoteLiteral(name.name)}`
+    'SELECT 1 FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace' +
+    ` WHERE n.nspname = ${quoteLiteral(name.schema)} AND o.relname = ${quoteLiteral(name.name)}`
   );
 }

@@ -13,8 +13,6 @@ import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
 import { arrayLiteral, quoteName, quoteTable } from './sql.ts';
 
 const SETTINGS: Readonly<Record<string, string>> = {
-  // money prints by the server's locale.
-  lc_monetary: 'C',
   // A row policy must fail the statement: rows hidden on both sides would compare equal.
   row_security: 'off',
   default_transaction_read_only: 'on',
@@ -82,7 +80,8 @@ export class PostgresDigests implements Digests {
   }
 
   async split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]> {
-    if (parts < 2) return [];
+    // Without a key there is no order to cut along.
+    if (parts < 2 || table.identity === 'row') return [];
     const rows = await this.#query(
       `SELECT * FROM (
          SELECT ${selectKey(table)}, row_number() OVER (ORDER BY ${keyColumns(table).join(', ')}) AS n, count(*) OVER () AS total

@@ -3,7 +3,8 @@
 
 import type { FenceState } from '../fence.ts';
 import type { Session, TextRow } from './connection.ts';
-import { quoteName, quoteTable } from './sql.ts';
+import { PASS_SETTING } from './pass.ts';
+import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 
 export const FENCE_TRIGGER = 'migrate_fence';
 
@@ -19,9 +20,20 @@ export function fenceFunction(id: string): string {
   return `migrate.${quoteName(`fence_${id}`)}`;
 }
 
-/** Puts a mode in force: for all tables at once, at the commit. */
-export function functionStatement(id: string, mode: FenceMode): string {
-  return `CREATE OR REPLACE FUNCTION ${fenceFunction(id)}() RETURNS trigger LANGUAGE plpgsql AS $fence$${body(mode)}$fence$`;
+/**
+ * Puts a mode in force: for all tables at once, at the commit. With `pass`, the digest of a secret, sessions that know
+ * the secret get through whatever the mode.
+ */
+export function functionStatement(id: string, mode: FenceMode, pass?: string): string {
+  const text = pass === undefined ? body(mode) : body(mode).replace('\nBEGIN', `\nBEGIN${letThrough(pass)}`);
+  return `CREATE OR REPLACE FUNCTION ${fenceFunction(id)}() RETURNS trigger LANGUAGE plpgsql AS $fence$${text}$fence$`;
+}
+
+// The text of a function can be read by everyone, so it has the digest only.
+function letThrough(pass: string): string {
+  const shown = `pg_catalog.current_setting('${PASS_SETTING}', true)`;
+  const digest = `pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${shown}, 'UTF8')), 'hex')`;
+  return ` IF ${digest} OPERATOR(pg_catalog.=) ${quoteLiteral(pass)} THEN RETURN NULL; END IF;`;
 }
 
 function body(mode: FenceMode): string {
@@ -35,7 +47,7 @@ END`;
   return `${HEADER}${mode}\nBEGIN ${mode === 'open' ? 'RETURN NULL' : REFUSE}; END`;
 }
 
-/** The trigger stays in its default mode: sessions with session_replication_role=replica pass, and those are our own lanes. */
+/** The trigger stays in its default mode: sessions with session_replication_role=replica pass, such as our own lanes. */
 export function triggerStatement(id: string, table: { readonly schema: string; readonly name: string }): string {
   return (
     `CREATE OR REPLACE TRIGGER ${FENCE_TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${quoteTable(table)} ` +
@@ -47,14 +59,26 @@ export function triggerStatement(id: string, table: { readonly schema: string; r
 export function closedFromBirth(
   id: string,
   tables: readonly { readonly schema: string; readonly name: string }[],
+  pass?: string,
 ): readonly string[] {
-  return [functionStatement(id, 'permanent'), ...tables.map((table) => triggerStatement(id, table))];
+  return [functionStatement(id, 'permanent', pass), ...tables.map((table) => triggerStatement(id, table))];
 }
 
-/** True when the run's fence stands here: its tables were created in the same transaction. */
+/** True when the run has begun to make its tables here: the function comes before the first of them. */
 export async function hasFence(session: Pick<Session, 'one'>, id: string): Promise<boolean> {
   const row = await session.one('SELECT to_regprocedure($1) IS NOT NULL AS it', [`${fenceFunction(id)}()`]);
   return row?.it === 't';
+}
+
+/** The tables that carry the run's fence, quoted as `quoteTable` does. */
+export async function fencedTables(session: Pick<Session, 'query'>, id: string): Promise<ReadonlySet<string>> {
+  const rows = await session.query(
+    `SELECT n.nspname, c.relname FROM pg_trigger t
+     JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.tgfoid = to_regprocedure($1)`,
+    [`${fenceFunction(id)}()`],
+  );
+  return new Set(rows.map((row) => quoteTable({ schema: String(row.nspname), name: String(row.relname) })));
 }
 
 /** One row: the mode's name, the deadline and what is left of it by the server's own clock. Takes the function as $1. */

@@ -5,10 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import type { Table } from '../../model/table.ts';
+import type { TableName } from '../../model/table.ts';
 import { type Fence, type FenceState, type Writer, writerText } from '../fence.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
-import { sqlState } from './errors.ts';
 import {
   FENCE_TRIGGER,
   fenceFunction,
@@ -19,6 +18,7 @@ import {
 } from './fence-function.ts';
 import { CREATE_BLOCKERS, DROP_BLOCKERS, readHolders, WRITE_MODES } from './fence-holders.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { withShortLock } from './short-lock.ts';
 import { arrayLiteral, quoteTable } from './sql.ts';
 
 export interface PostgresFenceOptions {
@@ -27,26 +27,23 @@ export interface PostgresFenceOptions {
   /** The run's id: part of the function's name. */
   readonly id: string;
   /** The captured tables, where known before `arm`. */
-  readonly tables?: readonly Table[];
+  readonly tables?: readonly TableName[];
   /** How long to try for the lock on one table. */
   readonly armTimeoutMs?: number;
 }
 
-// Applications queue behind a lock that waits, so each attempt is short.
-const LOCK_ATTEMPT = '200ms';
-const LOCK_TRIES_AGAIN = new Set(['55P03', '40P01']);
 // In a freeze nothing may hang: a server that does not answer a few-millisecond statement is taken for gone.
 const TIMEOUT_MS = 5_000;
 
 interface TriggerFault {
-  readonly table: Table;
+  readonly table: TableName;
   readonly fault: 'missing' | 'disabled';
 }
 
 export class PostgresFence implements Fence {
   readonly #options: PostgresFenceOptions;
   readonly #call: string;
-  #tables: readonly Table[] | undefined;
+  #tables: readonly TableName[] | undefined;
   #session: Session | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -56,7 +53,7 @@ export class PostgresFence implements Fence {
     this.#call = `${fenceFunction(options.id)}()`;
   }
 
-  async arm(tables: readonly Table[], signal: AbortSignal): Promise<void> {
+  async arm(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
     this.#tables = tables;
     const { id } = this.#options;
     await this.#change(async (session) => {
@@ -178,27 +175,21 @@ export class PostgresFence implements Fence {
     return writers.filter((writer) => writer.kind === 'prepared' || known.has(writer.transaction));
   }
 
-  /** Runs a statement that needs a lock on one table: many short attempts, so that nobody queues behind us for long. */
+  /** Runs a statement that needs a lock on one table. */
   async #lockTable(table: string, statement: string, modes: readonly string[], signal?: AbortSignal): Promise<void> {
-    const end = performance.now() + (this.#options.armTimeoutMs ?? 30_000);
-    for (;;) {
-      signal?.throwIfAborted();
-      const blockers = await this.#use(async (session) => {
-        try {
-          await this.#proven(session, async () => {
-            await session.query(`SET LOCAL lock_timeout = '${LOCK_ATTEMPT}'`);
+    await withShortLock({
+      signal,
+      timeoutMs: this.#options.armTimeoutMs ?? 30_000,
+      attempt: (lockTimeout) =>
+        this.#use((session) =>
+          this.#proven(session, async () => {
+            await session.query(`SET LOCAL lock_timeout = '${lockTimeout}'`);
             await session.query(statement);
-          });
-          return undefined;
-        } catch (error) {
-          if (!LOCK_TRIES_AGAIN.has(sqlState(error) ?? '')) throw error;
-          return readHolders(session, { tables: [table], fence: '', modes });
-        }
-      });
-      if (blockers === undefined) return;
-      if (performance.now() > end) throw blocked(table, blockers);
-      await sleep(50 + Math.random() * 150, undefined, signal === undefined ? {} : { signal });
-    }
+          }),
+        ),
+      holders: () => this.#use((session) => readHolders(session, { tables: [table], fence: '', modes })),
+      blocked: (holders) => blocked(table, holders),
+    });
   }
 
   async #requireTriggers(session: Session): Promise<void> {

@@ -3,29 +3,35 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import type { TableSelection } from '../source.ts';
+import { TYPE_CHECKS, TYPE_DEFINITION, TYPE_LABELS, usedTypes } from './catalog-types.ts';
 import type { Session } from './connection.ts';
 import { field } from './row.ts';
 import { IS_SELECTED, selectionValues } from './selection.ts';
 
 // Object numbers are part of it: a table that was dropped and made again is another table, as the publication lost it.
-// Labels of enums too: the target's type would not know a new one.
+// Types too: the target's one would not know a new label, and a check that was added need not hold for what is there.
 const FINGERPRINT = `
-WITH selected AS (
+WITH RECURSIVE selected AS (
   SELECT c.* , n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'f') AND ${IS_SELECTED}
-), lines(line) AS (
-  SELECT format('table %s %I.%I %s %s %s', oid, nspname, relname, relkind, relreplident, relpersistence) FROM selected
+), ${usedTypes(`
+  SELECT a.atttypid FROM pg_attribute a JOIN selected s ON s.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped`)},
+lines(line) AS (
+  SELECT format('table %s %I.%I %s %s', oid, nspname, relname, relkind, relpersistence) FROM selected
   UNION ALL
-  SELECT format('column %s %s %I %s %s %s', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull)
+  -- Also of a partition or heir that is not selected: rows of the selected table may go there.
+  SELECT format('part %s of %s as %s %s', h.inhrelid, h.inhparent, h.inhseqno, c.relpartbound)
+  FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+  WHERE h.inhparent IN (SELECT oid FROM selected) OR h.inhrelid IN (SELECT oid FROM selected)
+  UNION ALL
+  SELECT format('column %s %s %I %s %s %s %s', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated)
   FROM pg_attribute a JOIN selected s ON s.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT format('key %s %s %s', k.conrelid, k.conkey, k.condeferrable)
   FROM pg_constraint k JOIN selected s ON s.oid = k.conrelid WHERE k.contype = 'p'
   UNION ALL
-  SELECT format('label %s %s %L', l.enumtypid, l.enumsortorder, l.enumlabel)
-  FROM pg_enum l JOIN pg_type t ON t.oid = l.enumtypid
-  WHERE EXISTS (SELECT FROM pg_attribute a JOIN selected s ON s.oid = a.attrelid
-                WHERE a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN (t.oid, t.typarray))
+  SELECT format('type %s %s.%s %s %s %s', t.oid, t.typnamespace, t.typname, ${TYPE_DEFINITION}, ${TYPE_LABELS}, ${TYPE_CHECKS})
+  FROM pg_type t WHERE t.oid IN (SELECT oid FROM used) AND t.typnamespace <> 'pg_catalog'::regnamespace
 )
 SELECT encode(sha256(convert_to(coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE "C"), ''), 'UTF8')), 'hex')
   AS fingerprint

@@ -10,3 +10,9 @@ export async function readIdentity(session: Session): Promise<string> {
   );
   return row?.identity ?? '';
 }
+
+/** Without what the distributor adds to it. */
+export async function readVersion(session: Session): Promise<string> {
+  const row = await session.one("SELECT split_part(current_setting('server_version'), ' ', 1) AS version");
+  return row?.version ?? '';
+}

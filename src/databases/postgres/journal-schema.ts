@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   plan_hash text NOT NULL,
   plan_fields jsonb NOT NULL,
   source_identity text NOT NULL,
+  source_lineage text NOT NULL DEFAULT '',
   target_identity text NOT NULL,
   start_position text,
   catalog jsonb NOT NULL,
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS migrate.tables (
   run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
   table_id text NOT NULL,
   lane int NOT NULL,
+  spread boolean NOT NULL,
   bounds jsonb,
   PRIMARY KEY (run, table_id)
 );
@@ -72,6 +74,8 @@ CREATE TABLE IF NOT EXISTS migrate.checkpoint (
   lane int NOT NULL,
   position text NOT NULL,
   changes bigint NOT NULL DEFAULT 0,
+  -- Transactions of the source that were committed in parts; counted by lane 0.
+  splits bigint NOT NULL DEFAULT 0,
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (run, direction, lane)
 );
@@ -82,6 +86,11 @@ CREATE TABLE IF NOT EXISTS migrate.cutover (
   detail jsonb NOT NULL,
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (run, attempt)
+);
+-- Of runs that cannot switch triggers off: what their sessions show to the fence of the target.
+CREATE TABLE IF NOT EXISTS migrate.pass (
+  run text PRIMARY KEY REFERENCES migrate.run ON DELETE CASCADE,
+  secret text NOT NULL
 );
 CREATE TABLE IF NOT EXISTS migrate.audit (
   run text NOT NULL,

@@ -18,8 +18,9 @@ import type { Catalog } from '../../model/catalog.ts';
 import type { Key } from '../../model/change.ts';
 import type { Chunk, KeyChunk } from '../../model/chunk.ts';
 import type { Position } from '../../model/position.ts';
-import type { TableId } from '../../model/table.ts';
+import type { Table, TableId } from '../../model/table.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
+import { assignLanes, changeLanes } from './journal-lanes.ts';
 import { JOURNAL_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
 
 /** Runs journal statements one after another on a session of its own. */
@@ -47,12 +48,19 @@ class JournalSession {
 
   /** Several statements in one transaction. */
   writeAll(statements: readonly { readonly text: string; readonly values: readonly unknown[] }[]): Promise<number> {
+    return this.transaction(async (session) => {
+      let rows = 0;
+      for (const { text, values } of statements) rows += await session.execute(text, [this.run, ...values]);
+      return rows;
+    });
+  }
+
+  /** One transaction that proves the lease before anything else. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#inTurn((session) =>
       session.transaction(async () => {
         await proveLease(session, this.#claim());
-        let rows = 0;
-        for (const { text, values } of statements) rows += await session.execute(text, [this.run, ...values]);
-        return rows;
+        return work(session);
       }),
     );
   }
@@ -118,7 +126,6 @@ export class PostgresJournal implements Journal {
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
     await this.#session.ddl(JOURNAL_SCHEMA);
     const tables = run.catalog.tables.map(({ table }) => table);
-    const lanes = assignLanes(tables, run.lanes);
     await this.#session.writeAll([
       {
         text: `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, target_identity, catalog, fingerprint, lanes)
@@ -136,8 +143,13 @@ export class PostgresJournal implements Journal {
         ],
       },
       {
-        text: `INSERT INTO migrate.tables (run, table_id, lane) SELECT $1, id, lane FROM unnest($2::text[], $3::int[]) AS t(id, lane)`,
-        values: [tables.map((table) => table.id), lanes],
+        text: `INSERT INTO migrate.tables (run, table_id, lane, spread)
+               SELECT $1, id, lane, spread FROM unnest($2::text[], $3::int[], $4::boolean[]) AS t(id, lane, spread)`,
+        values: [
+          tables.map((table) => table.id),
+          assignLanes(tables, run.lanes),
+          tables.map((table) => String(table.spread)),
+        ],
       },
     ]);
     const created = await this.load();
@@ -147,6 +159,10 @@ export class PostgresJournal implements Journal {
 
   async setStart(position: Position): Promise<void> {
     await this.#session.write('UPDATE migrate.run SET start_position = $2 WHERE name = $1', [position]);
+  }
+
+  async setLineage(lineage: string): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET source_lineage = $2 WHERE name = $1', [lineage]);
   }
 
   async setPaused(paused: boolean): Promise<void> {
@@ -225,7 +241,7 @@ class PostgresTableJournal implements TableJournal {
 
   async list(): Promise<readonly TableProgress[]> {
     const tables = await this.#session.read(
-      'SELECT table_id, lane, bounds FROM migrate.tables WHERE run = $1 ORDER BY table_id',
+      'SELECT table_id, lane, spread, bounds FROM migrate.tables WHERE run = $1 ORDER BY table_id',
     );
     const chunks = await this.#session.read(
       'SELECT table_id, ordinal, at, rows FROM migrate.chunk WHERE run = $1 ORDER BY table_id, ordinal',
@@ -239,6 +255,7 @@ class PostgresTableJournal implements TableJournal {
       return {
         id,
         lane: Number(row.lane),
+        spread: row.spread === 't',
         bounds,
         chunks: (chunksOf.get(id) ?? []).map((chunk) => chunkOf(chunk, bounds ?? [])),
         keyChunks: (keyChunksOf.get(id) ?? []).map(
@@ -270,9 +287,28 @@ class PostgresTableJournal implements TableJournal {
     );
   }
 
-  async changesApplied(): Promise<number> {
+  async sendHome(tables: readonly TableId[]): Promise<void> {
+    await this.#session.write(
+      'UPDATE migrate.tables SET spread = false WHERE run = $1 AND table_id = ANY ($2::text[])',
+      [tables],
+    );
+  }
+
+  setLanes(count: number, tables: readonly Pick<Table, 'id' | 'byteEstimate'>[]): Promise<boolean> {
+    return this.#session.transaction((session) => changeLanes(session, this.#session.run, count, tables));
+  }
+
+  changesApplied(): Promise<number> {
+    return this.#total('changes');
+  }
+
+  splitTransactions(): Promise<number> {
+    return this.#total('splits');
+  }
+
+  async #total(column: 'changes' | 'splits'): Promise<number> {
     const [row] = await this.#session.read(
-      'SELECT coalesce(sum(changes), 0) AS n FROM migrate.checkpoint WHERE run = $1',
+      `SELECT coalesce(sum(${column}), 0) AS n FROM migrate.checkpoint WHERE run = $1`,
     );
     return Number(row?.n ?? 0);
   }
@@ -309,21 +345,6 @@ function isoText(expression: string): string {
   return `to_char(${expression}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
-/** Tables to lanes, the largest first onto the least loaded: decided once, then journalled. */
-function assignLanes(tables: readonly { readonly byteEstimate: number }[], lanes: number): readonly number[] {
-  const load = new Array<number>(lanes).fill(0);
-  const assigned = new Array<number>(tables.length).fill(0);
-  const bySize = tables
-    .map((table, index) => ({ index, bytes: table.byteEstimate + 1 }))
-    .sort((a, b) => b.bytes - a.bytes);
-  for (const { index, bytes } of bySize) {
-    const lane = load.indexOf(Math.min(...load));
-    assigned[index] = lane;
-    load[lane] = (load[lane] ?? 0) + bytes;
-  }
-  return assigned;
-}
-
 function grouped(rows: readonly TextRow[]): ReadonlyMap<string, readonly TextRow[]> {
   const groups = new Map<string, TextRow[]>();
   for (const row of rows) {
@@ -353,6 +374,7 @@ function runRecord(row: TextRow): RunRecord {
     planHash: row.plan_hash ?? '',
     planFields: JSON.parse(row.plan_fields ?? '{}') as Record<string, string>,
     sourceIdentity: row.source_identity ?? '',
+    sourceLineage: row.source_lineage ?? '',
     targetIdentity: row.target_identity ?? '',
     startPosition: (row.start_position ?? null) as Position | null,
     catalog: JSON.parse(row.catalog ?? '{}') as Catalog,

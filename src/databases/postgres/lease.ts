@@ -66,13 +66,13 @@ export class PostgresLease implements Lease {
         this.#lose(new MigrateError('TARGET.CONNECTION', 'target: the session that holds the lease broke'));
     });
     await this.#endFormer(session);
-    const patience = Date.now() + LOCK_PATIENCE_MS;
+    const patience = performance.now() + LOCK_PATIENCE_MS;
     let fenced = false;
     while (!(await tryLock(session, run))) {
       if (takeover && !fenced) {
         await this.#takeOver();
         fenced = true;
-      } else if (Date.now() > patience) {
+      } else if (performance.now() > patience) {
         throw new MigrateError('LEASE.HELD', `another runner is working on run ${run}: ${await this.#holder()}`);
       }
       await sleep(100);
@@ -114,7 +114,7 @@ export class PostgresLease implements Lease {
    * they are ended first; a runner that lives may begin another at once, so this is done until it is our turn.
    */
   async #takeOver(): Promise<number> {
-    const patience = Date.now() + LOCK_PATIENCE_MS;
+    const patience = performance.now() + LOCK_PATIENCE_MS;
     for (;;) {
       await this.#endOldSessions();
       try {
@@ -122,7 +122,7 @@ export class PostgresLease implements Lease {
       } catch (error) {
         if (toMigrateError(error).code !== 'TARGET.TRANSIENT' && toMigrateError(error).code !== 'SOURCE.TRANSIENT')
           throw error;
-        if (Date.now() > patience) throw error;
+        if (performance.now() > patience) throw error;
       }
     }
   }
@@ -189,9 +189,9 @@ export class PostgresLease implements Lease {
              AND pid <> ALL ($2::int[]) AND backend_start < clock_timestamp() - interval '500 ms'`,
           [`migrate ${run} `, [session.pid, ...server.pids]],
         );
-        const patience = Date.now() + LOCK_PATIENCE_MS;
+        const patience = performance.now() + LOCK_PATIENCE_MS;
         const pids = ended.map((row) => Number(row.pid));
-        while (pids.length > 0 && Date.now() < patience) {
+        while (pids.length > 0 && performance.now() < patience) {
           const left = await session.one('SELECT count(*) AS n FROM pg_stat_activity WHERE pid = ANY ($1::int[])', [
             pids,
           ]);

@@ -13,6 +13,7 @@ import type { Loader } from '../target.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { translateError } from './errors.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { passFence } from './pass.ts';
 import { columnList, copyFormat } from './snapshot.ts';
 import { quoteTable } from './sql.ts';
 
@@ -49,7 +50,7 @@ export class PostgresLoader implements Loader {
     let rows: number;
     try {
       const session = await this.#open();
-      await this.#run(session, 'BEGIN; SET LOCAL session_replication_role = replica');
+      await this.#run(session, 'BEGIN');
       await proveLease(session, this.#claim);
       rows = await this.#copy(session, table, read);
       await this.#record(session, { table, chunk, at, rows });
@@ -71,7 +72,8 @@ export class PostgresLoader implements Loader {
   }
 
   async #open(): Promise<Session> {
-    this.#session ??= await this.#server.session({
+    if (this.#session !== undefined) return this.#session;
+    const session = await this.#server.session({
       purpose: 'load',
       // What an unreachable runner leaves behind must not hold its rows and the lease for hours.
       settings: {
@@ -82,7 +84,9 @@ export class PostgresLoader implements Loader {
         tcp_keepalives_count: '6',
       },
     });
-    return this.#session;
+    this.#session = session;
+    await passFence(session, this.#claim.run);
+    return session;
   }
 
   #run(session: Session, text: string): ReturnType<Session['run']> {

@@ -3,12 +3,16 @@
 
 import type { TableSelection } from '../source.ts';
 
-/** A glob over `schema.name` as an anchored PostgreSQL regular expression: `*` is any text, `?` one character. */
+/**
+ * A glob over `schema.name` as an anchored PostgreSQL regular expression: `*` is any text, `?` one character, and a backslash
+ * takes the character after it as it is.
+ */
 export function globToPattern(glob: string): string {
-  const body = glob.replace(/[\x20-\x7e]/g, (character) => {
+  const body = glob.replace(/\\(.)|[\x20-\x7e]/gsu, (character, taken?: string) => {
     if (character === '*') return '.*';
     if (character === '?') return '.';
-    return /[A-Za-z0-9_]/.test(character) ? character : `\\${character}`;
+    const plain = taken ?? character;
+    return /[!-/:-@[-^`{-~ ]/.test(plain) ? `\\${plain}` : plain;
   });
   return `^${body}$`;
 }

@@ -1,7 +1,7 @@
 // Sequences and identity columns of one PostgreSQL database.
 
 import { MigrateError } from '../../lib/errors.ts';
-import type { Catalog, SequenceDefinition } from '../../model/catalog.ts';
+import { type Catalog, type SequenceDefinition, writtenTables } from '../../model/catalog.ts';
 import type { Sequences, SequenceValue } from '../sequences.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { field, isTrue } from './row.ts';
@@ -129,7 +129,7 @@ async function resolve(
   definitions: readonly SequenceDefinition[],
   catalog: Catalog,
 ): Promise<readonly Resolved[]> {
-  const tables = new Map(catalog.tables.map(({ table }) => [table.id, table]));
+  const tables = new Map(writtenTables(catalog).map((table) => [table.id, table]));
   const owners = definitions.map(({ owner }) => {
     const table = owner === null ? undefined : tables.get(owner.table);
     return table === undefined ? null : quoteTable(table);
@@ -147,7 +147,8 @@ async function resolve(
 
 /** Sets the columns that are GENERATED ALWAYS on the source. Short lock attempts: a reader must not hold a cutover up. */
 async function setIdentity(session: Session, catalog: Catalog, kind: 'ALWAYS' | 'BY DEFAULT'): Promise<void> {
-  const columns = catalog.tables.flatMap(({ table, columns: definitions }) =>
+  // A partition follows its table, which is the one that has the identity.
+  const columns = [...catalog.parents, ...catalog.tables].flatMap(({ table, columns: definitions }) =>
     definitions.filter(({ identity }) => identity === 'always').map(({ name }) => ({ table: quoteTable(table), name })),
   );
   if (columns.length === 0) return;

@@ -2,6 +2,8 @@
 
 import type { Catalog } from '../../model/catalog.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { RoleGrants } from '../../model/grant.ts';
+import type { Position } from '../../model/position.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
@@ -13,9 +15,11 @@ import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { PostgresFence } from './fence.ts';
 import { readFingerprint } from './fingerprint.ts';
-import { readIdentity } from './identity.ts';
+import { readSourceGrants } from './grants.ts';
+import { readIdentity, readVersion } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { PostgresLog } from './log/log.ts';
+import { continueTimeline } from './log/timeline.ts';
 import { PostgresSequences } from './sequences.ts';
 
 export interface PostgresSourceOptions {
@@ -28,6 +32,8 @@ export interface PostgresSourceOptions {
   /** Throws while no lease is held; only what writes asks. */
   readonly claim: () => LeaseClaim;
   readonly digestConcurrency: number;
+  /** True when the plan lets the run end transactions of others. */
+  readonly endsTransactions: boolean;
   /** Connections the run opens at most. */
   readonly connections: number;
   readonly onWaiting: (reason: string | null) => void;
@@ -45,7 +51,11 @@ export class PostgresSource implements Source {
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     const { server } = options;
-    this.log = new PostgresLog({ ...options, prove: (session) => proveLease(session, options.claim()) });
+    this.log = new PostgresLog({
+      ...options,
+      run: () => options.claim().run,
+      prove: (session) => proveLease(session, options.claim()),
+    });
     this.chunks = new PostgresChunks(server);
     this.digests = new PostgresDigests({ server, concurrency: options.digestConcurrency });
     this.sequences = new PostgresSequences(server);
@@ -69,8 +79,22 @@ export class PostgresSource implements Source {
     return this.#options.server.with('check', (session) => checkSource(session, catalog, this.#options));
   }
 
+  grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
+    return this.#options.server.with('grants', (session) =>
+      readSourceGrants(session, { ...this.#options, catalog, role }),
+    );
+  }
+
+  version(): Promise<string> {
+    return this.#options.server.with('identity', readVersion);
+  }
+
   identity(): Promise<string> {
     return this.#options.server.with('identity', readIdentity);
+  }
+
+  lineage(since: string, reached: readonly Position[]): Promise<string> {
+    return continueTimeline(this.#options.server, since, reached);
   }
 
   async ping(): Promise<void> {

@@ -1,21 +1,29 @@
 // PostgreSQL as a target: the parts, put behind the port.
 
-import type { Catalog } from '../../model/catalog.ts';
+import type { Catalog, RelationDefinition } from '../../model/catalog.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Renames } from '../../model/renames.ts';
+import type { RoleGrants } from '../../model/grant.ts';
+import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
-import type { Lane, LaneCheckpoint, Loader, Target, Traits } from '../target.ts';
-import { analyzeNew, completeSchema, createSchema, dropSchema } from './build.ts';
+import type { Lane, LaneCheckpoint, Loader, RenamedCatalog, Target, Traits } from '../target.ts';
+import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
 import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
+import { closeExisting, emptyTables, fitCatalog } from './existing.ts';
 import { PostgresFence } from './fence.ts';
-import { closedFromBirth, hasFence } from './fence-function.ts';
-import { readIdentity } from './identity.ts';
+import { hasFence } from './fence-function.ts';
+import { PostgresForeignKeys } from './foreign-keys.ts';
+import { readTargetGrants } from './grants.ts';
+import { readIdentity, readVersion } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { PostgresLoader } from './load.ts';
+import { preparePass } from './pass.ts';
+import { renameCatalog } from './rename.ts';
 import { PostgresSequences } from './sequences.ts';
 import { readCheckpoints } from './write/journal-moves.ts';
 import { PostgresLane } from './write/lane.ts';
@@ -32,22 +40,27 @@ export interface PostgresTargetOptions {
   readonly sourceFacts: () => Promise<ServerFacts>;
   /** Connections the run opens at most. */
   readonly connections: number;
+  /** True when the tables were made by hand: nothing is created, built or dropped. */
+  readonly existing: boolean;
 }
 
 const DIRECTION = 'forward';
 
 export class PostgresTarget implements Target {
-  readonly traits: Traits = { bypassesTriggers: true, transactionalDdl: true };
+  readonly traits: Traits;
   readonly digests: Digests;
   readonly sequences: Sequences;
+  readonly foreignKeys: PostgresForeignKeys;
   readonly #options: PostgresTargetOptions;
   #fence: Fence | undefined;
   #pinging: Promise<Session> | undefined;
 
   constructor(options: PostgresTargetOptions) {
     this.#options = options;
+    this.traits = { transactionalDdl: true, oneMomentPerTable: options.existing };
     this.digests = new PostgresDigests({ server: options.server, concurrency: options.digestConcurrency });
     this.sequences = new PostgresSequences(options.server);
+    this.foreignKeys = new PostgresForeignKeys(options);
   }
 
   get fence(): Fence {
@@ -57,9 +70,19 @@ export class PostgresTarget implements Target {
   }
 
   async check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
-    const { server, sourceFacts, connections } = this.#options;
+    const { server, sourceFacts, connections, existing } = this.#options;
     const source = await sourceFacts();
-    return server.with('check', (session) => checkTarget(session, catalog, resuming, { source, connections }));
+    return server.with('check', (session) =>
+      checkTarget(session, catalog, resuming, { source, connections, existing }),
+    );
+  }
+
+  grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
+    return this.#options.server.with('grants', (session) => readTargetGrants(session, { catalog, role, existing: this.#options.existing }));
+  }
+
+  version(): Promise<string> {
+    return this.#options.server.with('identity', readVersion);
   }
 
   identity(): Promise<string> {
@@ -71,25 +94,41 @@ export class PostgresTarget implements Target {
     await (await this.#pinging).query('SELECT 1');
   }
 
-  /** Tables and fence appear in one transaction: there is no moment at which an application could write to them. */
+  rename(catalog: Catalog, renames: Renames, made: boolean): Promise<RenamedCatalog> {
+    const { server, existing } = this.#options;
+    return server.with('catalog', (session) => renameCatalog(session, catalog, renames, made || existing));
+  }
+
+  async fit(catalog: Catalog): Promise<Catalog> {
+    const { server, existing } = this.#options;
+    return existing ? server.with('catalog', (session) => fitCatalog(session, catalog)) : catalog;
+  }
+
+  async empty(tables: readonly Table[]): Promise<void> {
+    const { server, claim } = this.#options;
+    if (tables.length > 0) await server.with('schema', (session) => emptyTables(session, claim(), tables));
+  }
+
+  /** A table and its fence appear in one transaction: there is no moment at which an application could write to it. */
   create(catalog: Catalog): Promise<void> {
-    const { server, id, claim } = this.#options;
-    const tables = catalog.tables.map(({ table }) => table);
-    return server.with('schema', (session) =>
-      session.transaction(async () => {
-        await proveLease(session, claim());
-        // What stands there without our fence is somebody else's, and creating over it fails.
-        if (await hasFence(session, id)) return;
-        await createSchema(session, catalog);
-        for (const statement of closedFromBirth(id, tables)) await session.run(statement, []);
-      }),
-    );
+    const { server, id, claim, existing } = this.#options;
+    const closing: Closing = {
+      id,
+      prove: (session) => proveLease(session, claim()),
+      pass: (session) => preparePass(session, claim().run),
+    };
+    const create = existing ? closeExisting : createClosed;
+    return server.with('schema', (session) => create(session, catalog, closing));
   }
 
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
     return this.#options.server.with('schema', async (session) => {
+      const { claim, existing } = this.#options;
       await analyzeNew(session, catalog);
-      await completeSchema(session, catalog, progress, (proving) => proveLease(proving, this.#options.claim()));
+      if (existing) return;
+      // What cannot be switched off would refuse rows that the lanes write in an order of their own.
+      const built = (await this.foreignKeys.late()) ? withoutForeignKeys(catalog) : catalog;
+      await completeSchema(session, built, progress, (proving) => proveLease(proving, claim()));
     });
   }
 
@@ -108,14 +147,21 @@ export class PostgresTarget implements Target {
     return server.with('checkpoints', (session) => readCheckpoints(session, claim(), DIRECTION));
   }
 
-  drop(catalog: Catalog): Promise<void> {
-    const { server, id } = this.#options;
-    return server.with('schema', async (session) => {
-      if (await hasFence(session, id)) await dropSchema(session, catalog);
+  async drop(catalog: Catalog): Promise<boolean> {
+    const { server, id, existing } = this.#options;
+    if (existing) return false;
+    await server.with('schema', async (session) => {
+      if (await hasFence(session, id)) await dropSchema(session, await readOwn(session, catalog, id));
     });
+    return true;
   }
 
   async close(): Promise<void> {
     await this.#options.server.close();
   }
+}
+
+function withoutForeignKeys(catalog: Catalog): Catalog {
+  const strip = <T extends RelationDefinition>(definition: T): T => ({ ...definition, foreignKeys: [] });
+  return { ...catalog, tables: catalog.tables.map(strip), parents: catalog.parents.map(strip) };
 }

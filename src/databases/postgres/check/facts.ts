@@ -1,6 +1,7 @@
 // What every check may ask about the server and the role it runs as, read once; and how a finding is made.
 
 import { MigrateError } from '../../../lib/errors.ts';
+import { FINDING_PREFIX, type FindingCode } from '../../../lib/finding-codes.ts';
 import type { Finding, FindingLevel } from '../../../model/finding.ts';
 import type { Session } from '../connection.ts';
 import { field, isTrue } from '../row.ts';
@@ -49,15 +50,14 @@ export async function readSetting(session: Session, name: string): Promise<numbe
 }
 
 interface Text {
-  /** Without the prefix: `WAL_LEVEL`. */
-  readonly code: string;
+  readonly code: FindingCode;
   readonly subject: string;
   readonly message: string;
   readonly cure?: string;
 }
 
 function finding(level: FindingLevel, { code, ...text }: Text): Finding {
-  return { level, code: `PREFLIGHT.${code}`, ...text };
+  return { level, code: `${FINDING_PREFIX}${code}`, ...text };
 }
 
 export const errorFinding = (text: Text): Finding => finding('error', text);

@@ -1,25 +1,27 @@
 // Checks of what the run's role may do on the source.
 
-import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
-import { field } from '../row.ts';
-import { quoteName, quoteTable } from '../sql.ts';
-import { errorFinding } from './facts.ts';
+import { grantOwner, grantReplication, grantSelect, grantSignal, grantStatistics, RDS_REPLICATION } from '../rights.ts';
+import { field, isTrue } from '../row.ts';
+import { errorFinding, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
+import { checkUsage } from './usable.ts';
 
 export const replicationRight: SourceCheck = async ({ session, facts }) => {
   // Managed services grant it through a role of their own.
   const row = await session.one(
-    `SELECT 1 FROM pg_roles WHERE rolname = current_user AND (rolreplication OR rolsuper)
-     UNION ALL SELECT 1 FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(current_user, oid, 'USAGE')`,
+    `SELECT r.rolreplication OR r.rolsuper OR coalesce(pg_has_role(current_user, to_regrole($1)::oid, 'USAGE'), false) AS may,
+            to_regrole($1) IS NOT NULL AS managed
+     FROM pg_roles r WHERE r.rolname = current_user`,
+    [RDS_REPLICATION],
   );
-  if (row !== undefined) return [];
+  if (row === undefined || isTrue(row, 'may')) return [];
   return [
     errorFinding({
       code: 'REPLICATION',
       subject: `role ${facts.role}`,
       message: 'it may not read the log',
-      cure: `ALTER ROLE ${facts.role} REPLICATION;`,
+      cure: grantReplication(facts.role, isTrue(row, 'managed')),
     }),
   ];
 };
@@ -37,29 +39,13 @@ export const ownership: SourceCheck = async ({ session, facts, oids }) => {
       code: 'OWNER',
       subject: `role ${field(row, 'owner')}`,
       message: `it owns ${field(row, 'tables')} of the tables (${field(row, 'example')}), and ${facts.role} is not a member of it`,
-      cure: `GRANT ${field(row, 'owner')} TO ${facts.role};`,
+      cure: grantOwner(field(row, 'owner'), facts.role, facts.version),
     }),
   );
 };
 
 export const readRight: SourceCheck = async ({ session, facts, oids, catalog }) => {
-  const findings: Finding[] = [];
-  const schemas = await session.query(
-    `SELECT DISTINCT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.oid = ANY ($1::oid[]) AND NOT has_schema_privilege(n.oid, 'USAGE') ORDER BY 1`,
-    [oids],
-  );
-  for (const row of schemas) {
-    const schema = quoteName(field(row, 'nspname'));
-    findings.push(
-      errorFinding({
-        code: 'USAGE',
-        subject: `schema ${field(row, 'nspname')}`,
-        message: `role ${facts.role} may not use it`,
-        cure: `GRANT USAGE ON SCHEMA ${schema} TO ${facts.role};`,
-      }),
-    );
-  }
+  const findings = [...(await checkUsage(session, facts.role, catalog.schemas))];
   const relations = await session.query(
     `SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE NOT has_table_privilege(c.oid, 'SELECT')
@@ -70,15 +56,43 @@ export const readRight: SourceCheck = async ({ session, facts, oids, catalog }) 
   );
   for (const row of relations) {
     const name = { schema: field(row, 'nspname'), name: field(row, 'relname') };
-    const kind = row.relkind === 'S' ? 'SEQUENCE ' : '';
     findings.push(
       errorFinding({
         code: 'SELECT',
         subject: tableId(name.schema, name.name),
         message: `role ${facts.role} may not read it`,
-        cure: `GRANT SELECT ON ${kind}${quoteTable(name)} TO ${facts.role};`,
+        cure: grantSelect(name, row.relkind === 'S' ? 'sequence' : 'table', facts.role),
       }),
     );
   }
   return findings;
+};
+
+/** A session of another role shows since when its transaction is open only to those who may see statistics. */
+export const statisticsRight: SourceCheck = async ({ session, facts }) => {
+  const row = await session.one("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS may");
+  if (row === undefined || isTrue(row, 'may')) return [];
+  return [
+    warningFinding({
+      code: 'STATISTICS',
+      subject: `role ${facts.role}`,
+      message: 'it cannot see how long transactions of other roles have been open: long ones are not found here',
+      cure: grantStatistics(facts.role),
+    }),
+  ];
+};
+
+/** Only where the plan lets the run end transactions. */
+export const signalRight: SourceCheck = async ({ session, facts, context }) => {
+  if (context.endsTransactions !== true) return [];
+  const row = await session.one("SELECT pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may");
+  if (row === undefined || isTrue(row, 'may')) return [];
+  return [
+    errorFinding({
+      code: 'SIGNAL',
+      subject: `role ${facts.role}`,
+      message: 'cutover.openTransactions is end, and it may not end transactions of other roles',
+      cure: grantSignal(facts.role),
+    }),
+  ];
 };

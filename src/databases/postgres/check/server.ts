@@ -2,6 +2,7 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import type { Session } from '../connection.ts';
+import { grantCreate } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
 import { errorFinding, NEWEST_TESTED, OLDEST, readSetting, type ServerFacts, warningFinding } from './facts.ts';
 
@@ -66,7 +67,7 @@ export async function checkCreate(session: Session, facts: ServerFacts): Promise
         code: 'CREATE_DATABASE',
         subject: facts.database,
         message: `role ${facts.role} may not create schemas and publications in the database`,
-        cure: `GRANT CREATE ON DATABASE ${facts.database} TO ${facts.role};`,
+        cure: grantCreate(facts.database, facts.role),
       }),
     );
   }

@@ -13,6 +13,8 @@ export interface SourceContext {
   readonly selection: TableSelection;
   /** From which age an open transaction is worth a finding. Default 60. */
   readonly longSeconds?: number;
+  /** True when the plan lets the run end transactions of others. Default false. */
+  readonly endsTransactions?: boolean;
   /** Connections the run opens on the source at most. Default 10. */
   readonly connections?: number;
 }

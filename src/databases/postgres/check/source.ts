@@ -3,12 +3,15 @@
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
+import { BATCH } from '../build.ts';
 import type { Session } from '../connection.ts';
 import { field } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteTable } from '../sql.ts';
-import { columnTypes, generatedColumns, keyCollations, keys, replicaIdentity } from './columns.ts';
+import { columnTypes, keyTypes, largeObjects } from './column-types.ts';
+import { generatedIdentity, generatedKeys, keyCollations, keys, replicaIdentity } from './columns.ts';
 import { readServerFacts } from './facts.ts';
+import { ancestors, hashOfEnum, partsLeftOut } from './hierarchy.ts';
 import {
   names,
   openTransactions,
@@ -19,10 +22,11 @@ import {
   subscriptions,
   walLevel,
 } from './log.ts';
-import { ownership, readRight, replicationRight } from './rights.ts';
+import { notCarried } from './not-carried.ts';
+import { ownership, readRight, replicationRight, signalRight, statisticsRight } from './rights.ts';
 import { checkConnections, checkCreate, checkEncoding, checkLocks, checkVersion, checkWritable } from './server.ts';
 import type { SelectedTable, SourceCheck, SourceContext } from './source-subject.ts';
-import { foreignKeys, kinds, notCarried, selected, unlogged } from './tables.ts';
+import { foreignKeys, kinds, rowSecurity, selected, unlogged } from './tables.ts';
 
 const CHECKS: readonly SourceCheck[] = [
   async ({ facts }) => checkVersion(facts),
@@ -38,18 +42,27 @@ const CHECKS: readonly SourceCheck[] = [
   selected,
   readRight,
   ownership,
+  statisticsRight,
+  signalRight,
   kinds,
+  rowSecurity,
+  ancestors,
+  partsLeftOut,
+  hashOfEnum,
   unlogged,
   keys,
   replicaIdentity,
   keyCollations,
-  generatedColumns,
+  generatedKeys,
+  generatedIdentity,
   columnTypes,
+  keyTypes,
+  largeObjects,
   foreignKeys,
   subscriptions,
   openTransactions,
   preparedTransactions,
-  ({ session, tables }) => checkLocks(session, tables.length),
+  ({ session, tables }) => checkLocks(session, Math.min(tables.length, BATCH)),
   ({ session, context }) => checkConnections(session, context.connections ?? 10),
   notCarried,
 ];

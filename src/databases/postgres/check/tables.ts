@@ -2,10 +2,10 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
-import { field } from '../row.ts';
+import { field, isTrue } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import { errorFinding, excludeCure, infoFinding } from './facts.ts';
+import { errorFinding, excludeCure } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 export const selected: SourceCheck = async ({ session, context, tables }) => {
@@ -40,30 +40,46 @@ export const selected: SourceCheck = async ({ session, context, tables }) => {
   return findings;
 };
 
+const KINDS = [
+  { code: 'FOREIGN_TABLE', reason: 'foreign tables', holds: "c.relkind = 'f'" },
+  { code: 'RULE', reason: 'tables with rules', holds: 'EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid)' },
+  { code: 'TYPED_TABLE', reason: 'tables of a composite type', holds: 'c.reloftype <> 0' },
+] as const;
+
 /** Tables that this version does not carry, by what they are. */
 export const kinds: SourceCheck = async ({ session, oids }) => {
   const rows = await session.query(
-    `SELECT n.nspname, c.relname, k.code, k.reason
+    `SELECT n.nspname, c.relname, ${KINDS.map(({ code, holds }) => `${holds} AS ${quoteName(code)}`).join(', ')}
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     CROSS JOIN LATERAL (VALUES
-       ('PARTITIONED', 'partitioned tables', c.relkind = 'p' OR c.relispartition),
-       ('FOREIGN_TABLE', 'foreign tables', c.relkind = 'f'),
-       ('INHERITED', 'tables that inherit', NOT c.relispartition AND c.relkind <> 'p' AND EXISTS (
-          SELECT FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))),
-       ('ROW_SECURITY', 'tables with row level security', c.relrowsecurity),
-       ('RULE', 'tables with rules', EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid)),
-       ('TYPED_TABLE', 'tables of a composite type', c.reloftype <> 0)
-     ) AS k(code, reason, holds)
-     WHERE c.oid = ANY ($1::oid[]) AND k.holds
-     ORDER BY n.nspname, c.relname, k.code`,
+     WHERE c.oid = ANY ($1::oid[])
+     ORDER BY n.nspname, c.relname`,
+    [oids],
+  );
+  return rows.flatMap((row) =>
+    KINDS.filter(({ code }) => isTrue(row, code)).map(({ code, reason }) =>
+      errorFinding({
+        code,
+        subject: tableId(field(row, 'nspname'), field(row, 'relname')),
+        message: `${reason} are not carried by this version`,
+        cure: excludeCure(`${field(row, 'nspname')}.${field(row, 'relname')}`),
+      }),
+    ),
+  );
+};
+
+/** A policy that holds for the run's own role would hide rows from the copy. */
+export const rowSecurity: SourceCheck = async ({ session, oids, facts }) => {
+  const rows = await session.query(
+    `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = ANY ($1::oid[]) AND c.relrowsecurity AND row_security_active(c.oid) ORDER BY 1, 2`,
     [oids],
   );
   return rows.map((row) =>
     errorFinding({
-      code: field(row, 'code'),
+      code: 'ROW_SECURITY',
       subject: tableId(field(row, 'nspname'), field(row, 'relname')),
-      message: `${field(row, 'reason')} are not carried by this version`,
-      cure: excludeCure(`${field(row, 'nspname')}.${field(row, 'relname')}`),
+      message: `its row level security holds for role ${facts.role}: rows would be hidden from the copy`,
+      cure: `ALTER ROLE ${facts.role} BYPASSRLS; -- as a superuser`,
     }),
   );
 };
@@ -110,43 +126,3 @@ export const foreignKeys: SourceCheck = async ({ session, oids, context }) => {
     });
   });
 };
-
-/** One finding per kind, with all names: they must be made by hand before the applications need them. */
-export const notCarried: SourceCheck = async ({ catalog }) => {
-  const groups = new Map<string, string[]>();
-  for (const object of catalog.notCarried) {
-    const kind = KINDS.find((prefix) => object.startsWith(`${prefix} `)) ?? 'object';
-    const names = groups.get(kind) ?? [];
-    names.push(object.slice(kind === 'object' ? 0 : kind.length + 1));
-    groups.set(kind, names);
-  }
-  return [...groups].map(([kind, names]) =>
-    infoFinding({
-      code: 'NOT_CARRIED',
-      subject: kind,
-      message: `not carried; make them on the target before the cutover where they are needed: ${names.join(', ')}`,
-    }),
-  );
-};
-
-const KINDS = [
-  'view',
-  'materialized view',
-  'foreign table',
-  'function',
-  'procedure',
-  'aggregate',
-  'domain',
-  'unused enum',
-  'composite type',
-  'range type',
-  'trigger',
-  'rule',
-  'policy',
-  'statistics',
-  'invalid index',
-  'extension',
-  'privileges',
-  'storage parameters',
-  'comments',
-];

@@ -1,22 +1,28 @@
 // The preflight of a target: every check, in the order their findings are shown. The last one builds the whole schema
 // in a transaction that is rolled back.
 
-import type { Catalog } from '../../../model/catalog.ts';
+import { type Catalog, writtenTables } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
-import { tableId } from '../../../model/table.ts';
+import { type TableId, tableId } from '../../../model/table.ts';
 import type { Session } from '../connection.ts';
-import { sqlState } from '../errors.ts';
+import { maySwitchOff } from '../pass.ts';
+import { grantCreateIn, grantSwitchOff } from '../rights.ts';
 import { field } from '../row.ts';
-import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
+import { quoteLiteral, quoteTable } from '../sql.ts';
+import { checkExisting } from './existing.ts';
+import { checkExtensions } from './extensions.ts';
 import { errorFinding, readServerFacts, type ServerFacts, warningFinding } from './facts.ts';
-import { rehearse } from './rehearsal.ts';
+import { ancestorsOf, partsOf, rehearse } from './rehearsal.ts';
 import { checkConnections, checkCreate, checkEncoding, checkLocks, checkVersion, checkWritable } from './server.ts';
+import { checkUsage, usableTables } from './usable.ts';
 
 export interface TargetContext {
   /** The source, to compare with. */
   readonly source?: ServerFacts;
   /** Connections the run opens on the target at most. Default 10. */
   readonly connections?: number;
+  /** True when the tables were made by hand. Default false. */
+  readonly existing?: boolean;
 }
 
 interface TargetSubject {
@@ -24,6 +30,7 @@ interface TargetSubject {
   readonly catalog: Catalog;
   readonly context: TargetContext;
   readonly facts: ServerFacts;
+  readonly switchesOff: boolean;
 }
 
 type TargetCheck = (subject: TargetSubject) => Promise<readonly Finding[]>;
@@ -40,18 +47,47 @@ const ALWAYS: readonly TargetCheck[] = [
   sameCollation,
   replicationRole,
   ({ session, facts }) => checkCreate(session, facts),
-  createInSchemas,
+  ({ session, catalog }) => checkExtensions(session, catalog.extensions),
   ({ session, context }) => checkConnections(session, context.connections ?? 10),
 ];
 
 const BEFORE_CREATION: readonly TargetCheck[] = [
-  absent,
-  ({ session, catalog }) =>
-    checkLocks(
+  createInSchemas,
+  // What an extension brings is named by its schema; the others have been asked for more.
+  ({ session, catalog, facts }) => {
+    const schemas = catalog.extensions.map(({ schema }) => schema);
+    return checkUsage(
       session,
-      catalog.tables.reduce((sum, table) => sum + LOCKS_PER_TABLE + table.indexes.length, catalog.sequences.length),
-    ),
+      facts.role,
+      schemas.filter((schema) => !catalog.schemas.includes(schema)),
+    );
+  },
+  absent,
+  ({ session, catalog }) => checkLocks(session, Math.max(...partsOf(catalog).map(locksOf), locksOfTree(catalog))),
 ];
+
+const BY_HAND: readonly TargetCheck[] = [
+  ({ session, catalog, facts }) => checkUsage(session, facts.role, catalog.schemas),
+  async ({ session, catalog, facts, switchesOff }) => {
+    const tables = await usableTables(session, catalog.tables);
+    return checkExisting({ session, catalog: { ...catalog, tables }, role: facts.role, switchesOff });
+  },
+];
+
+/** While it is rehearsed. */
+function locksOf({ tables, parents, sequences }: Catalog): number {
+  return [...tables, ...parents].reduce((sum, { indexes }) => sum + LOCKS_PER_TABLE + indexes.length, sequences.length);
+}
+
+/** An index of a partitioned table is built on all its partitions in one statement. */
+function locksOfTree(catalog: Catalog): number {
+  const trees = new Map<TableId | undefined, number>();
+  for (const definition of catalog.tables) {
+    const root = ancestorsOf(catalog, definition).at(-1);
+    if (root !== undefined) trees.set(root, (trees.get(root) ?? 0) + 2);
+  }
+  return Math.max(0, ...trees.values());
+}
 
 /** Leaves nothing behind. `resuming`: the tables are this run's own. */
 export async function checkTarget(
@@ -60,13 +96,16 @@ export async function checkTarget(
   resuming: boolean,
   context: TargetContext = {},
 ): Promise<readonly Finding[]> {
-  const subject = { session, catalog, context, facts: await readServerFacts(session) };
+  const existing = context.existing === true;
+  const facts = await readServerFacts(session);
+  const subject = { session, catalog, context, facts, switchesOff: await readSwitchesOff(session) };
+  const own = resuming ? [present] : existing ? BY_HAND : BEFORE_CREATION;
   const findings: Finding[] = [];
-  for (const check of [...ALWAYS, ...(resuming ? [present] : BEFORE_CREATION)]) {
+  for (const check of [...ALWAYS, ...own]) {
     findings.push(...(await check(subject)));
   }
   // What is wrong already would only be said again, in the server's words.
-  if (!resuming && !findings.some(({ level }) => level === 'error')) {
+  if (!resuming && !existing && !findings.some(({ level }) => level === 'error')) {
     findings.push(...(await rehearse(session, catalog)));
   }
   return findings;
@@ -109,25 +148,25 @@ async function sameCollation({ facts, context }: TargetSubject): Promise<readonl
   ];
 }
 
-async function replicationRole({ session, facts }: TargetSubject): Promise<readonly Finding[]> {
+/** The run works without; it only costs a little more at the end. */
+async function replicationRole({ facts, switchesOff }: TargetSubject): Promise<readonly Finding[]> {
+  if (switchesOff) return [];
+  return [
+    warningFinding({
+      code: 'REPLICATION_ROLE',
+      subject: `role ${facts.role}`,
+      message:
+        'on the target it may not switch triggers and foreign keys off for the run: foreign keys are added in the ' +
+        'cutover, and the rows are checked against them after it',
+      cure: `${grantSwitchOff(facts.role, facts.version)} -- on the target, as a superuser`,
+    }),
+  ];
+}
+
+async function readSwitchesOff(session: Session): Promise<boolean> {
   await session.query('BEGIN');
   try {
-    await session.query("SET LOCAL session_replication_role = 'replica'");
-    return [];
-  } catch (error) {
-    if (sqlState(error) !== '42501') throw error;
-    return [
-      errorFinding({
-        code: 'REPLICATION_ROLE',
-        subject: `role ${facts.role}`,
-        message:
-          'on the target it may not keep triggers and foreign keys from firing again for changes that fired them on the source',
-        cure:
-          facts.version >= 150_000
-            ? `GRANT SET ON PARAMETER session_replication_role TO ${facts.role}; -- on the target, as a superuser`
-            : `ALTER ROLE ${facts.role} SUPERUSER; -- on the target`,
-      }),
-    ];
+    return await maySwitchOff(session);
   } finally {
     await session.query('ROLLBACK');
   }
@@ -145,18 +184,21 @@ async function createInSchemas({ session, catalog, facts }: TargetSubject): Prom
       code: 'CREATE_SCHEMA',
       subject: `schema ${field(row, 'nspname')}`,
       message: `role ${facts.role} may not create tables in it`,
-      cure: `GRANT USAGE, CREATE ON SCHEMA ${quoteName(field(row, 'nspname'))} TO ${facts.role};`,
+      cure: grantCreateIn(field(row, 'nspname'), facts.role),
     }),
   );
 }
 
 /** What exists is moved out of the way by the cure, not dropped: someone may want it. */
-async function absent({ session, catalog }: TargetSubject): Promise<readonly Finding[]> {
+export async function absent({
+  session,
+  catalog,
+}: Pick<TargetSubject, 'session' | 'catalog'>): Promise<readonly Finding[]> {
   const groups = [
-    { code: 'TARGET_NOT_EMPTY', kind: 'TABLE IF EXISTS', names: catalog.tables.map(({ table }) => table) },
+    { code: 'TARGET_NOT_EMPTY', kind: 'TABLE IF EXISTS', names: writtenTables(catalog) },
     { code: 'TARGET_SEQUENCE', kind: 'SEQUENCE IF EXISTS', names: catalog.sequences },
-    { code: 'TARGET_TYPE', kind: 'TYPE', names: catalog.enums },
-  ];
+    { code: 'TARGET_TYPE', kind: 'TYPE', names: catalog.types },
+  ] as const;
   const findings: Finding[] = [];
   for (const { code, kind, names } of groups) {
     const [relation, prefix] = kind === 'TYPE' ? ['pg_type', 'typ'] : ['pg_class', 'rel'];
@@ -183,7 +225,7 @@ async function absent({ session, catalog }: TargetSubject): Promise<readonly Fin
 async function present({ session, catalog }: TargetSubject): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const rows = await session.query('SELECT w.id FROM unnest($1::text[]) AS w(id) WHERE to_regclass(w.id) IS NULL', [
-    catalog.tables.map(({ table }) => quoteTable(table)),
+    writtenTables(catalog).map(quoteTable),
   ]);
   for (const row of rows) {
     findings.push(

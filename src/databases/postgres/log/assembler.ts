@@ -1,16 +1,21 @@
 // Puts changes together to transactions, large ones in pieces, and decides which positions may be told.
 
 import type { Change } from '../../../model/change.ts';
-import { formatLsn } from './lsn.ts';
+import type { Position } from '../../../model/position.ts';
+import { formatLsn, ordinalOf, parseLsn } from './lsn.ts';
 import type { LogSink } from './pgoutput.ts';
 import type { RunQueue } from './run-queue.ts';
 
+// Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
+// each drops whole pieces. Other limits, or another measure of bytes, are another format of the journal.
 const PIECE_CHANGES = 5_000;
 const PIECE_BYTES = 4 * 1024 * 1024;
 
 export class TransactionAssembler implements LogSink {
   readonly #queue: RunQueue;
   readonly #resume: bigint;
+  /** So many changes of the transaction whose commit record begins at `#resume` are applied already. */
+  readonly #resumeOrdinal: number;
   /** The newest position that was told. */
   #told: bigint;
   #open = false;
@@ -18,13 +23,16 @@ export class TransactionAssembler implements LogSink {
   #finalLsn = 0n;
   #changes: Change[] = [];
   #bytes = 0;
-  #pieces = 0;
+  /** Changes of the open transaction so far, those that are left out included. */
+  #ordinal = 0;
+  #leftOut = 0;
 
-  /** Transactions that end at or before `resume` are already applied and are left out. */
-  constructor(queue: RunQueue, resume: bigint) {
+  /** What `resume` covers is already applied and is left out. */
+  constructor(queue: RunQueue, resume: Position) {
     this.#queue = queue;
-    this.#resume = resume;
-    this.#told = resume;
+    this.#resume = parseLsn(resume);
+    this.#resumeOrdinal = ordinalOf(resume);
+    this.#told = this.#resume;
   }
 
   get skipping(): boolean {
@@ -36,18 +44,18 @@ export class TransactionAssembler implements LogSink {
     this.#finalLsn = finalLsn;
     // A record that starts before a record's end also ends at or before it.
     this.#skipping = finalLsn < this.#resume;
-    this.#pieces = 0;
+    this.#ordinal = 0;
+    this.#leftOut = finalLsn === this.#resume ? this.#resumeOrdinal : 0;
   }
 
   change(change: Change, bytes: number): void {
+    this.#ordinal++;
+    if (this.#ordinal <= this.#leftOut) return;
     this.#changes.push(change);
     this.#bytes += bytes;
-    if (this.#changes.length >= PIECE_CHANGES || this.#bytes >= PIECE_BYTES) {
-      // One byte into the commit record: a snapshot, which stands between records, covers it exactly when it covers the
-      // end, which is not known yet.
-      this.#deliver(this.#finalLsn + 1n, false);
-      this.#pieces += 1;
-    }
+    // The end is not known yet.
+    if (this.#changes.length >= PIECE_CHANGES || this.#bytes >= PIECE_BYTES)
+      this.#deliver(formatLsn(this.#finalLsn, this.#ordinal), false);
   }
 
   commit(endLsn: bigint): void {
@@ -57,8 +65,8 @@ export class TransactionAssembler implements LogSink {
       return;
     }
     this.#told = endLsn;
-    if (this.#changes.length === 0 && this.#pieces === 0) this.#queue.pushIdle(formatLsn(endLsn));
-    else this.#deliver(endLsn, true);
+    if (this.#ordinal === 0) this.#queue.pushIdle(formatLsn(endLsn));
+    else this.#deliver(formatLsn(endLsn), true);
   }
 
   /**
@@ -71,8 +79,8 @@ export class TransactionAssembler implements LogSink {
     this.#queue.pushIdle(formatLsn(walEnd));
   }
 
-  #deliver(lsn: bigint, last: boolean): void {
-    this.#queue.push({ position: formatLsn(lsn), changes: this.#changes, bytes: this.#bytes, last });
+  #deliver(position: Position, last: boolean): void {
+    this.#queue.push({ position, changes: this.#changes, bytes: this.#bytes, last });
     this.#changes = [];
     this.#bytes = 0;
   }

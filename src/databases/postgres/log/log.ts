@@ -1,5 +1,5 @@
 // The source's side of the change stream on PostgreSQL: the slot that keeps the log, the publication that selects the
-// tables, the snapshots that are exact at a position, and the markers.
+// tables, the identities by which it names their rows, the snapshots that are exact at a position, and the markers.
 
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -7,6 +7,7 @@ import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
 import type { ChunkReader, SourceLog, Start } from '../../source.ts';
 import type { PostgresServer, Session } from '../connection.ts';
+import { type IdentityOptions, restoreIdentities, setIdentities } from '../replica-identity.ts';
 import { openChunkReader } from '../snapshot.ts';
 import { MARKER_PREFIX } from './pgoutput.ts';
 import { checkPublication, createPublication, dropPublication } from './publication.ts';
@@ -19,7 +20,9 @@ export interface PostgresLogOptions {
   readonly publication: string;
   /** Proves, inside a transaction, that this runner may still write: one that was replaced must not remove its successor's slot. */
   readonly prove: (session: Session) => Promise<void>;
-  /** Told which transaction the making of a snapshot waits for, and null when it no longer does. */
+  /** The run's name: whose replica identities are recorded under it. */
+  readonly run: () => string;
+  /** Told what pinning or a snapshot waits for, and null when it no longer does. */
   readonly onWaiting?: (reason: string | null) => void;
   /** How often to look for that transaction. Default 2 s. */
   readonly waitingPollMs?: number;
@@ -42,12 +45,11 @@ export class PostgresLog implements SourceLog {
     await failpoint('log.before_pin');
     await server.with('pin', async (session) => {
       await dropSlot(session, slot, this.#options.prove);
+      await setIdentities(this.#identities, tables);
+      await failpoint('identity.set');
       // Before the slot: the log is decoded with the catalog of its time, in which the publication must exist.
-      await session.transaction(async () => {
-        await this.#options.prove(session);
-        await dropPublication(session, publication);
-        await createPublication(session, publication, tables);
-      });
+      await dropPublication(session, publication, this.#proven);
+      await createPublication(session, publication, tables, this.#proven);
     });
     const start = await this.#start(slot, false);
     await failpoint('log.pinned');
@@ -82,12 +84,22 @@ export class PostgresLog implements SourceLog {
     const { server, slot, publication } = this.#options;
     await server.with('release', async (session) => {
       await dropSlot(session, slot, this.#options.prove);
-      await session.transaction(async () => {
-        await this.#options.prove(session);
-        await dropPublication(session, publication);
-      });
+      await dropPublication(session, publication, this.#proven);
     });
+    await failpoint('identity.restoring');
+    await restoreIdentities(this.#identities);
   }
+
+  get #identities(): IdentityOptions {
+    const { server, run, prove, onWaiting } = this.#options;
+    return { server, run: run(), prove, ...(onWaiting === undefined ? {} : { onWaiting }) };
+  }
+
+  readonly #proven = (session: Session, work: () => Promise<void>): Promise<void> =>
+    session.transaction(async () => {
+      await this.#options.prove(session);
+      await work();
+    });
 
   async #start(name: string, temporary: boolean): Promise<Start> {
     const created = await createSlot({

@@ -1,6 +1,7 @@
 // Reads messages of the pgoutput plugin, protocol version 1, text values. Hands what it reads to a sink, in order;
 // decides nothing about transactions. Anything it does not know stops it.
 
+import { constants } from 'node:buffer';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Change, Key, LoggedValue, Row } from '../../../model/change.ts';
 import type { Table } from '../../../model/table.ts';
@@ -41,6 +42,8 @@ const TEXT = 0x74; // t
 const VALUE_OVERHEAD = 24;
 /** Up to here a text is cheaper to build character by character; from 13 on V8 would make a tree of its parts. */
 const SHORT = 12;
+/** The longest text that a string of V8 holds, in bytes of which each may become a character. */
+const LONGEST = constants.MAX_STRING_LENGTH;
 
 export class PgoutputDecoder {
   readonly #relations: Relations;
@@ -117,6 +120,7 @@ export class PgoutputDecoder {
       if (kind === TEXT) {
         const length = bytes.readUInt32BE(at);
         at += 4;
+        if (length > LONGEST) throw tooLarge(table, index, length);
         row[index] = length <= SHORT ? shortText(bytes, at, at + length) : bytes.toString('utf8', at, at + length);
         at += length;
       } else if (kind === NULL) {
@@ -220,7 +224,7 @@ function fillFrom(row: LoggedValue[], old: Row, logged: readonly boolean[] | und
 function keyIn(table: Table, row: Row): Key {
   return table.key.map((index) => {
     const value = row[index];
-    if (value === undefined || value === null) {
+    if (value === undefined || (value === null && table.identity === 'key')) {
       throw new MigrateError('STREAM.UNKNOWN', `a change of ${table.id} does not carry the whole key`);
     }
     return value;
@@ -229,4 +233,9 @@ function keyIn(table: Table, row: Row): Key {
 
 function printTag(tag: number | undefined): string {
   return tag === undefined ? 'none' : JSON.stringify(String.fromCharCode(tag));
+}
+
+function tooLarge(table: Table, column: number, bytes: number): MigrateError {
+  const name = `${table.id}.${table.columns[column]?.name}`;
+  return new MigrateError('STREAM.VALUE_SIZE', `a value of ${name} has ${bytes} bytes in the log`);
 }

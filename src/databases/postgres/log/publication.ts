@@ -16,20 +16,59 @@ SELECT obj_description(p.oid, 'pg_publication') AS recorded,
 FROM pg_publication p
 WHERE p.pubname = $1`;
 
-/** Publishes every kind of change of exactly these tables. To be called in a transaction. */
-export async function createPublication(session: Session, name: string, tables: readonly Table[]): Promise<void> {
-  // ONLY: the children of a table are captured under their own names or not at all.
-  const list = tables.map((table) => `ONLY ${quoteTable(table)}`).join(', ');
-  await session.query(
-    `CREATE PUBLICATION ${quoteName(name)} ${list === '' ? '' : `FOR TABLE ${list} `}` +
-      `WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)`,
-  );
-  const made = await session.one(FINGERPRINT, [name]);
-  await session.query(`COMMENT ON PUBLICATION ${quoteName(name)} IS ${quoteLiteral(made?.actual ?? '')}`);
+// A transaction holds a lock on every table it names.
+const BATCH = 500;
+
+/** Runs `work` in a transaction that proves the right to write. */
+export type Proven = (session: Session, work: () => Promise<void>) => Promise<void>;
+
+/** Publishes every kind of change of exactly these tables. Opens transactions; before the last one the comment is missing. */
+export async function createPublication(
+  session: Session,
+  name: string,
+  tables: readonly Table[],
+  proven: Proven,
+): Promise<void> {
+  const publication = quoteName(name);
+  await proven(session, async () => {
+    await session.query(
+      `CREATE PUBLICATION ${publication}` +
+        " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)",
+    );
+  });
+  for (let from = 0; from < tables.length; from += BATCH) {
+    // ONLY: the children of a table are captured under their own names or not at all.
+    const list = tables.slice(from, from + BATCH).map((table) => `ONLY ${quoteTable(table)}`);
+    await proven(session, async () => {
+      await session.query(`ALTER PUBLICATION ${publication} ADD TABLE ${list.join(', ')}`);
+    });
+  }
+  await proven(session, async () => {
+    const made = await session.one(FINGERPRINT, [name]);
+    await session.query(`COMMENT ON PUBLICATION ${publication} IS ${quoteLiteral(made?.actual ?? '')}`);
+  });
 }
 
-export async function dropPublication(session: Session, name: string): Promise<void> {
-  await session.query(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`);
+/** Idempotent. Opens transactions. */
+export async function dropPublication(session: Session, name: string, proven: Proven): Promise<void> {
+  const published = await session.query(
+    `SELECT n.nspname, c.relname
+     FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+     JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE p.pubname = $1`,
+    [name],
+  );
+  for (let from = 0; from + BATCH < published.length; from += BATCH) {
+    const list = published
+      .slice(from, from + BATCH)
+      .map((row) => `ONLY ${quoteTable({ schema: String(row.nspname), name: String(row.relname) })}`);
+    await proven(session, async () => {
+      await session.query(`ALTER PUBLICATION ${quoteName(name)} DROP TABLE ${list.join(', ')}`);
+    });
+  }
+  await proven(session, async () => {
+    await session.query(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`);
+  });
 }
 
 /** Rejects with SCHEMA.CHANGED when the publication is not as `createPublication` made it. */

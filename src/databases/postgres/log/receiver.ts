@@ -6,7 +6,7 @@ import type { Position } from '../../../model/position.ts';
 import type { Session } from '../connection.ts';
 import { sqlState, translateError } from '../errors.ts';
 import { quoteLiteral, quoteName } from '../sql.ts';
-import { parseLsn } from './lsn.ts';
+import { formatLsn, parseLsn } from './lsn.ts';
 
 /** What arrives. An error thrown here ends the reading. */
 export interface ReceiverHandler {
@@ -73,14 +73,14 @@ export class WalReceiver {
     this.#wire.once('replicationStart', () => this.#begin());
   }
 
-  /** Resolves when the server streams. Rejects with what the server answered; then it may be called again. */
+  /** Resolves when the server streams; a transaction that `from` stands in is sent from its begin. Rejects with what the server answered; then it may be called again. */
   async start(slot: string, publication: string, from: Position): Promise<void> {
     this.#confirmed = parseLsn(from);
     const started = new Promise<void>((resolve) => {
       this.#started = resolve;
     });
     const ended = this.#session.run(
-      `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${from} (proto_version '1', ` +
+      `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${formatLsn(this.#confirmed)} (proto_version '1', ` +
         `publication_names ${quoteLiteral(quoteName(publication))}, messages 'true')`,
       [],
       { timeoutMs: 0 },

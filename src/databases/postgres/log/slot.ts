@@ -33,7 +33,7 @@ export async function createSlot(request: SlotRequest): Promise<CreatedSlot> {
   try {
     const creating = session.one(
       `CREATE_REPLICATION_SLOT ${quoteName(request.name)} ${request.temporary ? 'TEMPORARY ' : ''}` +
-        `LOGICAL pgoutput (SNAPSHOT 'export')`,
+        `LOGICAL pgoutput (${await slotOptions(session, request)})`,
       [],
       { timeoutMs: 0 },
     );
@@ -43,6 +43,13 @@ export async function createSlot(request: SlotRequest): Promise<CreatedSlot> {
     await session.close();
     throw error;
   }
+}
+
+/** From PostgreSQL 17 on a standby that keeps slots in step has this one when it takes over. */
+async function slotOptions(session: Session, { temporary }: SlotRequest): Promise<string> {
+  const version = await session.one(`SELECT current_setting('server_version_num') AS version`);
+  const failover = !temporary && Number(version?.version) >= 170_000;
+  return failover ? "SNAPSHOT 'export', FAILOVER" : "SNAPSHOT 'export'";
 }
 
 /** A name no other slot of the server has. */

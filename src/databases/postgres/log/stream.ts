@@ -8,7 +8,7 @@ import type { Table } from '../../../model/table.ts';
 import type { ChangeStream, Shard, ShardId } from '../../../stream/change-stream.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { TransactionAssembler } from './assembler.ts';
-import { covers, distance, parseLsn } from './lsn.ts';
+import { covers, distance, ordinalOf } from './lsn.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
 import { publishedRelations } from './publication.ts';
 import { translateStreamError, WalReceiver } from './receiver.ts';
@@ -79,6 +79,10 @@ export class PostgresStream implements ChangeStream {
     };
   }
 
+  isWhole(position: Position): boolean {
+    return ordinalOf(position) === 0;
+  }
+
   async retainedBytes(): Promise<number | undefined> {
     return this.#reading?.watch.retainedBytes();
   }
@@ -124,7 +128,7 @@ export class PostgresStream implements ChangeStream {
 
   #connect(session: Session, relations: Relations, from: Position): Pick<Reading, 'queue' | 'receiver'> {
     const queue = new RunQueue({ full: () => receiver.pause(), drained: () => receiver.resume() });
-    const assembler = new TransactionAssembler(queue, parseLsn(from));
+    const assembler = new TransactionAssembler(queue, from);
     const decoder = new PgoutputDecoder(relations, assembler);
     const receiver = new WalReceiver({
       session,

@@ -16,8 +16,9 @@ export type Direction = 'forward' | 'reverse';
 // on a long network every round trip of a batch is lag.
 const MOVE = `
 WITH held AS (SELECT 1 FROM migrate.lease WHERE run = $1 AND epoch = $7 FOR SHARE)
-UPDATE migrate.checkpoint AS c SET position = m.new, changes = c.changes + m.changes, updated_at = now()
-FROM unnest($3::int[], $4::text[], $5::text[], $6::bigint[]) AS m(lane, old, new, changes)
+UPDATE migrate.checkpoint AS c
+SET position = m.new, changes = c.changes + m.changes, splits = c.splits + m.splits, updated_at = now()
+FROM unnest($3::int[], $4::text[], $5::text[], $6::bigint[], $8::bigint[]) AS m(lane, old, new, changes, splits)
 WHERE c.run = $1 AND c.direction = $2 AND c.lane = m.lane AND c.position = m.old AND EXISTS (SELECT FROM held)`;
 
 /** Moves checkpoints by compare-and-set and proves the lease. Rejects with LEASE.LOST when either does not hold. */
@@ -34,6 +35,7 @@ export async function moveCheckpoints(
     arrayLiteral(moves.map(({ position }) => position)),
     arrayLiteral(moves.map(({ changes }) => String(changes))),
     owner.claim.epoch,
+    arrayLiteral(moves.map(({ splits = 0 }) => String(splits))),
   ]);
   if (moved.rowCount !== moves.length) {
     throw new MigrateError(

@@ -3,19 +3,21 @@
 
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
-import type { Change, Key, LoggedValue, Row, RowChange } from '../../../model/change.ts';
+import type { Change, Key, LoggedValue, Row, RowChange, Update } from '../../../model/change.ts';
 import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
 import type { Table } from '../../../model/table.ts';
 import type { CheckpointMove, Lane, TableChanges } from '../../target.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { sqlState } from '../errors.ts';
 import type { LeaseClaim } from '../journal-schema.ts';
+import { passFence } from '../pass.ts';
 import { rangeCondition } from '../range.ts';
 import { arrayLiteral, quoteTable } from '../sql.ts';
 import { constraintError, isConstraintViolation, rowMissing } from './failures.ts';
 import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
-import { sizeOfValues, slices } from './slices.ts';
+import { LARGEST_IN_SET, sizeOfValues, slices } from './slices.ts';
 import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
+import { deleteWholeRows } from './whole-rows.ts';
 
 export interface PostgresLaneOptions {
   readonly server: PostgresServer;
@@ -26,8 +28,6 @@ export interface PostgresLaneOptions {
 const STATEMENT_TIMEOUT = '120s';
 
 const SETTINGS: Readonly<Record<string, string>> = {
-  // Triggers and foreign keys of the target do not fire: their effects on the source are in the log themselves.
-  session_replication_role: 'replica',
   // The acknowledgement to the source says that the rows are on disk.
   synchronous_commit: 'on',
   statement_timeout: STATEMENT_TIMEOUT,
@@ -64,11 +64,18 @@ export class PostgresLane implements Lane {
 
   async begin(): Promise<void> {
     if (this.#closed) throw new MigrateError('TARGET.CONNECTION', 'the lane is closed');
-    this.#opening ??= this.#options.server.session({ purpose: 'lane', settings: SETTINGS });
+    this.#opening ??= this.#open();
     this.#session = await this.#opening;
     // With the first attempt's savepoint: on a long network every round trip of a batch is lag.
     await this.#session.query('BEGIN; SAVEPOINT attempt');
     this.#attempted = false;
+  }
+
+  /** Triggers and foreign keys of the target do not fire: their effects on the source are in the log themselves. */
+  async #open(): Promise<Session> {
+    const session = await this.#options.server.session({ purpose: 'lane', settings: SETTINGS });
+    await passFence(session, this.#options.claim.run);
+    return session;
   }
 
   async attempt(sets: readonly TableChanges[]): Promise<boolean> {
@@ -150,7 +157,9 @@ export class PostgresLane implements Lane {
 
   /** False when a row count is not what it must be. */
   async #writeSet({ table, deletes, updates, inserts, keyChunks }: TableChanges): Promise<boolean> {
-    if (!(await this.#writeRows(setDelete(table), deletes))) return false;
+    // Without a key a row that is not there cannot be a matter of the order.
+    if (table.identity === 'row') await this.#deleteWhole(table, deletes);
+    else if (!(await this.#writeRows(setDelete(table), deletes))) return false;
     for (const { columns, keys, rows } of updates) {
       const values = rows.map((row, index) => [...(keys[index] ?? []), ...columns.map((column) => row[column])]);
       if (!(await this.#writeRows(setUpdate(table, columns), values))) return false;
@@ -162,7 +171,15 @@ export class PostgresLane implements Lane {
 
   async #writeRows(statement: Statement, rows: readonly (Row | Key)[]): Promise<boolean> {
     const width = rows[0]?.length ?? 0;
-    for (const [from, to] of slices(rows.length, (index) => sizeOfValues(rows[index] ?? []))) {
+    let largest = 0;
+    const parts = slices(rows.length, (index) => {
+      const size = sizeOfValues(rows[index] ?? []);
+      largest = Math.max(largest, size);
+      return size;
+    });
+    // Quoted within an array a value takes several times its size. Replayed, a row's values are sent as they are.
+    if (largest > LARGEST_IN_SET) return false;
+    for (const [from, to] of parts) {
       const arrays = Array.from({ length: width }, (_, column) => {
         const values: LoggedValue[] = new Array(to - from);
         for (let index = from; index < to; index++) values[index - from] = rows[index]?.[column];
@@ -173,8 +190,17 @@ export class PostgresLane implements Lane {
     return true;
   }
 
+  #deleteWhole(table: Table, rows: readonly Key[]): Promise<void> {
+    return deleteWholeRows(this.#connected(), table, rows, STATEMENT_TIMEOUT);
+  }
+
   async #replayRow(change: RowChange): Promise<void> {
     const { table } = change;
+    if (table.identity === 'row' && change.op !== 'insert') {
+      await this.#deleteWhole(table, [change.key]);
+      if (change.op === 'update') await this.#replayRow({ op: 'insert', table, row: completed(change) });
+      return;
+    }
     const [statement, values] = rowStatement(change);
     let touched: number;
     try {
@@ -211,6 +237,11 @@ export class PostgresLane implements Lane {
     if (this.#session === undefined) throw new MigrateError('INTERNAL.BUG', 'the lane has not begun');
     return this.#session;
   }
+}
+
+/** The new row; what the log did not carry did not change. The key of a row without a key is the row. */
+function completed({ key, row }: Update): Row {
+  return row.map((value, column) => (value === undefined ? key[column] : value));
 }
 
 function rowStatement(change: RowChange): readonly [Statement, readonly LoggedValue[]] {

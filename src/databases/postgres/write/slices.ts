@@ -4,6 +4,8 @@ import type { LoggedValue } from '../../../model/change.ts';
 
 const MAX_ROWS = 65_536;
 const MAX_BYTES = 64 * 1024 * 1024;
+/** A row of more than this, by `sizeOfValues`, does not go into a set. */
+export const LARGEST_IN_SET = 32 * 1024 * 1024;
 
 /** Ranges of indexes, in order; at least one row each. `sizeOf` is asked once per row. */
 export function slices(

@@ -84,25 +84,17 @@ function cached(table: Table, kind: string, build: () => string): Statement {
 }
 
 /** `unnest($1::int4[],$2::text[]) AS s(c0,c1)`. */
-function unnested(table: Table, columns: readonly number[]): string {
+export function unnested(table: Table, columns: readonly number[]): string {
   const parameters = columns.map((column, index) => {
-    const definition = columnAt(table, column);
-    return `$${index + 1}::${ridesAsText(definition) ? 'text' : definition.castType}[]`;
+    const { ridesAsText, castType } = columnAt(table, column);
+    return `$${index + 1}::${ridesAsText ? 'text' : castType}[]`;
   });
   return `unnest(${parameters.join(',')}) AS s(${columns.map((_, index) => `c${index}`).join(',')})`;
 }
 
-function unnestedValue(column: Column, index: number): string {
-  return ridesAsText(column) ? `s.c${index}::${column.castType}` : `s.c${index}`;
-}
-
-/**
- * Some values cannot be elements of an array that is unnested: arrays are taken apart whole, and composite ones, which may
- * be any type of a user's schema, become several columns. Their texts can. The server's own types do not take this way:
- * a cast from text is not for all of them what reading their text is ("char").
- */
-function ridesAsText({ isArray, castType }: Column): boolean {
-  return isArray || castType.includes('.');
+/** Only what must rides as text: a cast from text is not for every type what reading its text is ("char", geometry). */
+export function unnestedValue({ ridesAsText, castType }: Column, index: number): string {
+  return ridesAsText ? `s.c${index}::${castType}` : `s.c${index}`;
 }
 
 function sameKey(table: Table): string {

@@ -1,0 +1,94 @@
+// Which lane writes what. A table belongs to its home lane; the rows of one that is spread are divided among all lanes by
+// key. All that happens to one key happens in one lane, in the source's order. What the journal says of a table decides:
+// changes that are read again after a crash must go to the lanes they went to before.
+
+import type { TableProgress } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { type Change, type Key, keyText, type RowChange, type Update } from '../model/change.ts';
+import type { Table, TableId } from '../model/table.ts';
+import { isComplete, keyAfter, movesKey, withKey } from './keys.ts';
+
+export interface Routed {
+  readonly lane: number;
+  readonly change: RowChange;
+  /** 1, or 0 for the second half of a change of key that went to two lanes: the source made one change. */
+  readonly counts: 0 | 1;
+}
+
+interface Route {
+  readonly home: number;
+  spread: boolean;
+}
+
+export class Router {
+  readonly #lanes: number;
+  readonly #routes: ReadonlyMap<TableId, Route>;
+
+  constructor(tables: readonly Pick<TableProgress, 'id' | 'lane' | 'spread'>[], lanes: number) {
+    this.#lanes = lanes;
+    this.#routes = new Map(tables.map(({ id, lane, spread }) => [id, { home: lane, spread: spread && lanes > 1 }]));
+  }
+
+  /** The lane that empties the table, and writes it when it is not spread. */
+  home(table: Table): number {
+    return this.#route(table).home;
+  }
+
+  isSpread(table: TableId): boolean {
+    return this.#routes.get(table)?.spread === true;
+  }
+
+  /** From now on the table's own lane writes it. */
+  sendHome(table: TableId): void {
+    const route = this.#routes.get(table);
+    if (route !== undefined) route.spread = false;
+  }
+
+  /** The tables of a change that must be at home for it: no lane alone could empty a spread one, or move what it cannot see. */
+  homesNeeded(change: Change): readonly Table[] {
+    if (change.op === 'truncate') return change.tables.filter(({ id }) => this.isSpread(id));
+    if (change.op !== 'update' || !change.row.includes(undefined) || !this.isSpread(change.table.id)) return [];
+    return this.#leavesLane(change) && !isComplete(change.table, change.row) ? [change.table] : [];
+  }
+
+  /** Where a change goes. A change of key from one lane to another becomes a delete there and an insert here. */
+  route(change: RowChange): readonly Routed[] {
+    const { table } = change;
+    const { home, spread } = this.#route(table);
+    if (!spread) return [{ lane: home, change, counts: 1 }];
+    if (change.op === 'update' && this.#leavesLane(change)) {
+      const key = keyAfter(table, change.row, change.key);
+      return [
+        { lane: this.#laneOf(change.key), change: { op: 'delete', table, key: change.key }, counts: 1 },
+        { lane: this.#laneOf(key), change: { op: 'insert', table, row: withKey(table, change.row, key) }, counts: 0 },
+      ];
+    }
+    const key = change.op === 'insert' ? keyAfter(table, change.row) : change.key;
+    return [{ lane: this.#laneOf(key), change, counts: 1 }];
+  }
+
+  #leavesLane(change: Update): boolean {
+    return (
+      movesKey(change) && this.#laneOf(change.key) !== this.#laneOf(keyAfter(change.table, change.row, change.key))
+    );
+  }
+
+  #laneOf(key: Key): number {
+    return hash(keyText(key)) % this.#lanes;
+  }
+
+  #route(table: Table): Route {
+    const route = this.#routes.get(table.id);
+    if (route === undefined)
+      throw new MigrateError('INTERNAL.BUG', `${table.id} has changes but is not part of the run`);
+    return route;
+  }
+}
+
+/** FNV-1a, its bits mixed once more: keys often differ in their last digit only. Another hash is another format of the journal. */
+export function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  return (value ^ (value >>> 13)) >>> 0;
+}

@@ -1,0 +1,242 @@
+// The preflight of a target whose tables were made by hand: each must take every row of the source as it is.
+
+import type { Catalog, TableDefinition } from '../../../model/catalog.ts';
+import type { Finding } from '../../../model/finding.ts';
+import type { Session, TextRow } from '../connection.ts';
+import { filledTables, missingSequences, uniqueOn } from '../existing.ts';
+import { field, isTrue } from '../row.ts';
+import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
+import { errorFinding, infoFinding } from './facts.ts';
+
+export interface ExistingSubject {
+  readonly session: Session;
+  readonly catalog: Catalog;
+  /** Quoted. */
+  readonly role: string;
+  /** True when the role may switch triggers and foreign keys off. */
+  readonly switchesOff: boolean;
+}
+
+export async function checkExisting(subject: ExistingSubject): Promise<readonly Finding[]> {
+  const { session, catalog } = subject;
+  const findings: Finding[] = [];
+  const present: TableDefinition[] = [];
+  for (const definition of catalog.tables) {
+    const found = await relation(subject, definition);
+    if (found.length > 0) findings.push(...found);
+    else present.push(definition);
+  }
+  for (const definition of present) {
+    findings.push(...(await columns(session, definition)));
+    findings.push(...(await key(session, definition)));
+    findings.push(...(await firing(subject, definition)));
+    findings.push(...(await lacking(session, definition)));
+  }
+  findings.push(...(await labels(session, catalog)));
+  const filled = await filledTables(
+    session,
+    present.map(({ table }) => table),
+  );
+  for (const table of filled) {
+    const name = quoteTable(table);
+    findings.push(
+      errorFinding({
+        code: 'TARGET_ROWS',
+        subject: table.id,
+        message: 'it has rows',
+        cure: `TRUNCATE ${name}; -- on the target`,
+      }),
+    );
+  }
+  for (const name of await missingSequences(session, catalog)) {
+    findings.push(
+      infoFinding({ code: 'TARGET_LACKS', subject: `sequence ${name}`, message: 'the target does not have it' }),
+    );
+  }
+  return findings;
+}
+
+async function relation({ session, role }: ExistingSubject, { table }: TableDefinition): Promise<readonly Finding[]> {
+  const name = quoteTable(table);
+  const row = await session.one(
+    `SELECT c.relkind, pg_has_role(current_user, c.relowner, 'USAGE') AS own, c.relowner::regrole::text AS owner,
+       c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_has_role(current_user, c.relowner, 'USAGE'))
+         AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS hidden
+     FROM pg_class c WHERE c.oid = to_regclass($1)`,
+    [name],
+  );
+  if (row?.relkind !== 'r') {
+    const message = row === undefined ? 'the target does not have it' : 'on the target it is no plain table';
+    return [
+      errorFinding({
+        code: 'TARGET_TABLE',
+        subject: table.id,
+        message,
+        cure: `Make ${name} on the target, or exclude it.`,
+      }),
+    ];
+  }
+  if (!isTrue(row, 'own')) {
+    const message = `${field(row, 'owner')} owns it on the target, and ${role} is not a member of that role`;
+    return [
+      errorFinding({
+        code: 'TARGET_OWNER',
+        subject: table.id,
+        message,
+        cure: `GRANT ${field(row, 'owner')} TO ${role};`,
+      }),
+    ];
+  }
+  if (isTrue(row, 'hidden')) {
+    const cure = `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;`;
+    return [errorFinding({ code: 'TARGET_POLICY', subject: table.id, message: 'row policies apply to the run', cure })];
+  }
+  return [];
+}
+
+async function columns(session: Session, { table, columns: wanted }: TableDefinition): Promise<readonly Finding[]> {
+  const rows = await session.query(
+    `SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull, attidentity,
+       attgenerated <> '' AS generated, atthasdef OR attidentity <> '' AS filled
+     FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+    [quoteTable(table)],
+  );
+  const found = new Map(rows.map((row) => [field(row, 'attname'), row]));
+  const types = new Map(table.columns.map(({ name, type }) => [name, type]));
+  const alter = `ALTER TABLE ${quoteTable(table)}`;
+  const findings: Finding[] = [];
+  const wrong = (column: string, message: string, cure: string): void => {
+    findings.push(
+      errorFinding({
+        code: 'TARGET_COLUMN',
+        subject: `${table.id}.${column}`,
+        message,
+        cure: `${alter} ${cure}; -- on the target`,
+      }),
+    );
+  };
+  for (const { name, notNull, identity } of wanted) {
+    const type = types.get(name);
+    // Computed by each side for itself.
+    if (type === undefined) continue;
+    const row = found.get(name);
+    found.delete(name);
+    const column = quoteName(name);
+    if (row === undefined) wrong(name, 'the target does not have it', `ADD COLUMN ${column} ${type}`);
+    else if (isTrue(row, 'generated')) wrong(name, 'the target computes it', `ALTER COLUMN ${column} DROP EXPRESSION`);
+    else {
+      if (row.type !== type)
+        wrong(name, `it is ${type} on the source and ${row.type} on the target`, `ALTER COLUMN ${column} TYPE ${type}`);
+      if (isTrue(row, 'attnotnull') && !notNull)
+        wrong(name, 'it may be null on the source', `ALTER COLUMN ${column} DROP NOT NULL`);
+      if (row.attidentity === 'a' && identity !== 'always')
+        wrong(name, 'it is GENERATED ALWAYS on the target', `ALTER COLUMN ${column} SET GENERATED BY DEFAULT`);
+    }
+  }
+  for (const [name, row] of found) {
+    if (!isTrue(row, 'attnotnull') || isTrue(row, 'filled') || isTrue(row, 'generated')) continue;
+    wrong(
+      name,
+      'the source does not have it, and it must not be null',
+      `ALTER COLUMN ${quoteName(name)} DROP NOT NULL`,
+    );
+  }
+  return findings;
+}
+
+async function key(session: Session, { table }: TableDefinition): Promise<readonly Finding[]> {
+  if (table.identity === 'row') return [];
+  const names = table.key.flatMap((index) => table.columns[index]?.name ?? []);
+  const row = await session.one(`SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND ${uniqueOn('$2')}`, [
+    quoteTable(table),
+    names,
+  ]);
+  if (row !== undefined) return [];
+  const list = names.map(quoteName).join(', ');
+  return [
+    errorFinding({
+      code: 'TARGET_KEY',
+      subject: table.id,
+      message: `rows are found by (${list}), which is not unique on the target`,
+      cure: `ALTER TABLE ${quoteTable(table)} ADD UNIQUE (${list}); -- on the target`,
+    }),
+  ];
+}
+
+/** Triggers, rules and foreign keys that act on what the run itself writes. */
+async function firing(
+  { session, switchesOff, role }: ExistingSubject,
+  { table }: TableDefinition,
+): Promise<readonly Finding[]> {
+  const modes = switchesOff ? ['A', 'R'] : ['A', 'O'];
+  const rows = await session.query(
+    `SELECT 'TRIGGER' AS kind, tgname::text AS name FROM pg_trigger
+     WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgenabled::text = ANY ($2::text[])
+     UNION ALL SELECT 'RULE', rulename FROM pg_rewrite
+     WHERE ev_class = to_regclass($1) AND rulename <> '_RETURN' AND ev_enabled::text = ANY ($2::text[])
+     UNION ALL SELECT 'FOREIGN KEY', conname FROM pg_constraint
+     WHERE conrelid = to_regclass($1) AND contype = 'f' AND NOT $3::boolean ORDER BY 1, 2`,
+    [quoteTable(table), modes, switchesOff],
+  );
+  return rows.map((row) =>
+    errorFinding({
+      code: 'TARGET_FIRES',
+      subject: `${field(row, 'kind').toLowerCase()} ${field(row, 'name')} on ${table.id}`,
+      message: switchesOff
+        ? 'it would act on the rows that the run writes'
+        : `it would act on the rows that the run writes: ${role} may not switch it off`,
+      cure: firingCure(row, quoteTable(table)),
+    }),
+  );
+}
+
+function firingCure(row: TextRow, table: string): string {
+  const name = quoteName(field(row, 'name'));
+  if (row.kind === 'FOREIGN KEY')
+    return `ALTER TABLE ${table} DROP CONSTRAINT ${name}; -- add it again after the cutover`;
+  return `ALTER TABLE ${table} DISABLE ${field(row, 'kind')} ${name}; -- enable it again after the cutover`;
+}
+
+/** What the run will not make: for the owner to decide. By name: definitions may well differ on purpose. */
+async function lacking(session: Session, definition: TableDefinition): Promise<readonly Finding[]> {
+  const { table, uniqueConstraints, indexes, foreignKeys, checks } = definition;
+  const wanted = [...uniqueConstraints, ...indexes, ...foreignKeys, ...checks].map(({ name }) => name);
+  const rows = await session.query(
+    `SELECT w.name FROM unnest($2::text[]) AS w(name) WHERE NOT EXISTS (
+       SELECT FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = w.name
+       UNION ALL SELECT FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+       WHERE indrelid = to_regclass($1) AND c.relname = w.name)`,
+    [quoteTable(table), wanted],
+  );
+  if (rows.length === 0) return [];
+  const names = rows.map((row) => field(row, 'name')).join(', ');
+  return [
+    infoFinding({ code: 'TARGET_LACKS', subject: table.id, message: `the source has ${names}, the target does not` }),
+  ];
+}
+
+async function labels(session: Session, catalog: Catalog): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const type of catalog.types) {
+    if (type.kind !== 'enum') continue;
+    const name = quoteTable(type);
+    const rows = await session.query(
+      `SELECT l.label FROM unnest($2::text[]) AS l(label)
+       WHERE NOT EXISTS (SELECT FROM pg_enum WHERE enumtypid = to_regtype($1) AND enumlabel = l.label)`,
+      [name, type.labels],
+    );
+    for (const row of rows) {
+      const label = quoteLiteral(field(row, 'label')).trim();
+      const message = `the target does not have the label ${label}`;
+      findings.push(
+        errorFinding({
+          code: 'TARGET_LABEL',
+          subject: name,
+          message,
+          cure: `ALTER TYPE ${name} ADD VALUE ${label}; -- on the target`,
+        }),
+      );
+    }
+  }
+  return findings;
+}

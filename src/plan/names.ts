@@ -1,0 +1,28 @@
+// Names of tables as a plan writes them: `schema.name`, or `schema.*` for every table of a schema.
+
+export interface WrittenName {
+  readonly schema: string;
+  /** Null for `*`. */
+  readonly name: string | null;
+}
+
+/**
+ * The first dot divides; a backslash takes the character after it as it is, so that `\.` is a dot within a schema and `\*` a
+ * table of that name. Nothing is folded to lower case and no quotes are taken off. Undefined when there is no such name.
+ */
+export function readName(text: string): WrittenName | undefined {
+  const characters: readonly string[] = text.match(/\\.|[^\\]/gsu) ?? [];
+  // What is not matched is a backslash at the end.
+  if (characters.join('') !== text) return undefined;
+  const dot = characters.indexOf('.');
+  if (dot < 1 || dot === characters.length - 1) return undefined;
+  const plain = (part: readonly string[]): string =>
+    part
+      .map((character) => (character.length > 1 && character.startsWith('\\') ? character.slice(1) : character))
+      .join('');
+  const name = characters.slice(dot + 1);
+  return {
+    schema: plain(characters.slice(0, dot)),
+    name: name.length === 1 && name[0] === '*' ? null : plain(name),
+  };
+}

@@ -1,0 +1,54 @@
+// Every type from an older PostgreSQL to the one of the tests, where the older one is installed as on Debian.
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EmbeddedServer, FOLDER_PREFIX, initialise, own } from '../../src/demo/embedded.ts';
+import { findBinaries } from '../../src/demo/embedded-binaries.ts';
+import { Closer } from '../../src/lib/closer.ts';
+import { openPair } from '../fleet/databases.ts';
+import { changeKeys, changeValues } from './types-changes.ts';
+import { nameOf, openTypesWorld, type TypesWorld } from './types-world.ts';
+
+const OLDER = ['14', '15', '16', '17'].map((version) => `/usr/lib/postgresql/${version}`).find(existsSync);
+const ALL = { lower: null, upper: null };
+
+const closer = new Closer();
+let world: TypesWorld;
+
+beforeAll(async () => {
+  if (OLDER === undefined) return;
+  const pair = await closer.open(openPair());
+  const server = await openOlder(OLDER);
+  closer.add(() => server.close());
+  world = await closer.open(openTypesWorld({ ...pair, sourceUrl: server.url('postgres') }));
+  await world.copy();
+  await changeValues(world);
+  await changeKeys(world);
+});
+afterAll(() => closer.close());
+
+async function openOlder(root: string): Promise<EmbeddedServer> {
+  const binaries = { ...(await findBinaries()), root };
+  const directory = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
+  await writeFile(join(directory, 'owner'), String(process.pid));
+  const server = new EmbeddedServer(binaries, directory, { settings: { fsync: 'off', wal_level: 'logical' } });
+  await own(directory, binaries.runAs);
+  await initialise(binaries, server.dataDirectory);
+  await server.start();
+  return server;
+}
+
+test.skipIf(OLDER === undefined)('values and keys of every type arrive as they were, with equal digests', async () => {
+  expect(world.entries.length).toBeGreaterThan(100);
+  for (const [index, { key, type }] of world.entries.entries()) {
+    for (const name of [nameOf('t', index), ...(key ? [nameOf('k', index)] : [])]) {
+      const [source, target] = await Promise.all([world.rows('source', name), world.rows('target', name)]);
+      expect(target, type).toEqual(source);
+      const table = world.table(name);
+      expect(await world.digests.target.range(table, ALL), type).toEqual(await world.digests.source.range(table, ALL));
+    }
+  }
+});
