@@ -50,6 +50,8 @@ export class PgoutputDecoder {
   readonly #sink: LogSink;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
+  #size = 0;
   /** The tuple last read lacks a value. */
   #incomplete = false;
 
@@ -58,11 +60,13 @@ export class PgoutputDecoder {
     this.#sink = sink;
   }
 
-  /** Reads the message that starts at `offset`. Keeps nothing of the buffer. */
-  decode(message: Buffer, offset: number): void {
+  /** Reads the message that lies from `start` to `end`. Keeps nothing of the buffer. */
+  decode(message: Buffer, start: number, end: number = message.length): void {
     this.#bytes = message;
-    this.#at = offset + 1;
-    const tag = message[offset];
+    this.#at = start + 1;
+    this.#end = end;
+    this.#size = end - start;
+    const tag = message[start];
     if (tag === INSERT || tag === UPDATE || tag === DELETE) {
       if (!this.#sink.skipping) this.#rowChange(tag);
     } else if (tag === BEGIN) this.#sink.begin(message.readBigUInt64BE(this.#at));
@@ -79,7 +83,7 @@ export class PgoutputDecoder {
   #rowChange(tag: typeof INSERT | typeof UPDATE | typeof DELETE): void {
     const relation = this.#relations.find(this.#int32());
     const { table } = relation;
-    const size = this.#bytes.length + VALUE_OVERHEAD * table.columns.length;
+    const size = this.#size + VALUE_OVERHEAD * table.columns.length;
     let kind = this.#byte();
     if (tag === DELETE) {
       this.#expect(kind === KEY || kind === OLD, kind);
@@ -141,7 +145,7 @@ export class PgoutputDecoder {
     // options: CASCADE is spelled out in the list of tables, RESTART IDENTITY concerns sequences only
     this.#at += 1;
     const tables = Array.from({ length: count }, () => this.#relations.find(this.#int32()).table);
-    this.#sink.change({ op: 'truncate', tables }, this.#bytes.length);
+    this.#sink.change({ op: 'truncate', tables }, this.#size);
   }
 
   #message(): void {
@@ -151,7 +155,7 @@ export class PgoutputDecoder {
     const length = this.#int32();
     if (!transactional || prefix !== MARKER_PREFIX || this.#sink.skipping) return;
     const content = this.#bytes.toString('utf8', this.#at, this.#at + length);
-    this.#sink.change({ op: 'marker', content }, this.#bytes.length);
+    this.#sink.change({ op: 'marker', content }, this.#size);
   }
 
   #relation(): void {
@@ -195,7 +199,7 @@ export class PgoutputDecoder {
 
   /** A value that ran over the end of the message would be cut off in silence. */
   #checkEnd(): void {
-    if (this.#at !== this.#bytes.length) throw new MigrateError('STREAM.UNKNOWN', 'a row in the log is malformed');
+    if (this.#at !== this.#end) throw new MigrateError('STREAM.UNKNOWN', 'a row in the log is malformed');
   }
 
   #expect(known: boolean, tag: number | undefined): void {

@@ -1,17 +1,19 @@
 // The client side of one replication connection: frames in, status updates out. It confirms what it was told was durable
 // and nothing else, and goes on doing so while reading is held, so that the server never takes a held run for a dead one.
 
+import type { EventEmitter } from 'node:events';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Position } from '../../../model/position.ts';
 import type { Session } from '../connection.ts';
 import { sqlState, translateError } from '../errors.ts';
 import { quoteLiteral, quoteName } from '../sql.ts';
+import { takeFrames } from './frames.ts';
 import { formatLsn, parseLsn } from './lsn.ts';
 
 /** What arrives. An error thrown here ends the reading. */
 export interface ReceiverHandler {
-  /** A message of the output plugin starts at `offset`. The buffer is only valid during the call. */
-  data(frame: Buffer, offset: number): void;
+  /** A message of the output plugin lies in `bytes` from `start` to `end`; valid during the call only. */
+  data(bytes: Buffer, start: number, end: number): void;
   keepalive(walEnd: bigint): void;
   /** The reading ended, other than by `stop`. Called once. */
   failed(error: MigrateError): void;
@@ -33,8 +35,7 @@ interface Notice {
 
 /** The parts of pg's connection that carry COPY data in both directions. */
 interface Wire {
-  readonly stream: { pause(): void; resume(): void };
-  on(event: 'copyData', listener: (message: { readonly chunk: Buffer }) => void): void;
+  readonly stream: EventEmitter & { pause(): void; resume(): void };
   on(event: 'notice', listener: (notice: Notice) => void): void;
   once(event: 'replicationStart', listener: () => void): void;
   sendCopyFromChunk(chunk: Buffer): void;
@@ -68,7 +69,12 @@ export class WalReceiver {
     this.#wire = (options.session.client as unknown as { connection: Wire }).connection;
     this.#handler = options.handler;
     this.#options = options;
-    this.#wire.on('copyData', ({ chunk }) => this.#receive(chunk));
+    takeFrames(this.#wire.stream, {
+      block: () => {
+        this.#heardAt = performance.now();
+      },
+      copyData: (bytes, start, end) => this.#receive(bytes, start, end),
+    });
     this.#wire.on('notice', (notice) => this.#noticed(notice));
     this.#wire.once('replicationStart', () => this.#begin());
   }
@@ -152,13 +158,12 @@ export class WalReceiver {
     clearInterval(this.#timer);
   }
 
-  #receive(frame: Buffer): void {
-    this.#heardAt = performance.now();
+  #receive(bytes: Buffer, start: number, end: number): void {
     if (this.#state === 'ended') return;
     try {
-      const kind = frame[0];
-      if (kind === DATA) this.#handler.data(frame, DATA_HEADER);
-      else if (kind === KEEPALIVE) this.#keepalive(frame);
+      const kind = bytes[start];
+      if (kind === DATA) this.#handler.data(bytes, start + DATA_HEADER, end);
+      else if (kind === KEEPALIVE) this.#keepalive(bytes, start);
       else throw new MigrateError('STREAM.UNKNOWN', `the server sent a replication message of kind ${kind}`);
     } catch (error) {
       this.fail(
@@ -169,9 +174,9 @@ export class WalReceiver {
     }
   }
 
-  #keepalive(frame: Buffer): void {
-    this.#handler.keepalive(frame.readBigUInt64BE(1));
-    if (frame[17] === 1) this.#sendStatus(false);
+  #keepalive(bytes: Buffer, start: number): void {
+    this.#handler.keepalive(bytes.readBigUInt64BE(start + 1));
+    if (bytes[start + 17] === 1) this.#sendStatus(false);
   }
 
   // From PostgreSQL 18 on a publication that does not exist is a warning, and its changes are left out.

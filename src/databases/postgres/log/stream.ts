@@ -136,7 +136,7 @@ export class PostgresStream implements ChangeStream {
       statusIntervalMs: this.#options.statusIntervalMs ?? Math.min(5_000, this.#networkTimeoutMs / 3),
       networkTimeoutMs: this.#networkTimeoutMs,
       handler: {
-        data: (frame, offset) => decoder.decode(frame, offset),
+        data: (bytes, start, end) => decoder.decode(bytes, start, end),
         keepalive: (walEnd) => assembler.keepalive(walEnd),
         failed: (error) => {
           queue.fail(error);
