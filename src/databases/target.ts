@@ -120,7 +120,10 @@ export interface Target {
   rename(catalog: Catalog, renames: Renames, made: boolean): Promise<RenamedCatalog>;
   /** What a role (default: the one it is connected as) must be given for a run. */
   grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
-  /** Creates schemas, types, sequences and tables with primary keys, closed by the fence; in one transaction; idempotent. */
+  /**
+   * Creates schemas, types, sequences and tables with their keys, some hundred to a transaction; idempotent. Each table is
+   * closed by the fence from the transaction on that makes it.
+   */
   create(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void>;

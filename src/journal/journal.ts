@@ -10,7 +10,16 @@ import type { Table, TableId } from '../model/table.ts';
 /** Bumped when an older program could misread what a newer one wrote. */
 export const JOURNAL_FORMAT = 2;
 
-export const STAGES = ['preflight', 'schema', 'snapshot', 'catch-up', 'verify', 'cutover', 'open', 'foreign-keys'] as const;
+export const STAGES = [
+  'preflight',
+  'schema',
+  'snapshot',
+  'catch-up',
+  'verify',
+  'cutover',
+  'open',
+  'foreign-keys',
+] as const;
 export type StageName = (typeof STAGES)[number];
 
 export interface RunRecord {
@@ -81,7 +90,9 @@ export interface CutoverRecord {
 export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
-  create(run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition' | 'sourceLineage'>): Promise<RunRecord>;
+  create(
+    run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition' | 'sourceLineage'>,
+  ): Promise<RunRecord>;
   setStart(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;
   setPaused(paused: boolean): Promise<void>;

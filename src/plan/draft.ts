@@ -36,7 +36,7 @@ export function draftUrl(text: string, variable: string): DraftUrl | undefined {
 /** A name for the run, from that of the source's database. */
 export function draftName(url: string, env: Readonly<Record<string, string | undefined>>): string {
   const { text }: Interpolated = interpolate(url, '.', env);
-  const path = URL.canParse(text) ? new URL(text).pathname.slice(1) : '';
+  const path = URL.canParse(text) ? new URL(text).pathname.slice(1).replace(/%[0-9a-f]{2}/gi, '-') : '';
   const name = path
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, '-')

@@ -27,12 +27,18 @@ const renamed = z.union(
 const mapSchema = z
   .record(z.string(), renamed)
   .prefault({})
-  .superRefine((map, context) => {
-    for (const [from, entry] of Object.entries(map)) {
-      const message = mapFault(from, typeof entry === 'string' ? { to: entry, columns: {} } : entry);
-      if (message !== undefined) context.addIssue({ code: 'custom', path: [from], message });
-    }
-  })
+  .superRefine(
+    (map, context) => {
+      const wrong = new Set(context.issues.map(({ path }) => path?.[0]));
+      for (const [from, entry] of Object.entries(map)) {
+        if (wrong.has(from)) continue;
+        const message = mapFault(from, typeof entry === 'string' ? { to: entry, columns: {} } : entry);
+        if (message !== undefined) context.addIssue({ code: 'custom', path: [from], message });
+      }
+    },
+    // Also when an entry is wrong in itself: all faults are told at once.
+    { when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value) },
+  )
   .transform((map) =>
     Object.fromEntries(
       Object.entries(map).map(([from, entry]) => [

@@ -11,6 +11,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   array: 'a list',
   object: 'a section of `key: value` lines',
+  record: 'a section of `key: value` lines',
 };
 
 /** The message of an issue, to stand after the path. Fields with wording of their own keep it. */

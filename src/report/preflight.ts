@@ -29,7 +29,8 @@ export interface PreflightReport {
   readonly passed: boolean;
   readonly tables: readonly CheckedTable[];
   readonly findings: readonly Finding[];
-  readonly notCarried: readonly { readonly object: string; readonly command: string }[];
+  /** What a finding of code PREFLIGHT.NOT_CARRIED says how to bring. */
+  readonly notCarried: readonly string[];
 }
 
 export interface PreflightInput {
@@ -38,6 +39,7 @@ export interface PreflightInput {
   readonly findings: readonly Finding[];
 }
 
+const NOT_CARRIED = 'PREFLIGHT.NOT_CARRIED';
 const LEVELS = ['error', 'warning', 'info'] as const;
 
 export function preflightReport({ run, catalog, findings }: PreflightInput): PreflightReport {
@@ -60,22 +62,8 @@ export function preflightReport({ run, catalog, findings }: PreflightInput): Pre
       };
     }),
     findings: sorted,
-    notCarried: catalog.notCarried.map((object) => ({ object, command: commandFor(object) })),
+    notCarried: catalog.notCarried,
   };
-}
-
-/** How an object gets to the target by hand. */
-function commandFor(object: string): string {
-  const [, relation] = /^(?:materialized view|view|foreign table) (.*)$/s.exec(object) ?? [];
-  const pick =
-    relation === undefined
-      ? '> rest.sql  # and pick it from there'
-      : `--table ${shellQuoted(relation)} | psql "$TARGET_URL"`;
-  return `pg_dump --schema-only "$SOURCE_URL" ${pick}`;
-}
-
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 export function preflightPage(report: PreflightReport): Page {
@@ -84,7 +72,7 @@ export function preflightPage(report: PreflightReport): Page {
     title: `Preflight of ${report.run}`,
     verdict: report.passed
       ? `Nothing stands in the way of ${count(report.tables.length)} tables.`
-      : `${count(errors)} errors have to be cured before the run can begin.`,
+      : `${count(errors)} ${errors === 1 ? 'error has' : 'errors have'} to be cured before the run can begin.`,
     good: report.passed,
     sections: [tables(report), findings(report), notCarried(report)],
   };
@@ -113,23 +101,24 @@ function tables({ tables: all }: PreflightReport): Section {
 }
 
 function findings({ findings: all }: PreflightReport): Section {
-  const none: readonly Block[] = [{ kind: 'text', text: 'Nothing was found.' }];
-  const blocks = all.flatMap(({ level, code, subject, message, cure }): readonly Block[] => [
-    { kind: 'text', text: `${level} ${code}, ${subject}: ${message}` },
-    ...(cure === undefined ? [] : [{ kind: 'code', text: cure } as const]),
-  ]);
-  return { heading: 'Findings', blocks: blocks.length === 0 ? none : blocks };
+  const found = all.filter(({ code }) => code !== NOT_CARRIED);
+  return {
+    heading: 'Findings',
+    blocks: found.length === 0 ? [none('Nothing was found.')] : found.flatMap(findingBlocks),
+  };
 }
 
-function notCarried({ notCarried: all }: PreflightReport): Section {
-  return {
-    heading: 'Not carried',
-    blocks: [
-      table(
-        ['object', 'how to bring it'],
-        all.map(({ object, command }) => [object, command]),
-        'Everything in the selected schemas is carried.',
-      ),
-    ],
-  };
+function notCarried({ findings: all }: PreflightReport): Section {
+  const found = all.filter(({ code }) => code === NOT_CARRIED);
+  const everything = none('Everything in the selected schemas is carried.');
+  return { heading: 'Not carried', blocks: found.length === 0 ? [everything] : found.flatMap(findingBlocks) };
+}
+
+function findingBlocks({ level, code, subject, message, cure }: Finding): readonly Block[] {
+  const said: Block = { kind: 'text', text: `${level} ${code}, ${subject}: ${message}` };
+  return cure === undefined ? [said] : [said, { kind: 'code', text: cure }];
+}
+
+function none(text: string): Block {
+  return { kind: 'text', text };
 }

@@ -24,11 +24,7 @@ test('a plain schema has no error', () =>
 
 /** code, subject, what provokes it */
 const CURED_BY_SQL: readonly (readonly [string, string, string])[] = [
-  [
-    'COLUMN_TYPE',
-    'public.t.f',
-    "CREATE TABLE t (id int PRIMARY KEY, f regproc); INSERT INTO t VALUES (1, 'now')",
-  ],
+  ['COLUMN_TYPE', 'public.t.f', "CREATE TABLE t (id int PRIMARY KEY, f regproc); INSERT INTO t VALUES (1, 'now')"],
   ['UNLOGGED', 'public.t', 'CREATE UNLOGGED TABLE t (id int PRIMARY KEY)'],
   ['GENERATED_KEY', 'public.t.G', 'CREATE TABLE t (id int, "G" int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY)'],
   [

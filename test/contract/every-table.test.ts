@@ -74,7 +74,10 @@ test('a closed fence stops writes through roots, to partitions and to heirs, on 
     await fence.close(60_000);
     await refusals(await connect('source'), 'writes are stopped');
     await fence.open();
-    await sql(source, `BEGIN; ${WRITES[0]}; TRUNCATE rental.payment CASCADE; UPDATE rental.person SET name = name; ROLLBACK`);
+    await sql(
+      source,
+      `BEGIN; ${WRITES[0]}; TRUNCATE rental.payment CASCADE; UPDATE rental.person SET name = name; ROLLBACK`,
+    );
     await fence.disarm();
     expect(await readFacts(source)).toEqual(facts);
     expect((await readCatalog(source, ALL)).notCarried).toEqual(catalog.notCarried);
@@ -82,8 +85,11 @@ test('a closed fence stops writes through roots, to partitions and to heirs, on 
 
 test('a creation that stops anywhere goes on where it stopped', () =>
   withFixture(async ({ source, target }) => {
-    await sql(source, `DO $$ BEGIN FOR n IN 1..210 LOOP EXECUTE format('CREATE TABLE public.t%s (id serial PRIMARY KEY)', n);
-      END LOOP; END $$`);
+    await sql(
+      source,
+      `DO $$ BEGIN FOR n IN 1..210 LOOP EXECUTE format('CREATE TABLE public.t%s (id serial PRIMARY KEY)', n);
+      END LOOP; END $$`,
+    );
     await sql(target, LEASE_SCHEMA);
     const catalog = await readCatalog(source, ALL);
     // The first proof is of the fence, the next three of the sequences, the last three of the tables.

@@ -164,20 +164,21 @@ test('a batch of deletes reads the table once, not once per row', async () => {
   expect(rows[0].scans).toBeLessThan(5);
 });
 
-test('the settings of the lane hold again afterwards', async () => {
+test('the rows to delete are hashed, without a limit in time, and the lane has its own settings again afterwards', async () => {
   const table = await create('a int', '(1)');
   await fixture.db.query('CREATE TABLE k (id int PRIMARY KEY)');
   const keyed = await fixture.table('k');
-  const settings = `SELECT concat_ws(' ', current_setting('enable_hashjoin'), current_setting('enable_seqscan'),
-    current_setting('statement_timeout'))`;
+  const settings = ['enable_hashjoin', 'enable_seqscan', 'statement_timeout'];
   await fixture.db.query(`CREATE TABLE seen (as_is text);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      INSERT INTO public.seen ${settings}; RETURN NULL; END $$;
-    CREATE TRIGGER note AFTER INSERT ON k FOR EACH STATEMENT EXECUTE FUNCTION note();
-    ALTER TABLE k ENABLE ALWAYS TRIGGER note`);
-  const plain = { deletes: [], updates: [], inserts: [['1']], keyChunks: [] };
+      INSERT INTO public.seen SELECT concat_ws(' ', TG_OP, ${settings.map((name) => `current_setting('${name}')`)});
+      RETURN NULL; END $$;
+    CREATE TRIGGER note BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION note();
+    CREATE TRIGGER note BEFORE INSERT ON k FOR EACH STATEMENT EXECUTE FUNCTION note();
+    ALTER TABLE t ENABLE ALWAYS TRIGGER note; ALTER TABLE k ENABLE ALWAYS TRIGGER note`);
+  const keyedInsert: TableChanges = { table: keyed, deletes: [], updates: [], inserts: [['1']], keyChunks: [] };
   await lane.begin();
-  await lane.attempt([...changes(table, [['1']]), { ...plain, table: keyed }]);
+  await lane.attempt([...changes(table, [['1']]), keyedInsert]);
   await commit();
-  expect(await fixture.rows('seen')).toEqual(['("off off 2min")']);
+  expect(await fixture.rows('seen')).toEqual(['("DELETE on on 0")', '("INSERT off off 2min")']);
 });

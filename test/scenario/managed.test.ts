@@ -99,9 +99,10 @@ test('a copy has its foreign keys when it is opened, and a killed one goes on wi
   const killed = await s.run(['run', '--json', '--only', 'snapshot'], { failpoints: 'schema.completing@2=kill9' });
   expect(killed.signal, killed.stderr).toBe('SIGKILL');
   expect(await rowsOf(s.targetUrl, FOREIGN_KEYS)).toEqual([['notes_item_fkey', false]]);
-  // Another lane has written its notes long before all of these items are there.
-  await s.onSource(`BEGIN; INSERT INTO app.items (id) SELECT generate_series(1000, 6000);
-    INSERT INTO app.notes (item, t) SELECT 6000, 'n' FROM generate_series(1, 20); COMMIT`);
+  // One lane writes its notes while the items they belong to are not committed by another.
+  await s.onSource(`BEGIN; UPDATE app.notes SET t = 'both lanes'; INSERT INTO app.items (id) SELECT generate_series(1000, 4000);
+    INSERT INTO app.notes (item, t) SELECT 4000, 'n' FROM generate_series(1, 20);
+    INSERT INTO app.items (id) SELECT generate_series(5000, 9000); COMMIT`);
   const copied = await s.run(['run', '--json', '--only', 'snapshot']);
   expect(copied, copied.stderr).toMatchObject({ code: 0, json: { result: 'copied', foreignKeys: { validated: 1 } } });
   expect(await rowsOf(s.targetUrl, FOREIGN_KEYS)).toEqual([['notes_item_fkey', true]]);

@@ -146,6 +146,31 @@ test('everything gets another name and arrives, through two kills and a map that
   ).toEqual([['notes_item_fkey', 'FOREIGN KEY (item) REFERENCES depot.notes(id)']]);
 });
 
+test('what a run has made under other names is checked, compared and taken back', async () => {
+  const scene = await open(SHOP, { tables: { include: ['app.*'], map: MAP } });
+  const copied = await scene.run(['run', '--json', '--until', 'snapshot']);
+  expect(copied.code, said(copied)).toBe(0);
+  const checked = await scene.run(['check', '--json']);
+  expect(checked.code, said(checked)).toBe(0);
+  const compared = await scene.run(['run', '--only', 'verify', '--json']);
+  expect(compared.json, said(compared)).toMatchObject({ result: 'equal', rowsCompared: 220 });
+  expect((await scene.run(['abort', '--drop', '--yes', '--json'])).json).toMatchObject({ result: 'aborted' });
+  const left = "SELECT relname FROM pg_class WHERE relnamespace = 'depot'::regnamespace";
+  expect(await rowsOf(scene.targetUrl, left)).toEqual([]);
+  // Tables that were made by hand have the new names, too.
+  await scene.onTarget(
+    'CREATE TYPE depot.mood AS ENUM ($$sad$$, $$ok$$)',
+    'CREATE TABLE depot.notes (mood depot.mood, many depot.mood[], id bigint PRIMARY KEY, n text UNIQUE, name int NOT NULL)',
+  );
+  const tables = { include: ['app.items'], map: { 'app.*': MAP['app.*'], 'app.items': MAP['app.items'] } };
+  await scene.write({ tables, schema: { target: 'existing' } });
+  const result = await scene.run();
+  expect(result.code, said(result)).toBe(0);
+  expect(await rowsOf(scene.targetUrl, 'SELECT id, n, name, mood::text FROM depot.notes WHERE id = 7')).toEqual([
+    ['7', 'name7', 7, 'sad'],
+  ]);
+});
+
 const quote = pg.escapeIdentifier;
 const SCHEMAS = ['pg x', 'Migrate', 'a.b "c"\\ 🐘', "'; -- \n%s $fence$ $1"] as const;
 const NAMES = [

@@ -133,7 +133,7 @@ describe('init', () => {
     const reading = readPlan(stdout, 'x.yaml', { SOURCE_PASSWORD: 's%40crt', TARGET_PASSWORD: 'hush' });
     expect(reading).toMatchObject({
       plan: {
-        name: 'web-20shop',
+        name: 'web-shop',
         source: { url: 'postgres://me:s%40crt@old:5432/Web%20Shop' },
         target: { url: 'postgres://you:hush@new/shop' },
         tables: { include: ['*.*'] },
@@ -143,7 +143,7 @@ describe('init', () => {
   });
 
   test('keeps references that were given, and asks nobody while they have no value', async () => {
-    const source = 'postgres://me:${OLD}@old/shop';
+    const source = `postgres://me:\${OLD}@old/shop`;
     const { code, stdout } = await run(['init', '--source', source, '--target', 'postgres://you@new/shop']);
     expect(code).toBe(0);
     expect(readPlan(stdout, 'x.yaml', { OLD: 'p' })).toMatchObject({

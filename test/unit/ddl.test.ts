@@ -25,9 +25,27 @@ const plain = { comment: null, roles: [] };
 const column = { notNullName: null, generated: null, settings: [], comment: null };
 
 const order: TableDefinition = {
-  table: { id, schema: 'shop', name: 'Order', columns: [], key: [0], identity: 'key', spread: true, rowEstimate: 0, byteEstimate: 0 },
+  table: {
+    id,
+    schema: 'shop',
+    name: 'Order',
+    columns: [],
+    key: [0],
+    identity: 'key',
+    spread: true,
+    rowEstimate: 0,
+    byteEstimate: 0,
+  },
   columns: [
-    { name: 'id', type: 'bigint', collation: null, notNull: true, defaultExpression: null, identity: 'always', ...column },
+    {
+      name: 'id',
+      type: 'bigint',
+      collation: null,
+      notNull: true,
+      defaultExpression: null,
+      identity: 'always',
+      ...column,
+    },
     {
       name: 'a "b"',
       type: 'text',

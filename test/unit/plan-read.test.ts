@@ -28,6 +28,36 @@ function faults(text: string, env: Record<string, string> = {}): string[] {
   return 'faults' in reading ? reading.faults.map((fault) => `${fault.line}:${fault.column} ${fault.message}`) : [];
 }
 
+describe('a map of names', () => {
+  const mapped = (map: string): string => `${SMALLEST}tables:\n  map:\n${map}`;
+
+  it('has one form, however it is written', () => {
+    expect(good(mapped("    'a.*': b.*\n    a.x: {to: 'c.\\*'}\n    a.y: {columns: {m: n}}\n")).tables.map).toEqual({
+      'a.*': { to: 'b.*', columns: {} },
+      'a.x': { to: 'c.\\*', columns: {} },
+      'a.y': { to: null, columns: { m: 'n' } },
+    });
+  });
+
+  it('is refused with the place of each fault', () => {
+    const map = `    a: b.x
+    a.b: x
+    a.c: {}
+    'a.*': b.x
+    'b.*': {to: 'c.*', columns: {m: n}}
+    a.d: 5
+`;
+    expect(faults(mapped(map))).toEqual([
+      expect.stringMatching(/^7:8 tables\.map\.a is not a name/),
+      expect.stringMatching(/^8:10 tables\.map\.a\.b must be schema\.name or schema\.\*/),
+      '9:10 tables.map.a.c changes nothing; give it `to` or `columns`',
+      '10:12 tables.map.a.* must be given another schema, such as store.*',
+      '11:12 tables.map.b.* must name one table to rename columns',
+      expect.stringMatching(/^12:10 tables\.map\.a\.d must be a name such as/),
+    ]);
+  });
+});
+
 describe('a good plan', () => {
   it('fills in every default, durations in ms and sizes in bytes', () => {
     expect(good(SMALLEST)).toEqual({
@@ -35,7 +65,8 @@ describe('a good plan', () => {
       name: 'orders',
       source: { kind: 'postgres', url: 'postgres://u:pa55word@localhost:5432/shop' },
       target: { kind: 'postgres', url: 'postgres://u@localhost:5433/shop' },
-      tables: { include: ['*.*'], exclude: [] },
+      tables: { include: ['*.*'], exclude: [], map: {} },
+      schema: { target: 'create' },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
       apply: { lanes: 2, batchRows: 5_000, batchBytes: 8_388_608, batchWait: 20, maxTransactionRows: 1_000_000 },

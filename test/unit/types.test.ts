@@ -124,5 +124,6 @@ test('a key is of a type that the operators of the system compare', () => {
 
 test('a glob matches the whole name, and everything but * and ? stands for itself', () => {
   expect(globToPattern('shop.*')).toBe('^shop\\..*$');
+  expect(globToPattern('a\\*\\?\\\\b\\')).toBe('^a\\*\\?\\\\b\\\\$');
   expect(globToPattern('a?[b]+"é_1')).toBe('^a.\\[b\\]\\+\\"é_1$');
 });

@@ -31,7 +31,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, greatest(c.reltuples, 0)::bigint 
        ${ROLES} AS key_roles,
        EXISTS (SELECT FROM pg_index o WHERE o.indrelid = c.oid AND (o.indisunique OR o.indisexclusion)
                  AND o.indexrelid IS DISTINCT FROM i.indexrelid) AS otherwise_unique,
-       i.indimmediate AND NOT EXISTS (
+       i.indimmediate AS key_immediate,
+       NOT EXISTS (
          SELECT FROM pg_attribute a JOIN pg_collation l ON l.oid = a.attcollation
          WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND NOT l.collisdeterministic) AS key_divides,
        pg_get_partkeydef(c.oid) AS partition_by, pg_get_expr(c.relpartbound, c.oid) AS bound,

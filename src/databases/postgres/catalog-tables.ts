@@ -50,7 +50,8 @@ export function toTable(rows: TableRows): TableDefinition {
   const columns = rows.columns.filter((column) => column.attgenerated === '');
   // Attribute numbers have gaps where columns were dropped.
   const order = new Map(columns.map((column, index) => [field(column, 'attnum'), index]));
-  const keyed = row.key_name !== null;
+  // Two rows may have one deferrable key for a moment: then it does not say which of them a change is of.
+  const keyed = row.key_name !== null && isTrue(row, 'key_immediate');
   const key = keyed
     ? field(row, 'key')
         .split(',')
@@ -65,7 +66,7 @@ export function toTable(rows: TableRows): TableDefinition {
       spread:
         keyed &&
         !isTrue(row, 'otherwise_unique') &&
-        // Two rows may have one deferrable key for a moment, and one key may be written in two ways.
+        // One key may be written in two ways.
         isTrue(row, 'key_divides') &&
         key.every((index) => EQUAL_AS_TEXT.has(columns[index]?.cast_type ?? '')),
       rowEstimate: Number(field(row, 'rows')),

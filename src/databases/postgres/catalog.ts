@@ -14,7 +14,10 @@ import { selectionValues } from './selection.ts';
 
 /** The schema of the selected tables. Names and texts come out qualified: the session's search_path is pg_catalog. */
 export function readCatalog(session: Session, selection: TableSelection): Promise<Catalog> {
-  return session.transaction(() => readCatalogHere(session, selection), 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return session.transaction(
+    () => readCatalogHere(session, selection),
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  );
 }
 
 /** The same in the caller's transaction. */
@@ -76,7 +79,10 @@ function toSequence(row: TextRow, names: ReadonlyMap<string, TableName>): Sequen
     cache: field(row, 'seqcache'),
     cycle: isTrue(row, 'seqcycle'),
     // The owner may be a table that is not captured; then the sequence stands alone on the target.
-    owner: table === undefined ? null : { table: table.id, column: field(row, 'attname'), identity: isTrue(row, 'identity') },
+    owner:
+      table === undefined
+        ? null
+        : { table: table.id, column: field(row, 'attname'), identity: isTrue(row, 'identity') },
     users: (row.users ?? '').split(',').flatMap((oid) => names.get(oid)?.id ?? []),
     comment: row.comment ?? null,
   };

@@ -21,7 +21,9 @@ export function createTable(
   const lines = [...columns.map((column) => columnClause(column, sequences)), ...constraints];
   const actions = [
     ...settings,
-    ...columns.flatMap((column) => column.settings.map((setting) => `ALTER COLUMN ${quoteName(column.name)} ${setting}`)),
+    ...columns.flatMap((column) =>
+      column.settings.map((setting) => `ALTER COLUMN ${quoteName(column.name)} ${setting}`),
+    ),
   ];
   const statements = [`CREATE TABLE ${table} (\n  ${lines.join(',\n  ')}\n)${suffix}`];
   if (actions.length > 0) statements.push(`ALTER TABLE ${table} ${actions.join(', ')}`);

@@ -92,16 +92,20 @@ export function dropStatements(catalog: Catalog): readonly string[] {
     `DROP ${kind} IF EXISTS ${quoteTable(name)}`;
   return [
     // A partition cannot lose what it inherits: the partitioned tables' go first.
-    ...relations.toReversed().flatMap(({ table, foreignKeys }) =>
-      foreignKeys.map(
-        ({ name }) => `ALTER TABLE IF EXISTS ${quoteTable(table)} DROP CONSTRAINT IF EXISTS ${quoteName(name)}`,
+    ...relations
+      .toReversed()
+      .flatMap(({ table, foreignKeys }) =>
+        foreignKeys.map(
+          ({ name }) => `ALTER TABLE IF EXISTS ${quoteTable(table)} DROP CONSTRAINT IF EXISTS ${quoteName(name)}`,
+        ),
       ),
-    ),
     // A sequence goes with the table that owns it, also when the defaults of others call it.
     ...own
       .filter(({ owner, users }) => users.some((user) => user !== owner?.table))
       .map((sequence) => `ALTER SEQUENCE IF EXISTS ${quoteTable(sequence)} OWNED BY NONE`),
-    ...[...heirsFirst(catalog.tables), ...relations.slice(catalog.tables.length)].map(({ table }) => drop('TABLE')(table)),
+    ...[...heirsFirst(catalog.tables), ...relations.slice(catalog.tables.length)].map(({ table }) =>
+      drop('TABLE')(table),
+    ),
     ...own.map(drop('SEQUENCE')),
     ...dropTypes(catalog.types),
   ];

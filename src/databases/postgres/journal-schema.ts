@@ -98,7 +98,10 @@ CREATE TABLE IF NOT EXISTS migrate.audit (
   actor text NOT NULL,
   command text NOT NULL,
   detail text NOT NULL
-)`;
+);
+-- A schema that an earlier version made for another run.
+ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
+ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;
 
 /** Identifies the right to write that a transaction must prove. */
 export interface LeaseClaim {

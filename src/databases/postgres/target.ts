@@ -2,8 +2,8 @@
 
 import type { Catalog, RelationDefinition } from '../../model/catalog.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { Renames } from '../../model/renames.ts';
 import type { RoleGrants } from '../../model/grant.ts';
+import type { Renames } from '../../model/renames.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
@@ -78,7 +78,9 @@ export class PostgresTarget implements Target {
   }
 
   grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
-    return this.#options.server.with('grants', (session) => readTargetGrants(session, { catalog, role, existing: this.#options.existing }));
+    return this.#options.server.with('grants', (session) =>
+      readTargetGrants(session, { catalog, role, existing: this.#options.existing }),
+    );
   }
 
   version(): Promise<string> {

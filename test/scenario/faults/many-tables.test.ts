@@ -27,11 +27,19 @@ test('thousands of tables are moved with the locks that a server has by default'
   scene = await openScene({ schema: 'CREATE SCHEMA many', sections: { cutover: { ...AUTO, budget: '60s' } } });
   await fill(scene);
   const began = performance.now();
-  const process = scene.start(['run', '--json']);
+  const process = scene.start(['run', '--json'], { limitMs: 900_000 });
   const result = await process.exited;
   expect(result.code, result.stderr.slice(-3000)).toBe(0);
   expect(result.json).toMatchObject({ result: 'complete', verify: { differences: 0, rowsCompared: TABLES } });
-  console.log(Math.round(performance.now() - began), JSON.stringify(result.json), result.stderr.split('\n').filter((l) => !l.startsWith('failpoint') && !l.includes('building')).join('\n').slice(0, 5000));
+  console.log(
+    Math.round(performance.now() - began),
+    JSON.stringify(result.json),
+    result.stderr
+      .split('\n')
+      .filter((l) => !l.startsWith('failpoint') && !l.includes('building'))
+      .join('\n')
+      .slice(0, 5000),
+  );
   const made = await rowsOf(
     scene.targetUrl,
     "SELECT relkind::text, count(*)::int FROM pg_class WHERE relnamespace = 'many'::regnamespace GROUP BY 1 ORDER BY 1",

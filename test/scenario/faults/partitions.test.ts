@@ -19,11 +19,11 @@ INSERT INTO rental.linked SELECT n, n FROM generate_series(1, 20) n`;
 /** Rows move from partition to partition, roots are written through and emptied, computed values change. */
 const CHANGES = [
   "INSERT INTO rental.payment (at, film, region) SELECT date '2026-06-01' + n, 1, 'jp' FROM generate_series(1, 20) n",
-  "UPDATE rental.payment SET at = at + 61 WHERE amount BETWEEN 20 AND 40 AND film <> 7",
+  'UPDATE rental.payment SET at = at + 61 WHERE amount BETWEEN 20 AND 40 AND film <> 7',
   "UPDATE rental.payment SET region = 'uk' WHERE amount BETWEEN 150 AND 170 AND film <> 7",
   'UPDATE "Old ""part"""."March" SET amount = amount + 0.5 WHERE film <> 13',
   'DELETE FROM rental.payment WHERE film = 9',
-  'UPDATE rental.film SET price = price + 1, title = title || \'!\'',
+  "UPDATE rental.film SET price = price + 1, title = title || '!'",
   'UPDATE rental.person SET name = name || id',
   'DELETE FROM rental.staff WHERE id % 5 = 0',
   'UPDATE rental.hashed SET id = id + 1000 WHERE id < 20',
@@ -79,5 +79,7 @@ test('partitions, heirs and computed columns are copied and followed, and no wri
   expect(result.json).toMatchObject({ result: 'complete', verify: { differences: 0 } });
   // The identity of the root is drawn from past what was copied, and new rows find their partitions.
   await scene.onTarget("INSERT INTO rental.payment (at, region) VALUES ('2026-03-03', 'eu'), ('2027-01-01', 'fr')");
-  await expect(rowsOf(scene.targetUrl, 'INSERT INTO rental.person (id, name) VALUES (1, $$x$$)')).rejects.toThrow('non-DEFAULT');
+  await expect(rowsOf(scene.targetUrl, 'INSERT INTO rental.person (id, name) VALUES (1, $$x$$)')).rejects.toThrow(
+    'non-DEFAULT',
+  );
 });

@@ -5,8 +5,8 @@ import { MigrateError } from '../../../lib/errors.ts';
 import type { Catalog, RelationDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { TableId } from '../../../model/table.ts';
-import type { Session } from '../connection.ts';
 import { batches, runMissing } from '../build.ts';
+import type { Session } from '../connection.ts';
 import { completeSteps, createSteps, type Step } from '../ddl.ts';
 import { errorFinding } from './facts.ts';
 
