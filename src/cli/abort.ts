@@ -49,7 +49,11 @@ export const abortCommand = (wiring: Wiring) =>
 /** Asks a live process to end and waits until nobody answers; the lease makes sure that it has ended. */
 async function stopProcess(path: string, signal: AbortSignal): Promise<void> {
   if ((await ask(path, 'POST', '/stop')) === undefined) return;
-  for (const end = performance.now() + STOP_PATIENCE_MS; performance.now() < end; await sleep(100, undefined, { signal })) {
+  for (
+    const end = performance.now() + STOP_PATIENCE_MS;
+    performance.now() < end;
+    await sleep(100, undefined, { signal })
+  ) {
     // The process may end in the middle of an answer.
     if ((await ask(path, 'GET', '/status').catch(() => undefined)) === undefined) return;
   }

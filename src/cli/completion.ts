@@ -33,7 +33,7 @@ export const completionCommand = (wiring: Wiring, program: () => Command) =>
       name: 'completion',
       summary: 'print the script that completes commands, options and plan files in a shell',
       examples: [
-        'source <(migrate completion bash)',
+        'migrate completion bash > ~/.local/share/bash-completion/completions/migrate',
         'migrate completion zsh > ~/.zfunc/_migrate',
         'migrate completion fish > ~/.config/fish/completions/migrate.fish',
       ],

@@ -18,9 +18,14 @@ export interface TableSelection {
   readonly exclude: readonly string[];
 }
 
-/** The rows of one chunk on their way from a reader to a loader. */
+/**
+ * The rows of one chunk on their way from a reader to a loader, in a form of COPY. `text`, which every reader can write: UTF-8, a
+ * line for each row, its values as the target's types print them, between tabs; `\N` is NULL, and backslashes escape.
+ * `binary`: PostgreSQL's own, for columns that have the same binary form on both sides.
+ */
 export interface ChunkBytes {
-  /** In the format of `Target.load`: a byte stream, with backpressure. Ends only when the source said that it sent every row. */
+  readonly format: 'text' | 'binary';
+  /** A byte stream, with backpressure. Ends only when the source said that it sent every row. */
   readonly bytes: Readable;
   /** How many rows were sent. Valid once `bytes` ended. */
   rows(): number;
@@ -39,6 +44,7 @@ export interface ChunkReader {
 export interface Start {
   /** A transaction is visible to the readers exactly when this position covers it. */
   readonly at: Position;
+  /** At most as many at a time as the plan says: where a snapshot cannot be shared, all were opened with it. */
   reader(): Promise<ChunkReader>;
   /** Rejects when the snapshot is lost (its connection broke). Never resolves while it is held. */
   readonly lost: Promise<never>;

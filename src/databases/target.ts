@@ -89,7 +89,7 @@ export interface Lane {
 /** Loads chunks; one loader uses one connection. */
 export interface Loader {
   /**
-   * Writes the bytes of a `ChunkReader` and journals the chunk with its `at`, in one transaction that checks the lease.
+   * Writes the bytes of a `ChunkReader`, in the format it names, and journals the chunk with its `at`, in one transaction that checks the lease.
    * Resolves with the rows written; rejects with COPY.ROWS when they are fewer than were read. A lost COMMIT reply is settled inside: it reconnects and reads the chunk's row with a lock.
    */
   load(table: Table, chunk: Chunk, at: Position, read: ChunkBytes): Promise<number>;

@@ -55,7 +55,7 @@ export const FINDING_CODES = {
   FOREIGN_TABLE: entry('The rows of a foreign table are in another database.', EXCLUDE),
   GENERATED_IDENTITY: entry(
     'PostgreSQL 18 refuses updates and deletes of a published table with generated columns whose log carries whole rows.',
-    'Give the table a primary key, or set REPLICA IDENTITY DEFAULT where it has one.',
+    'Give the table a primary key that is not deferrable, or exclude it.',
   ),
   GENERATED_KEY: entry(
     'The log does not carry generated columns, so that no row can be found by one.',
@@ -251,8 +251,3 @@ export const FINDING_CODES = {
 export type FindingCode = keyof typeof FINDING_CODES;
 
 export const FINDING_PREFIX = 'PREFLIGHT.';
-
-/** Narrows a code that a person typed or a query made. */
-export function isFindingCode(code: string): code is FindingCode {
-  return Object.hasOwn(FINDING_CODES, code);
-}

@@ -21,7 +21,7 @@ export interface Column {
   /** True when an array of values would not come apart into these values (arrays, composites): they ride in an array of texts. */
   readonly ridesAsText: boolean;
   /**
-   * False when the binary form belongs to one server or version (it names a user's type by number): such columns are
+   * False when the binary form belongs to one engine, server or version (it names a user's type by number): such columns are
    * copied as text.
    */
   readonly binaryPortable: boolean;

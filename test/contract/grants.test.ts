@@ -38,7 +38,10 @@ beforeAll(async () => {
      ALTER TABLE shop.notes OWNER TO "${ROLES.other}"; ALTER SEQUENCE shop.numbers OWNER TO "${ROLES.other}";
      REVOKE ALL ON shop."Odd name" FROM "${ROLES.owner}"; REVOKE ALL ON SEQUENCE shop.numbers FROM "${ROLES.other}"`,
   );
-  await sql(fixture.target, 'CREATE SCHEMA shop; CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext');
+  await sql(
+    fixture.target,
+    'CREATE SCHEMA migrate; CREATE SCHEMA shop; CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext',
+  );
   catalog = await readCatalog(fixture.source, ALL);
 });
 
@@ -139,6 +142,7 @@ test('what is shown covers each kind of right once', async () => {
   ]);
   expect((await CASES.target.grants()).map(({ phase, statement }) => `${phase}: ${statement}`)).toEqual([
     `schema: GRANT CREATE ON DATABASE ${database} TO ${migrator};`,
+    `schema: GRANT USAGE, CREATE ON SCHEMA "migrate" TO ${migrator};`,
     `schema: GRANT USAGE ON SCHEMA "ext" TO ${migrator};`,
     `schema: GRANT USAGE, CREATE ON SCHEMA "shop" TO ${migrator};`,
     `apply: GRANT SET ON PARAMETER session_replication_role TO ${migrator};`,

@@ -76,7 +76,7 @@ afterAll(() => fixture.close());
 async function loadThrough(
   act: Parameters<typeof openProxy>[1],
   networkTimeoutMs: number,
-  chunk: ChunkBytes = { bytes: Readable.from([Buffer.from('1\ta\n')]), rows: () => 1 },
+  chunk: ChunkBytes = { format: 'text', bytes: Readable.from([Buffer.from('1\ta\n')]), rows: () => 1 },
 ): Promise<number> {
   const url = new URL(fixture.targetUrl);
   const proxy = await openProxy(Number(url.port), act);
@@ -111,6 +111,7 @@ test('a COMMIT that never arrived is reported as unknown and can be repeated', a
 test('a target that takes no more bytes is given up after the network timeout', async () => {
   const block = Buffer.from(`1\t${'x'.repeat(1 << 20)}\n`);
   const endless: ChunkBytes = {
+    format: 'text',
     bytes: new Readable({
       read() {
         this.push(block);
@@ -130,5 +131,5 @@ test('a source that is silent for longer than the network timeout is waited for:
     late.push(Buffer.from('1\tlate\n'));
     late.push(null);
   }, 1_500);
-  expect(await loadThrough(() => 'pass', 300, { bytes: late, rows: () => 1 })).toBe(1);
+  expect(await loadThrough(() => 'pass', 300, { format: 'text', bytes: late, rows: () => 1 })).toBe(1);
 });

@@ -15,12 +15,29 @@ afterEach(async () => {
   scene = undefined;
 });
 
-const COMMANDS = ['run', 'check', 'status', 'pause', 'resume', 'cutover', 'abort', 'demo'];
+const COMMANDS = [
+  'init',
+  'run',
+  'check',
+  'status',
+  'pause',
+  'resume',
+  'cutover',
+  'abort',
+  'report',
+  'grants',
+  'explain',
+  'demo',
+  'completion',
+];
 
 test('check prints every finding with its cure and exits with 2, and with 0 once nothing stands in the way', async () => {
   const s = await open();
   await s.onTarget('CREATE SCHEMA app', 'CREATE TABLE app.items (id bigint PRIMARY KEY)');
-  await s.onSource('CREATE TABLE app.keyless (v text)');
+  await s.onSource(
+    'CREATE TABLE app.ruled (id int PRIMARY KEY)',
+    'CREATE RULE r AS ON INSERT TO app.ruled DO ALSO NOTHING',
+  );
   const before = await Promise.all([catalogOf(s.sourceUrl), catalogOf(s.targetUrl)]);
 
   const failed = await s.run(['check', '--json']);
@@ -28,7 +45,7 @@ test('check prints every finding with its cure and exits with 2, and with 0 once
   const findings = failed.json?.findings as { level: string; subject: string; cure?: string }[];
   const errors = findings.filter(({ level }) => level === 'error');
   expect(errors.map(({ subject }) => subject)).toEqual(
-    expect.arrayContaining([expect.stringContaining('app.keyless'), expect.stringContaining('app.items')]),
+    expect.arrayContaining([expect.stringContaining('app.ruled'), expect.stringContaining('app.items')]),
   );
   expect(errors.every(({ cure }) => cure !== undefined)).toBe(true);
   expect(failed.json).toMatchObject({ result: 'failed', next: [{ command: 'migrate check' }] });
@@ -41,7 +58,7 @@ test('check prints every finding with its cure and exits with 2, and with 0 once
   expect(await Promise.all([catalogOf(s.sourceUrl), catalogOf(s.targetUrl)])).toEqual(before);
 
   await s.onTarget('DROP SCHEMA app CASCADE');
-  await s.onSource('DROP TABLE app.keyless');
+  await s.onSource('DROP TABLE app.ruled');
   const ok = await s.run(['check', '--json']);
   expect(ok).toMatchObject({ code: 0, json: { result: 'ok', next: [{ command: 'migrate run' }] } });
   expect(await catalogOf(s.targetUrl)).not.toContainEqual(expect.stringContaining('migrate'));

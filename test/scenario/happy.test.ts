@@ -19,6 +19,7 @@ describe.each(WORKLOADS)('a run of the %s workload', (workload) => {
         stream: { changes: expect.any(Number), splitTransactions: 0 },
         verify: { rowsCompared: expect.any(Number), differences: 0 },
         cutover: { writePauseMs: expect.any(Number), attempts: 1, steps: expect.any(Object) },
+        foreignKeys: { validated: 0, notValid: [] },
         wayBack: 'none',
         next: expect.any(Array),
       });

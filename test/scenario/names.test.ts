@@ -129,10 +129,12 @@ test('everything gets another name and arrives, through two kills and a map that
     expect(await rowsOf(scene.targetUrl, order(there))).toEqual(await rowsOf(scene.sourceUrl, order(here)));
   }
   // Sequences stand where they must, identity columns are what they were, and constraints hold under their new names.
-  await scene.onTarget(
-    `INSERT INTO depot.items (item, words) SELECT id, 'after' FROM depot.notes LIMIT 1`,
-    `INSERT INTO depot.parts ("Type") VALUES ('ok')`,
-  );
+  const inserts = [
+    `INSERT INTO depot.items (item, words) SELECT id, 'after' FROM depot.notes LIMIT 1
+     RETURNING id > (SELECT max(id) FROM depot.items)`,
+    `INSERT INTO depot.parts ("Type") VALUES ('ok') RETURNING id > 40`,
+  ];
+  for (const insert of inserts) expect(await rowsOf(scene.targetUrl, insert)).toEqual([[true]]);
   const after = await rowsOf(
     scene.targetUrl,
     `SELECT nspname FROM pg_namespace WHERE nspname ~ '^(app|depot|migrate)$|halfway' ORDER BY 1`,

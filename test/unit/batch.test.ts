@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { Batcher } from '../../src/apply/batch.ts';
 import { createDeferred } from '../../src/apply/deferred.ts';
@@ -95,4 +98,22 @@ test('the end releases both sides', async () => {
   batcher.end();
   await adding;
   expect(await batcher.next(free)).toBeUndefined();
+});
+
+test('what was taken is let go although the queue never runs empty', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const batcher = new Batcher({ ...limits, batchRows: 1 });
+  const pieces: WeakRef<object>[] = [];
+  for (let number = 1; number <= 20; number++) {
+    const piece = transaction(number, rows(1));
+    pieces.push(new WeakRef(piece));
+    void batcher.add([piece]);
+    // One is always left.
+    if (number > 1) await batcher.next(free);
+  }
+  await nextTurn();
+  collect();
+  // Up to half of the queue may be what was taken.
+  expect(pieces.filter((piece) => piece.deref() !== undefined).length).toBeLessThanOrEqual(4);
 });

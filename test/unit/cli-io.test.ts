@@ -10,7 +10,7 @@ const NAME = 'a\u001b[31mred\u0007\u009b2J\u202eb\tc';
 
 function open(): { readonly io: Io; readonly out: () => string; readonly err: () => string } {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const io = { stdout, stderr, env: {}, signal: new AbortController().signal, secrets: new Secrets([]) };
+  const io = { stdout, stderr, env: {}, signal: new AbortController().signal, secrets: new Secrets() };
   return { io, out: () => String(stdout.read()), err: () => String(stderr.read()) };
 }
 

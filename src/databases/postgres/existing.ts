@@ -2,8 +2,8 @@
 // created or dropped, and the catalog is cut to what is there.
 
 import { MigrateError } from '../../lib/errors.ts';
-import type { Catalog } from '../../model/catalog.ts';
-import type { Table } from '../../model/table.ts';
+import { type Catalog, writtenTables } from '../../model/catalog.ts';
+import type { Table, TableName } from '../../model/table.ts';
 import { BATCH, type Closing } from './build.ts';
 import type { Session } from './connection.ts';
 import { sqlState } from './errors.ts';
@@ -23,7 +23,7 @@ export async function closeExisting(session: Session, catalog: Catalog, { id, pr
     if (!(await hasFence(session, id))) await session.run(functionStatement(id, 'permanent', await pass(session)), []);
   });
   const fenced = await fencedTables(session, id);
-  const open = catalog.tables.map(({ table }) => table).filter((table) => !fenced.has(quoteTable(table)));
+  const open = writtenTables(catalog).filter((table) => !fenced.has(quoteTable(table)));
   for (let from = 0; from < open.length; from += BATCH) {
     const tables = open.slice(from, from + BATCH);
     await session.transaction(async () => {
@@ -42,8 +42,8 @@ export async function closeExisting(session: Session, catalog: Catalog, { id, pr
 }
 
 /** Those that have rows. */
-export async function filledTables(session: Session, tables: readonly Table[]): Promise<readonly Table[]> {
-  const filled: Table[] = [];
+export async function filledTables<T extends TableName>(session: Session, tables: readonly T[]): Promise<readonly T[]> {
+  const filled: T[] = [];
   for (let from = 0; from < tables.length; from += BATCH) {
     const batch = tables.slice(from, from + BATCH);
     const rows = await session.query(

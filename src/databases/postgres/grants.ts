@@ -63,6 +63,7 @@ export async function readSourceGrants(session: Session, query: SourceGrantsQuer
         .map((table) => needed('copy', grantSelect(table, 'table', quoted), 'not even its owner may read it')),
       needed('stream', grantReplication(quoted, managed), 'to read the log'),
       needed('stream', grantCreate(database, quoted), 'for the publication, and schema migrate with fence and lease'),
+      ...(await inSchemaMigrate(session, 'stream', subject)),
       ...selected.owners.map(({ owner, superuser }) =>
         needed('stream', grantOwner(owner, quoted, version), whyOwner(OWNERS, superuser)),
       ),
@@ -99,6 +100,7 @@ export async function readTargetGrants(
     grants: [
       ...connecting(subject, 'schema'),
       needed('schema', grantCreate(database, quoted), 'for schema migrate with the journal, and for missing schemas'),
+      ...(await inSchemaMigrate(session, 'schema', subject)),
       ...(await (existing ? grantsOnTables : grantsInSchemas)(session, catalog, subject)),
       optional('apply', grantSwitchOff(quoted, version), 'triggers and foreign keys have fired on the source already'),
     ],
@@ -150,6 +152,19 @@ async function grantsOnTables(
       needed('schema', grantOwner(owner, quoted, version), whyOwner('the fence is the owner’s', superuser)),
     ),
   ];
+}
+
+/** Left by a run of another role, or made by hand. */
+async function inSchemaMigrate(
+  session: Session,
+  phase: GrantPhase,
+  { role, quoted }: Subject,
+): Promise<readonly Grant[]> {
+  const row = await session.one(
+    "SELECT 1 FROM pg_namespace WHERE nspname = 'migrate' AND nspowner::regrole::text <> quote_ident($1)",
+    [role],
+  );
+  return row === undefined ? [] : [needed(phase, grantCreateIn('migrate', quoted), 'it exists and is not the role’s')];
 }
 
 function needed(phase: GrantPhase, statement: string, why: string): Grant {

@@ -96,9 +96,15 @@ export class PostgresLease implements Lease {
         await session.query('DELETE FROM migrate.lease WHERE run = $1', [this.#options.run]);
         const used = await session.one(
           `SELECT EXISTS (SELECT FROM migrate.lease)
-             OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace) AS it`,
+             OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace) AS it,
+             pg_has_role(n.nspowner, 'USAGE') AS own,
+             (SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c
+              WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')) AS tables
+           FROM pg_namespace n WHERE n.nspname = 'migrate'`,
         );
-        if (used?.it === 'f') await session.run('DROP SCHEMA migrate CASCADE', []);
+        // A schema that was made for the run by somebody else is theirs.
+        const drop = used?.own === 't' ? 'SCHEMA migrate' : `TABLE ${used?.tables}`;
+        if (used?.it === 'f') await session.run(`DROP ${drop} CASCADE`, []);
       });
     });
   }

@@ -14,7 +14,7 @@ import type { PostgresServer, Session } from './connection.ts';
 import { translateError } from './errors.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { passFence } from './pass.ts';
-import { columnList, copyFormat } from './snapshot.ts';
+import { columnList } from './snapshot.ts';
 import { quoteTable } from './sql.ts';
 
 const BUFFER_BYTES = 1 << 20;
@@ -94,7 +94,7 @@ export class PostgresLoader implements Loader {
   }
 
   async #copy(session: Session, table: Table, read: ChunkBytes): Promise<number> {
-    const copy = copyFrom(`COPY ${quoteTable(table)} (${columnList(table)}) FROM STDIN (FORMAT ${copyFormat(table)})`, {
+    const copy = copyFrom(`COPY ${quoteTable(table)} (${columnList(table)}) FROM STDIN (FORMAT ${read.format})`, {
       highWaterMark: BUFFER_BYTES,
     });
     const unwatch = watch(session, this.#timeoutMs, table);

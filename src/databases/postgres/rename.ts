@@ -15,6 +15,7 @@ import type { Session } from './connection.ts';
 import { sqlState } from './errors.ts';
 import { renameStatements } from './rename-statements.ts';
 import { Destinations, renamedCatalog } from './renamed-catalog.ts';
+import { asGlob } from './selection.ts';
 
 const BATCH = 200;
 const LONGEST_NAME = 63;
@@ -111,7 +112,6 @@ function schemasOf(catalog: Catalog, renames: Renames): readonly string[] {
   return [...new Set(names.map(({ schema }) => schema))];
 }
 
-/** As a pattern of a selection. */
 function everythingIn(schema: string): string {
-  return `${schema.replace(/[\\*?]/g, '\\$&')}.*`;
+  return `${asGlob(schema)}.*`;
 }

@@ -47,13 +47,18 @@ const COLUMNS_OF_INDEX = `
 ARRAY(SELECT a.attname::text FROM pg_attribute a
       WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))`;
 
+// PostgreSQL 18 refuses updates and deletes of a published table that logs whole rows and has generated columns.
+const REFUSES_FULL = `
+(current_setting('server_version_num')::int >= 180000
+ AND EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> ''))`;
+
 /**
  * $1 table names, $2 arrays of their key columns. `carried`: the log names the key as things are. `wanted`: the identity
  * that makes it so, the narrowest there is; a deferrable key cannot be one.
  */
 const IDENTITIES = `
 SELECT t.n, c.oid, ${CLAUSE} AS clause,
-  c.relreplident = 'f' OR EXISTS (
+  (c.relreplident = 'f' AND NOT ${REFUSES_FULL}) OR EXISTS (
     SELECT FROM pg_index i
     WHERE i.indrelid = c.oid AND i.indisvalid AND t.key::text[] <@ ${COLUMNS_OF_INDEX}
       AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate

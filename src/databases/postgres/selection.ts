@@ -17,6 +17,11 @@ export function globToPattern(glob: string): string {
   return `^${body}$`;
 }
 
+/** The glob that matches this text only. */
+export function asGlob(text: string): string {
+  return text.replace(/[\\*?]/g, '\\$&');
+}
+
 /** The values of `$1` and `$2` in statements that use `IS_SELECTED`. */
 export function selectionValues(selection: TableSelection): readonly [readonly string[], readonly string[]] {
   return [selection.include.map(globToPattern), selection.exclude.map(globToPattern)];

@@ -23,7 +23,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',
 };
 
-/** The form in which a table's rows travel; both sides of a copy must agree on it. */
+/** The form in which a table's rows are read here. */
 export function copyFormat(table: Table): 'binary' | 'text' {
   return table.columns.every((column) => column.binaryPortable) ? 'binary' : 'text';
 }
@@ -89,7 +89,7 @@ class SnapshotReader implements ChunkReader {
     );
     client.query(copy);
     copy.pipe(bytes);
-    return { bytes, rows: () => copy.rowCount };
+    return { format: copyFormat(table), bytes, rows: () => copy.rowCount };
   }
 
   async readRow(table: Table, key: Key): Promise<Row | undefined> {

@@ -83,3 +83,14 @@ test('a runner that the kernel killed for its memory is started again with more,
   const digest = 'SELECT count(*), min(sha256(body)), max(sha256(body)) FROM files';
   expect(await rowsOf(scene.targetUrl, digest)).toEqual(await rowsOf(scene.sourceUrl, digest));
 });
+
+test('a value that no string of the program holds stops a run that has to follow it, and says whose it is', async () => {
+  const scene = await open('CREATE TABLE files (id int PRIMARY KEY, body bytea)');
+  const run = scene.start();
+  await scene.ready(run);
+  await scene.onSource(`INSERT INTO files SELECT 1, ${MEGABYTES_OF_HEX(257)}`);
+  const { code, json } = await run.exited;
+  expect({ code, json }).toMatchObject({ code: 2, json: { code: 'STREAM.VALUE_SIZE' } });
+  expect(json?.message).toContain('public.files.body');
+  expect((await scene.run(['status', '--json'])).json).toMatchObject({ process: 'none', writable: 'source' });
+});

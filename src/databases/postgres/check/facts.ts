@@ -5,6 +5,7 @@ import { FINDING_PREFIX, type FindingCode } from '../../../lib/finding-codes.ts'
 import type { Finding, FindingLevel } from '../../../model/finding.ts';
 import type { Session } from '../connection.ts';
 import { field, isTrue } from '../row.ts';
+import { asGlob } from '../selection.ts';
 
 export interface ServerFacts {
   /** 180004 for 18.4. */
@@ -64,7 +65,7 @@ export const errorFinding = (text: Text): Finding => finding('error', text);
 export const warningFinding = (text: Text): Finding => finding('warning', text);
 export const infoFinding = (text: Text): Finding => finding('info', text);
 
-/** For tables that cannot be carried whatever is done on the database. */
+/** For tables that cannot be carried whatever is done on the database. `table` is `schema.name` without quotes. */
 export function excludeCure(table: string): string {
-  return `tables: { exclude: ["${table}"] }  # in the plan`;
+  return `tables: { exclude: [${JSON.stringify(asGlob(table))}] }  # in the plan`;
 }

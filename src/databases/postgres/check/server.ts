@@ -2,7 +2,7 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import type { Session } from '../connection.ts';
-import { grantCreate } from '../rights.ts';
+import { grantCreate, grantCreateIn } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
 import { errorFinding, NEWEST_TESTED, OLDEST, readSetting, type ServerFacts, warningFinding } from './facts.ts';
 
@@ -77,7 +77,7 @@ export async function checkCreate(session: Session, facts: ServerFacts): Promise
         code: 'CREATE_MIGRATE',
         subject: 'schema migrate',
         message: `role ${facts.role} may not create tables in the schema that keeps the run's own tables`,
-        cure: `GRANT USAGE, CREATE ON SCHEMA migrate TO ${facts.role};`,
+        cure: grantCreateIn('migrate', facts.role),
       }),
     );
   }
