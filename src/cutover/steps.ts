@@ -119,7 +119,7 @@ const sequences: Step = {
 };
 
 const foreignKeys: Step = {
-  name: 'foreign keys',
+  name: 'foreign-keys',
   async do(context) {
     const { options, freeze } = context;
     context.linked = options.target.foreignKeys.add(options.catalog);

@@ -31,7 +31,7 @@ describe.each(WORKLOADS)('a run of the %s workload', (workload) => {
       expect(verify.rowsCompared).toBeGreaterThanOrEqual(915);
       expect(cutover.writePauseMs).toBeGreaterThan(0);
       expect(Object.keys(cutover.steps)).toEqual(
-        'forecast arm close wait drain settle sequences permanent open'.split(' '),
+        'forecast arm close wait drain settle sequences foreign-keys permanent open'.split(' '),
       );
 
       await expectSameSchema(migration);

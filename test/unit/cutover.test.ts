@@ -90,7 +90,7 @@ describe('a cutover', () => {
     });
     expect(result).toMatchObject({ attempt: 1, rowsCompared: 3, writePauseMs: expect.any(Number) });
     expect(result.steps.map(({ name }) => name)).toEqual([
-      ...['forecast', 'arm', 'close', 'wait', 'drain', 'settle', 'sequences', 'foreign keys', 'permanent'],
+      ...['forecast', 'arm', 'close', 'wait', 'drain', 'settle', 'sequences', 'foreign-keys', 'permanent'],
       ...['switch switch 0', 'switch switch 1', 'open'],
     ]);
     expect(runner.status.snapshot()).toMatchObject({ writable: 'target', cutover: { attempt: 1 } });

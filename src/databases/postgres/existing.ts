@@ -23,7 +23,8 @@ export async function closeExisting(session: Session, catalog: Catalog, { id, pr
     if (!(await hasFence(session, id))) await session.run(functionStatement(id, 'permanent', await pass(session)), []);
   });
   const fenced = await fencedTables(session, id);
-  const open = writtenTables(catalog).filter((table) => !fenced.has(quoteTable(table)));
+  const present = await presentTables(session, catalog);
+  const open = present.filter((table) => !fenced.has(quoteTable(table)));
   for (let from = 0; from < open.length; from += BATCH) {
     const tables = open.slice(from, from + BATCH);
     await session.transaction(async () => {
@@ -39,6 +40,15 @@ export async function closeExisting(session: Session, catalog: Catalog, { id, pr
       );
     });
   }
+}
+
+/** Every table that takes rows of the run, and the partitioned ones above them that were made, too. */
+async function presentTables(session: Session, catalog: Catalog): Promise<readonly TableName[]> {
+  const rows = await session.query('SELECT t.name FROM unnest($1::text[]) t(name) WHERE to_regclass(t.name) IS NULL', [
+    catalog.parents.map(({ table }) => quoteTable(table)),
+  ]);
+  const missing = new Set(rows.map((row) => field(row, 'name')));
+  return writtenTables(catalog).filter((table) => !missing.has(quoteTable(table)));
 }
 
 /** Those that have rows. */

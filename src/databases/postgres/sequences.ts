@@ -99,10 +99,17 @@ async function readResolved(
   session: Session,
   catalog: Catalog,
 ): Promise<readonly (Resolved & { readonly value: string | null })[]> {
-  const resolved: (Resolved & { readonly value: string | null })[] = [];
-  for (let from = 0; from < catalog.sequences.length; from += BATCH) {
-    const batch = await resolve(session, catalog.sequences.slice(from, from + BATCH), catalog);
-    // Read from the sequences themselves: the views hide a value that was set but not yet drawn.
+  const resolved = await resolve(session, catalog.sequences, catalog);
+  // The function does not tell a value that was set but not yet drawn: those are read from the sequences themselves.
+  const drawn = await session.query(
+    `SELECT pg_sequence_last_value(s.name::regclass) AS value
+     FROM unnest($1::text[]) WITH ORDINALITY AS s(name, ordinal) ORDER BY s.ordinal`,
+    [resolved.map(({ name }) => name)],
+  );
+  const values = new Map(resolved.map((item, index) => [item, drawn[index]?.value ?? null]));
+  const quiet = resolved.filter((item) => values.get(item) === null);
+  for (let from = 0; from < quiet.length; from += BATCH) {
+    const batch = quiet.slice(from, from + BATCH);
     const rows = await session.query(
       batch
         .map(({ name }, index) => `SELECT ${index} AS ordinal, last_value, is_called FROM ${name}`)
@@ -111,10 +118,10 @@ async function readResolved(
     for (const row of rows) {
       const item = batch[Number(field(row, 'ordinal'))];
       if (item === undefined) throw new MigrateError('INTERNAL.BUG', 'a sequence was read that was not asked for');
-      resolved.push({ ...item, value: lastDrawn(item.definition, field(row, 'last_value'), isTrue(row, 'is_called')) });
+      values.set(item, lastDrawn(item.definition, field(row, 'last_value'), isTrue(row, 'is_called')));
     }
   }
-  return resolved;
+  return resolved.map((item) => ({ ...item, value: values.get(item) ?? null }));
 }
 
 /** `last_value` that was not called yet is the next value to draw. */

@@ -40,7 +40,10 @@ test('a target that stands still is waited for: the runner stays small, the slot
     await scene.onSource(
       `INSERT INTO app.items SELECT n, 'n' || n, repeat(md5(n::text), 125), n FROM generate_series(1000, 20999) n`,
     );
-    const stuck = await scene.until(run, ({ stream }) => (stream.lagBytes ?? 0) > 60_000_000);
+    const stuck = await scene.until(
+      run,
+      ({ stream }) => (stream.lagBytes ?? 0) > 60_000_000 && (stream.lagSeconds ?? 0) > 2,
+    );
     expect(stuck).toMatchObject({ restarts: 0, stage: 'cutover', writable: 'source' });
     expect(await rowsOf(scene.sourceUrl, SLOT)).toEqual([[true]]);
     expect(await peakMegabytes(run.pid)).toBeLessThan(300);
