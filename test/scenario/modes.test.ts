@@ -110,7 +110,7 @@ test('a copy that is killed again and again ends as the source at one moment', a
   expect(await refusal(s.targetUrl, "INSERT INTO app.notes (item, t) VALUES (999, 'x')")).toBe('23503');
 });
 
-test('a comparison without a run says equal, different or undecided, and writes nothing', async () => {
+test('a comparison without a run says equal or different, tells keys only when asked, and writes nothing', async () => {
   const s = await open();
   const ddl = `CREATE SCHEMA hand; CREATE TABLE hand.a (id int PRIMARY KEY, secret text);
     CREATE TABLE hand.b (id int PRIMARY KEY, t text);
