@@ -1,75 +1,106 @@
-// How fast the apply catches up with a backlog of single-row transactions, against PostgreSQL's own logical replication
-// between the same two servers. Run: npx tsx bench/catch-up.ts [transactions] [rounds] [lanes]
+// How fast the apply catches up with a backlog, against PostgreSQL's own logical replication between the same two servers.
+// Run: npx tsx bench/catch-up.ts [rounds] [lanes] [scale]
 
-import { Applier } from '../src/apply/applier.ts';
-import { readCatalog } from '../src/databases/postgres/catalog.ts';
-import { PostgresChunks } from '../src/databases/postgres/chunks.ts';
 import { PostgresServer, type Session } from '../src/databases/postgres/connection.ts';
-import { PostgresJournal } from '../src/databases/postgres/journal.ts';
-import { LEASE_SCHEMA } from '../src/databases/postgres/journal-schema.ts';
-import { PostgresLog } from '../src/databases/postgres/log/log.ts';
-import { PostgresStream } from '../src/databases/postgres/log/stream.ts';
 import { quoteLiteral } from '../src/databases/postgres/sql.ts';
-import { readCheckpoints } from '../src/databases/postgres/write/journal-moves.ts';
-import { PostgresLane } from '../src/databases/postgres/write/lane.ts';
-import { Gate } from '../src/health/gate.ts';
-import type { TableProgress } from '../src/journal/journal.ts';
-import type { Table } from '../src/model/table.ts';
-import { RunStatus } from '../src/observe/status.ts';
-import { SILENT } from '../test/unit/apply-fixture.ts';
-import { median, printTable, seconds, thousands } from './lib/results.ts';
+import { follow, openPipeline, type Pipeline, PUBLICATION } from './lib/pipeline.ts';
+import { median, report, seconds, thousands } from './lib/results.ts';
 import { withServers } from './lib/servers.ts';
 
-const TRANSACTIONS = Number(process.argv[2] ?? 100_000);
-const ROUNDS = Number(process.argv[3] ?? 3);
-const LANES = Number(process.argv[4] ?? 2);
-const ROWS = 100_000;
-const RUN = 'bench';
-const SLOT = 'migrate_bench';
-const CLAIM = { run: RUN, epoch: 1 };
+const ROUNDS = Number(process.argv[2] ?? 3);
+const LANES = Number(process.argv[3] ?? 2);
+const SCALE = Number(process.argv[4] ?? 5);
+const ACCOUNTS = SCALE * 100_000;
 
-// Two tables of the shape of pgbench_accounts.
-const TABLES = ['accounts_a', 'accounts_b'] as const;
-const DDL = TABLES.map(
-  (name) => `CREATE TABLE ${name} (aid int PRIMARY KEY, bid int, abalance int, filler char(84));
-    INSERT INTO ${name} SELECT g, g % 10, 0, 'filler' FROM generate_series(1, ${ROWS}) AS g`,
-).join(';');
-/** One transaction per update, as fast as the server makes them. */
-const BACKLOG = `DO $$
-DECLARE one int;
-BEGIN
-  FOR n IN 1..${TRANSACTIONS / 2} LOOP
-    one := 1 + floor(random() * ${ROWS});
-    UPDATE public.accounts_a SET abalance = abalance + n WHERE aid = one;
-    COMMIT;
-    UPDATE public.accounts_b SET abalance = abalance + n WHERE aid = one;
-    COMMIT;
-  END LOOP;
-END $$`;
-const CONTENTS = `SELECT sum(hashtextextended(t::text, 0)) AS digest FROM (${TABLES.map(
-  (name) => `SELECT * FROM public.${name}`,
-).join(' UNION ALL ')}) AS t`;
+// The tables of pgbench; its history gets a key.
+const TABLES = ['accounts', 'tellers', 'branches', 'history'];
+const DDL = `
+CREATE SCHEMA bank;
+CREATE TABLE bank.branches (bid int PRIMARY KEY, bbalance int, filler char(88));
+CREATE TABLE bank.tellers (tid int PRIMARY KEY, bid int, tbalance int, filler char(84));
+CREATE TABLE bank.accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84));
+CREATE TABLE bank.history (hid bigint PRIMARY KEY, tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+INSERT INTO bank.branches SELECT g, 0, '' FROM generate_series(1, ${SCALE}) AS g;
+INSERT INTO bank.tellers SELECT g, 1 + (g - 1) / 10, 0, '' FROM generate_series(1, ${SCALE} * 10) AS g;
+INSERT INTO bank.accounts SELECT g, 1 + (g - 1) / 100000, 0, '' FROM generate_series(1, ${ACCOUNTS}) AS g;
+VACUUM ANALYZE`;
+
+interface Workload {
+  readonly name: string;
+  readonly unit: string;
+  readonly count: number;
+  readonly sql: string;
+}
+
+const LARGE = Math.min(400_000, ACCOUNTS);
+const WORKLOADS: readonly Workload[] = [
+  {
+    name: 'transactions of one update',
+    unit: 'transactions/s',
+    count: 200_000,
+    sql: `DO $$ BEGIN
+      FOR n IN 1..200000 LOOP
+        UPDATE bank.accounts SET abalance = abalance + n WHERE aid = 1 + floor(random() * ${ACCOUNTS})::int;
+        COMMIT;
+      END LOOP;
+    END $$`,
+  },
+  {
+    name: 'transactions of pgbench',
+    unit: 'transactions/s',
+    count: 60_000,
+    sql: `DO $$
+    DECLARE a int; t int; b int; h bigint := coalesce((SELECT max(hid) FROM bank.history), 0);
+    BEGIN
+      FOR n IN 1..60000 LOOP
+        a := 1 + floor(random() * ${ACCOUNTS});
+        t := 1 + floor(random() * ${SCALE * 10});
+        b := 1 + floor(random() * ${SCALE});
+        UPDATE bank.accounts SET abalance = abalance + n WHERE aid = a;
+        UPDATE bank.tellers SET tbalance = tbalance + n WHERE tid = t;
+        UPDATE bank.branches SET bbalance = bbalance + n WHERE bid = b;
+        INSERT INTO bank.history VALUES (h + n, t, b, a, n, clock_timestamp(), '');
+        COMMIT;
+      END LOOP;
+    END $$`,
+  },
+  {
+    name: `one transaction of ${thousands(LARGE)} updates`,
+    unit: 'rows/s',
+    count: LARGE,
+    sql: `UPDATE bank.accounts SET abalance = abalance + 1 WHERE aid <= ${LARGE}`,
+  },
+];
+const CONTENTS = TABLES.map(
+  (name) => `SELECT coalesce(sum(hashtextextended(t::text, 0)), 0) AS digest FROM bank.${name} AS t`,
+).join(' UNION ALL ');
 
 interface Bench {
-  readonly source: PostgresServer;
-  readonly target: PostgresServer;
   readonly from: Session;
   /** The database that PostgreSQL's own replication writes to, and ours. */
   readonly native: Session;
   readonly own: Session;
-  readonly log: PostgresLog;
-  readonly tables: readonly Table[];
-  readonly progress: readonly TableProgress[];
+  readonly pipeline: Pipeline;
 }
 
 await withServers(async (pair) => {
   const bench = await prepare(pair.source.url(), (database) => pair.target.url(database));
+  const lines: string[][] = [];
+  for (const workload of WORKLOADS) lines.push(await measure(bench, workload));
+  await report({
+    title: `Catching up with a backlog, ${LANES} lanes, median of ${ROUNDS} after one to warm up`,
+    header: ['backlog of', 'logical replication', 'migrate', 'ratio'],
+    rows: lines,
+  });
+  await bench.native.run('DROP SUBSCRIPTION native', [], { timeoutMs: 0 });
+  await bench.pipeline.log.release();
+  await Promise.all([bench.native.close(), bench.pipeline.source.close(), bench.pipeline.target.close()]);
+});
+
+async function measure(bench: Bench, { name, unit, count, sql }: Workload): Promise<string[]> {
   const times: { native: number[]; own: number[]; ratio: number[] } = { native: [], own: [], ratio: [] };
-  process.stdout.write(
-    `${thousands(TRANSACTIONS)} transactions of one update, ${LANES} lanes, median of ${ROUNDS} after one to warm up\n`,
-  );
   for (let round = 0; round <= ROUNDS; round++) {
-    await bench.from.run(BACKLOG, [], { timeoutMs: 0 });
+    await bench.from.run(sql, [], { timeoutMs: 0 });
     for (const session of [bench.from, bench.native]) await session.run('CHECKPOINT', [], { timeoutMs: 0 });
     const order = round % 2 === 0 ? (['native', 'own'] as const) : (['own', 'native'] as const);
     const took = { native: 0, own: 0 };
@@ -81,77 +112,40 @@ await withServers(async (pair) => {
     times.own.push(took.own);
     times.ratio.push(took.native / took.own);
   }
-  const rate = (values: readonly number[]): string => thousands(TRANSACTIONS / median(values));
-  printTable(
-    ['', 'transactions/s'],
-    [
-      ['logical replication', rate(times.native)],
-      ['migrate', rate(times.own)],
-      ['ratio', median(times.ratio).toFixed(2)],
-    ],
-  );
-  await bench.native.run('DROP SUBSCRIPTION native', [], { timeoutMs: 0 });
-  await bench.log.release();
-  await Promise.all([bench.native.close(), bench.source.close(), bench.target.close()]);
-});
+  const rate = (values: readonly number[]): string => `${thousands(count / median(values))} ${unit}`;
+  return [name, rate(times.native), rate(times.own), median(times.ratio).toFixed(2)];
+}
 
 async function prepare(sourceUrl: string, targetUrl: (database: string) => string): Promise<Bench> {
-  const source = new PostgresServer('source', sourceUrl, RUN);
-  const from = await source.session({
-    purpose: 'bench',
-    settings: { synchronous_commit: 'off', search_path: 'public' },
-  });
-  await from.run(DDL, [], { timeoutMs: 0 });
+  const source = new PostgresServer('source', sourceUrl, 'bench');
+  const from = await source.session({ purpose: 'bench', settings: { synchronous_commit: 'off' } });
+  await statements(from);
   const open = async (database: string): Promise<[PostgresServer, Session]> => {
-    await new PostgresServer('target', targetUrl('postgres'), RUN).with('create', (session) =>
-      session.run(`CREATE DATABASE ${database}`, []),
-    );
-    const server = new PostgresServer('target', targetUrl(database), RUN);
-    const session = await server.session({ purpose: 'bench', settings: { search_path: 'public' } });
-    await session.run(DDL, [], { timeoutMs: 0 });
+    const maintenance = new PostgresServer('target', targetUrl('postgres'), 'bench');
+    await maintenance.with('create', (session) => session.run(`CREATE DATABASE ${database}`, []));
+    const server = new PostgresServer('target', targetUrl(database), 'bench');
+    const session = await server.session({ purpose: 'bench' });
+    await statements(session);
     return [server, session];
   };
   const [, native] = await open('native');
   const [target, own] = await open('own');
-  const catalog = await source.with('catalog', (session) =>
-    readCatalog(session, { include: TABLES.map((name) => `public.${name}`), exclude: [] }),
-  );
-  const tables = catalog.tables.map(({ table }) => table);
-  const log = new PostgresLog({
-    server: source,
-    slot: SLOT,
-    publication: SLOT,
-    run: () => 'bench',
-    prove: async () => undefined,
-  });
-  const start = await log.pin(tables);
-  await start.close();
+  const pipeline = await openPipeline(source, target, { schema: 'bank', lanes: LANES });
   await native.run(
-    `CREATE SUBSCRIPTION native CONNECTION ${quoteLiteral(sourceUrl)} PUBLICATION ${SLOT}
+    `CREATE SUBSCRIPTION native CONNECTION ${quoteLiteral(sourceUrl)} PUBLICATION ${PUBLICATION}
      WITH (copy_data = false, enabled = false, create_slot = false, slot_name = 'native', connect = false)`,
     [],
   );
   await from.query(`SELECT pg_create_logical_replication_slot('native', 'pgoutput')`);
   await native.query('ALTER SUBSCRIPTION native ENABLE');
   await native.query('ALTER SUBSCRIPTION native REFRESH PUBLICATION WITH (copy_data = false)');
-  await own.run(LEASE_SCHEMA, []);
-  await own.query('INSERT INTO migrate.lease (run, epoch, holder) VALUES ($1, $2, $3)', [RUN, CLAIM.epoch, 'bench']);
-  const journal = new PostgresJournal(target, RUN, () => CLAIM);
-  await journal.create({
-    name: RUN,
-    id: '00000000',
-    planHash: '',
-    planFields: {},
-    sourceIdentity: '',
-    targetIdentity: '',
-    catalog,
-    fingerprint: '',
-    lanes: LANES,
-  });
-  await journal.tables.openLanes(start.at);
-  const progress = await journal.tables.list();
   await native.query('ALTER SUBSCRIPTION native DISABLE');
-  return { source, target, from, native, own, log, tables, progress };
+  return { from, native, own, pipeline };
+}
+
+/** One after another: VACUUM takes no part in a transaction. */
+async function statements(session: Session): Promise<void> {
+  for (const statement of DDL.split(';')) await session.run(statement, [], { timeoutMs: 0 });
 }
 
 /** From enabling the subscription until everything before this moment is applied and confirmed. */
@@ -164,38 +158,16 @@ async function catchUpNative({ from, native }: Bench): Promise<void> {
 }
 
 /** From opening the apply until everything before this moment is applied and durable. */
-async function catchUpOwn({ source, target, log, tables, progress }: Bench): Promise<void> {
-  const head = await log.head();
-  const stream = new PostgresStream({ server: source, slot: SLOT, publication: SLOT, tables });
-  const applier = new Applier({
-    stream,
-    target: {
-      lane: async () => new PostgresLane({ server: target, claim: CLAIM, direction: 'forward' }),
-      checkpoints: () => target.with('read', (session) => readCheckpoints(session, CLAIM, 'forward')),
-    },
-    source: { log, chunks: new PostgresChunks(source) },
-    journal: { sendHome: async () => undefined },
-    tables: progress,
-    homeward: new Set(),
-    limits: {
-      batchRows: 5_000,
-      batchBytes: 8 * 1024 * 1024,
-      batchWait: 20,
-      lanes: LANES,
-      maxTransactionRows: 1_000_000,
-    },
-    gate: new Gate(),
-    status: new RunStatus(RUN),
-    log: SILENT,
-    signal: new AbortController().signal,
-  });
-  await applier.start();
-  await Promise.race([applier.passed(head), applier.failed]);
-  await applier.close();
-  await stream.close();
+async function catchUpOwn({ pipeline }: Bench): Promise<void> {
+  const head = await pipeline.log.head();
+  const following = await follow(pipeline, { lanes: LANES });
+  await Promise.race([following.applier.passed(head), following.applier.failed]);
+  await following.close();
 }
 
 async function compare({ from, native, own }: Bench): Promise<void> {
-  const [first, ...others] = await Promise.all([from, native, own].map((session) => session.one(CONTENTS)));
-  for (const other of others) if (other?.digest !== first?.digest) throw new Error('the contents differ');
+  const read = async (session: Session): Promise<string> =>
+    (await session.query(CONTENTS, [], { timeoutMs: 0 })).map(({ digest }) => digest).join(' ');
+  const [first, ...others] = await Promise.all([from, native, own].map(read));
+  for (const other of others) if (other !== first) throw new Error('the contents differ');
 }

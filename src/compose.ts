@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { Application } from './cli/application.ts';
 import { readServerFacts } from './databases/postgres/check/facts.ts';
 import { PostgresServer } from './databases/postgres/connection.ts';
+import { readHashForm } from './databases/postgres/digest.ts';
 import { PostgresJournal } from './databases/postgres/journal.ts';
 import { type FormerLock, PostgresLease } from './databases/postgres/lease.ts';
 import { PostgresStream } from './databases/postgres/log/stream.ts';
@@ -12,6 +13,7 @@ import { PostgresSource } from './databases/postgres/source.ts';
 import { PostgresTarget } from './databases/postgres/target.ts';
 import { runDemo } from './demo/demo.ts';
 import { Closer } from './lib/closer.ts';
+import { once } from './lib/once.ts';
 import type { Plan } from './plan/plan.ts';
 import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
@@ -19,6 +21,7 @@ import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
 import { readGrants } from './runner/grants.ts';
 import { inspectRun, recordPause } from './runner/inspect.ts';
 import { runPlan } from './runner/run.ts';
+import { recordTable } from './runner/tables.ts';
 import { verifyPlan } from './runner/verify.ts';
 
 export function createApplication(): Application {
@@ -31,6 +34,7 @@ export function createApplication(): Application {
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
     setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
+    requestTable: (plan, request) => recordTable(plan, request, openEndpoints),
     abort: (plan, options) => abortRun(plan, options, openEndpoints),
     grants: (plan, request) => readGrants(plan, request, openEndpoints),
     demo: runDemo,
@@ -40,6 +44,11 @@ export function createApplication(): Application {
 /** Readers or lanes, digests, and the handful that asks, marks, pings and journals. */
 function connectionsOf(plan: Plan): number {
   return Math.max(plan.snapshot.readers, plan.apply.lanes) + plan.verify.concurrency + 8;
+}
+
+async function hashesDiffer(source: PostgresServer, target: PostgresServer): Promise<boolean> {
+  const [one, other] = await Promise.all([source, target].map((server) => server.with('facts', readHashForm)));
+  return one !== other;
 }
 
 /** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
@@ -65,7 +74,13 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
     const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
     // Without the lock nothing may be written: no transaction can prove this epoch.
     const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
-    const shared = { id, claim, digestConcurrency: plan.verify.concurrency, connections: connectionsOf(plan) };
+    const shared = {
+      id,
+      claim,
+      digestConcurrency: plan.verify.concurrency,
+      portableDigests: once(() => hashesDiffer(source, target)),
+      connections: connectionsOf(plan),
+    };
     return {
       record,
       id,

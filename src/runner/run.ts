@@ -6,6 +6,7 @@ import { socketPath } from '../control/socket.ts';
 import { Gate } from '../health/gate.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
+import { once } from '../lib/once.ts';
 import { VERSION } from '../lib/version.ts';
 import type { TableId } from '../model/table.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -116,14 +117,6 @@ async function listen({ plan, log }: RunRequest, operator: Operator, closer: Clo
   );
   closer.add(() => metrics.close());
   log.info('metrics', { url: metrics.url });
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => {
-    done ??= work();
-    return done;
-  };
 }
 
 /** Tells a run that fails again and again from one that gets on between failures. */

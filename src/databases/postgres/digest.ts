@@ -1,6 +1,6 @@
 // Digests of rows and key ranges, computed inside PostgreSQL. The text of a row is ROW(columns)::text under settings that
-// are the same on both sides; sums of two 64-bit hash halves make a range's digest independent of row order, and
-// duplicates count.
+// are the same on both sides; sums of two 64-bit hashes make a range's digest independent of row order, and duplicates
+// count.
 
 import pLimit from 'p-limit';
 import { MigrateError } from '../../lib/errors.ts';
@@ -25,11 +25,25 @@ export interface PostgresDigestsOptions {
   readonly server: PostgresServer;
   /** Statements at one time, each on a session of its own. Default 2. */
   readonly concurrency?: number;
+  /** Whether ranges need hashes that are the same on every server, at twice the cost: see `readHashForm`. Default: yes. */
+  readonly portable?: () => Promise<boolean>;
+}
+
+/**
+ * Equal on two servers whose own hash of a text is the same for the same text: it is taken over the bytes of the server's
+ * encoding, in the order of its processor.
+ */
+export async function readHashForm(session: Session): Promise<string> {
+  const row = await session.one(
+    `SELECT current_setting('server_encoding') || ' ' || hashtextextended('one text of some length' COLLATE "C", 0) AS form`,
+  );
+  return row?.form ?? '';
 }
 
 export class PostgresDigests implements Digests {
   readonly #server: PostgresServer;
   readonly #slot: ReturnType<typeof pLimit>;
+  readonly #portable: () => Promise<boolean>;
   readonly #idle: Session[] = [];
   readonly #busy = new Set<Session>();
   #closed = false;
@@ -37,13 +51,16 @@ export class PostgresDigests implements Digests {
   constructor(options: PostgresDigestsOptions) {
     this.#server = options.server;
     this.#slot = pLimit(options.concurrency ?? 2);
+    this.#portable = options.portable ?? (async () => true);
   }
 
   async range(table: Table, range: KeyRange): Promise<RangeDigest> {
-    const half = (from: number): string => `sum(('x' || substr(h, ${from}, 16))::bit(64)::int8)`;
+    const portable = await this.#portable();
+    const text = portable ? rowDigest(table) : rowText(table);
+    const [first, second] = portable ? [md5Half(1), md5Half(17)] : [ownHash(0), ownHash(1)];
     const [row] = await this.#query(
-      `SELECT count(*) AS rows, ${half(1)} AS a, ${half(17)} AS b FROM (
-         SELECT ${rowDigest(table)} AS h FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}
+      `SELECT count(*) AS rows, sum(${first}) AS a, sum(${second}) AS b FROM (
+         SELECT ${text} AS h FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}
          OFFSET 0) AS hashed`,
     );
     return { rows: Number(row?.rows ?? 0), digest: `${row?.a ?? ''}:${row?.b ?? ''}` };
@@ -136,10 +153,23 @@ export class PostgresDigests implements Digests {
   }
 }
 
+function rowText(table: Table): string {
+  return `ROW(${table.columns.map((column) => `t.${quoteName(column.name)}`).join(', ')})::text`;
+}
+
 // The hash is taken over UTF-8: two databases may store the same text in different encodings.
 function rowDigest(table: Table): string {
-  const columns = table.columns.map((column) => `t.${quoteName(column.name)}`).join(', ');
-  return `md5(convert_to(ROW(${columns})::text, 'UTF8'))`;
+  return `md5(convert_to(${rowText(table)}, 'UTF8'))`;
+}
+
+/** 64 of the 128 bits of an md5. */
+function md5Half(from: number): string {
+  return `('x' || substr(h, ${from}, 16))::bit(64)::int8`;
+}
+
+/** The server's hash of a text, the one that hash partitions rely on. */
+function ownHash(seed: number): string {
+  return `hashtextextended(h COLLATE "C", ${seed})`;
 }
 
 function selectKey(table: Table): string {

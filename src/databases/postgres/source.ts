@@ -1,18 +1,20 @@
 // PostgreSQL as a source: the parts, put behind the port.
 
 import type { Catalog } from '../../model/catalog.ts';
+import type { SchemaDrift } from '../../model/drift.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { RoleGrants } from '../../model/grant.ts';
 import type { Position } from '../../model/position.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
-import type { Source, SourceChunks, SourceLog, TableSelection } from '../source.ts';
+import type { SchemaRecord, Source, SourceChunks, SourceLog, TableSelection } from '../source.ts';
 import { readCatalog } from './catalog.ts';
 import { checkSource } from './check/source.ts';
 import { PostgresChunks } from './chunks.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
+import { readDrift } from './drift.ts';
 import { PostgresFence } from './fence.ts';
 import { readFingerprint } from './fingerprint.ts';
 import { readSourceGrants } from './grants.ts';
@@ -32,6 +34,8 @@ export interface PostgresSourceOptions {
   /** Throws while no lease is held; only what writes asks. */
   readonly claim: () => LeaseClaim;
   readonly digestConcurrency: number;
+  /** As in PostgresDigestsOptions; the same on both sides. */
+  readonly portableDigests: () => Promise<boolean>;
   /** True when the plan lets the run end transactions of others. */
   readonly endsTransactions: boolean;
   /** Connections the run opens at most. */
@@ -47,6 +51,8 @@ export class PostgresSource implements Source {
   readonly #options: PostgresSourceOptions;
   #fence: Fence | undefined;
   #pinging: Promise<Session> | undefined;
+  /** Kept: the schema is looked at every few seconds, and in the freeze. */
+  #asking: Promise<Session> | undefined;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
@@ -57,7 +63,11 @@ export class PostgresSource implements Source {
       prove: (session) => proveLease(session, options.claim()),
     });
     this.chunks = new PostgresChunks(server);
-    this.digests = new PostgresDigests({ server, concurrency: options.digestConcurrency });
+    this.digests = new PostgresDigests({
+      server,
+      concurrency: options.digestConcurrency,
+      portable: options.portableDigests,
+    });
     this.sequences = new PostgresSequences(server);
   }
 
@@ -71,8 +81,13 @@ export class PostgresSource implements Source {
     return this.#options.server.with('catalog', (session) => readCatalog(session, selection));
   }
 
-  fingerprint(selection: TableSelection): Promise<string> {
-    return this.#options.server.with('catalog', (session) => readFingerprint(session, selection));
+  async fingerprint(selection: TableSelection): Promise<string> {
+    this.#asking ??= this.#options.server.session({ purpose: 'schema' });
+    return readFingerprint(await this.#asking, selection);
+  }
+
+  drift(selection: TableSelection, record: SchemaRecord): Promise<SchemaDrift | undefined> {
+    return this.#options.server.with('catalog', (session) => readDrift(session, selection, record));
   }
 
   check(catalog: Catalog): Promise<readonly Finding[]> {

@@ -3,12 +3,16 @@
 import type { Catalog, RelationDefinition } from '../../model/catalog.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { RoleGrants } from '../../model/grant.ts';
+import type { Position } from '../../model/position.ts';
 import type { Renames } from '../../model/renames.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
-import type { Lane, LaneCheckpoint, Loader, RenamedCatalog, Target, Traits } from '../target.ts';
+import type { SchemaRecord } from '../source.ts';
+import type { Lane, LaneCheckpoint, Loader, NewColumn, RenamedCatalog, Target, Traits } from '../target.ts';
+import { addColumns } from './add-columns.ts';
+import { setApart } from './apart.ts';
 import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
 import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
@@ -35,6 +39,8 @@ export interface PostgresTargetOptions {
   /** Throws while no lease is held; only what writes asks. */
   readonly claim: () => LeaseClaim;
   readonly digestConcurrency: number;
+  /** As in PostgresDigestsOptions; the same on both sides. */
+  readonly portableDigests: () => Promise<boolean>;
   readonly networkTimeoutMs: number;
   /** What the source is, to compare versions, encodings and collations. */
   readonly sourceFacts: () => Promise<ServerFacts>;
@@ -58,7 +64,11 @@ export class PostgresTarget implements Target {
   constructor(options: PostgresTargetOptions) {
     this.#options = options;
     this.traits = { transactionalDdl: true, oneMomentPerTable: options.existing };
-    this.digests = new PostgresDigests({ server: options.server, concurrency: options.digestConcurrency });
+    this.digests = new PostgresDigests({
+      server: options.server,
+      concurrency: options.digestConcurrency,
+      portable: options.portableDigests,
+    });
     this.sequences = new PostgresSequences(options.server);
     this.foreignKeys = new PostgresForeignKeys(options);
   }
@@ -111,6 +121,13 @@ export class PostgresTarget implements Target {
     if (tables.length > 0) await server.with('schema', (session) => emptyTables(session, claim(), tables));
   }
 
+  async setApart(catalog: Catalog, tables: readonly Table[], lane: Position | null): Promise<void> {
+    const { server, claim, existing } = this.#options;
+    if (tables.length === 0) return;
+    const apart = { catalog, tables, lane, dropsForeignKeys: !existing };
+    await server.with('schema', (session) => setApart(session, claim(), apart));
+  }
+
   /** A table and its fence appear in one transaction: there is no moment at which an application could write to it. */
   create(catalog: Catalog): Promise<void> {
     const { server, id, claim, existing } = this.#options;
@@ -132,6 +149,11 @@ export class PostgresTarget implements Target {
       const built = (await this.foreignKeys.late()) ? withoutForeignKeys(catalog) : catalog;
       await completeSchema(session, built, progress, (proving) => proveLease(proving, claim()));
     });
+  }
+
+  addColumns(columns: readonly NewColumn[], record: SchemaRecord): Promise<void> {
+    const { server, claim } = this.#options;
+    return server.with('schema', (session) => addColumns(session, claim(), columns, record));
   }
 
   async loader(): Promise<Loader> {
