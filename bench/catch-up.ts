@@ -38,9 +38,12 @@ const WORKLOADS: readonly Workload[] = [
     name: 'transactions of one update',
     unit: 'transactions/s',
     count: 200_000,
-    sql: `DO $$ BEGIN
+    sql: `DO $$
+    DECLARE a int;
+    BEGIN
       FOR n IN 1..200000 LOOP
-        UPDATE bank.accounts SET abalance = abalance + n WHERE aid = 1 + floor(random() * ${ACCOUNTS})::int;
+        a := 1 + floor(random() * ${ACCOUNTS});
+        UPDATE bank.accounts SET abalance = abalance + n WHERE aid = a;
         COMMIT;
       END LOOP;
     END $$`,

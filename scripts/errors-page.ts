@@ -12,7 +12,7 @@ const DISPOSITIONS: Readonly<Record<Disposition, string>> = {
   bug: 'This should not have happened.',
 };
 
-const EXITS: readonly (readonly [CodeEntry['exit'] | 0 | '130, 143', string])[] = [
+const EXITS: readonly (readonly [CodeEntry['exit'] | 0 | 7 | '130, 143', string])[] = [
   [0, 'done; never before verification has passed'],
   [1, 'a bug in the program'],
   [2, 'an expected failure: plan, connection, a check, the databases'],
@@ -20,6 +20,7 @@ const EXITS: readonly (readonly [CodeEntry['exit'] | 0 | '130, 143', string])[] 
   [4, 'verification found differences'],
   [5, 'the cutover was not reached in its time'],
   [6, 'the plan does not fit the run'],
+  [7, 'done, without what somebody waived: a table, a row change'],
   [64, 'the command line is wrong'],
   ['130, 143', 'ended by a signal'],
 ];

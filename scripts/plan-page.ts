@@ -24,7 +24,7 @@ plans with the line \`# yaml-language-server: $schema=…/schema/plan.schema.jso
   \`$\${\` is a literal \`\${\`. They work in values, not in keys, and an unset variable is a fault.
   What they hold is taken as it is: in a url, special characters of user and password must be percent-encoded.
 - Passwords, the contents of \`\${file:…}\`, and variables whose names say that they are secret never appear in any output.
-- \`tables\`, \`schema\`, \`stream\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
+- \`tables\`, \`schema.target\`, \`stream\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
   whenever the command is run again.
 `;
 

@@ -20,6 +20,7 @@ import { checkPlan } from './runner/check.ts';
 import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
 import { readGrants } from './runner/grants.ts';
 import { inspectRun, recordPause } from './runner/inspect.ts';
+import { readLetters, settleLetters } from './runner/letters.ts';
 import { runPlan } from './runner/run.ts';
 import { recordTable } from './runner/tables.ts';
 import { verifyPlan } from './runner/verify.ts';
@@ -35,6 +36,8 @@ export function createApplication(): Application {
     inspect: (plan) => inspectRun(plan, openEndpoints),
     setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
     requestTable: (plan, request) => recordTable(plan, request, openEndpoints),
+    letters: (plan, wanted) => readLetters(plan, wanted, openEndpoints),
+    settleLetters: (plan, request) => settleLetters(plan, request, openEndpoints),
     abort: (plan, options) => abortRun(plan, options, openEndpoints),
     grants: (plan, request) => readGrants(plan, request, openEndpoints),
     demo: runDemo,

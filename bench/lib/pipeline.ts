@@ -1,6 +1,7 @@
 // What a run has between its snapshot and its cutover, put together for a benchmark: log, lanes and journal, no commands.
 
-import { Applier, type ApplyLimits } from '../../src/apply/applier.ts';
+import { Applier } from '../../src/apply/applier.ts';
+import type { ApplyLimits } from '../../src/apply/options.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresChunks } from '../../src/databases/postgres/chunks.ts';
 import type { PostgresServer } from '../../src/databases/postgres/connection.ts';

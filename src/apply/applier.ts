@@ -2,57 +2,22 @@
 // is written, and acknowledges only what is durable. It never retries: any error ends it, and opening again from the
 // checkpoints is the retry.
 
-import type { Source } from '../databases/source.ts';
-import type { Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
-import type { TableJournal, TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Position } from '../model/position.ts';
 import type { TableId } from '../model/table.ts';
-import type { Log } from '../observe/log.ts';
-import type { RunStatus } from '../observe/status.ts';
-import type { ChangeStream, Shard } from '../stream/change-stream.ts';
-import { Batcher, type BatchLimits } from './batch.ts';
+import type { Shard } from '../stream/change-stream.ts';
+import { Batcher } from './batch.ts';
 import { CommitPoints } from './commit-points.ts';
 import { createDeferred } from './deferred.ts';
 import { LagMeter } from './lag.ts';
-import { Lanes } from './lanes.ts';
+import { floorOf, Lanes } from './lanes.ts';
+import type { ApplierOptions } from './options.ts';
 import { Overlap } from './overlap.ts';
 import { type PreparedBatch, Preparer, touched } from './prepare.ts';
 import type { ChangeObserver, Replication } from './replication.ts';
 import { Router } from './router.ts';
 import { Waiters } from './waiters.ts';
-
-export interface ApplierOptions {
-  readonly stream: ChangeStream;
-  readonly target: Pick<Target, 'checkpoints' | 'lane'>;
-  readonly source: {
-    readonly log: Pick<Source['log'], 'pair'>;
-    readonly chunks: Pick<Source['chunks'], 'locate'>;
-  };
-  readonly journal: Pick<TableJournal, 'sendHome'>;
-  /** Every captured table, with its lane and, where rows were copied, its chunks. */
-  readonly tables: readonly TableProgress[];
-  /** Spread tables that an earlier apply of this process found to need their own lane; more may be added. */
-  readonly homeward: Set<TableId>;
-  readonly limits: ApplyLimits;
-  readonly gate: Gate;
-  readonly status: RunStatus;
-  readonly log: Log;
-  /** Aborting it ends the apply; `failed` rejects with its reason. */
-  readonly signal: AbortSignal;
-}
-
-export interface ApplyLimits extends BatchLimits {
-  /**
-   * How many lanes there should be. When the checkpoints are of another number, which takes lanes that are apart, the apply
-   * ends with APPLY.LANES as soon as they are at one position.
-   */
-  readonly lanes: number;
-  /** Row changes of one transaction of the source after which it is committed in parts. */
-  readonly maxTransactionRows: number;
-}
 
 /** Positions without rows are written at most this often, unless someone waits for them. */
 const IDLE_MOVE_MS = 1_000;
@@ -105,21 +70,31 @@ export class Applier implements Replication {
 
   /** Reads the checkpoints, opens the lanes and the stream, and begins. Rejects when one of them cannot be opened. */
   async start(): Promise<void> {
-    const { stream, target, tables, source, signal } = this.#options;
+    const { stream, target, tables, source, signal, deadLetters } = this.#options;
     signal.throwIfAborted();
     const checkpoints = await target.checkpoints();
-    const lanes = await Lanes.open(target, checkpoints, stream.covers);
-    const overlap = new Overlap({ tables, covers: stream.covers, ...source });
-    this.#isWithin = !stream.isWhole(lanes.floor);
+    const { aside } = this.#options;
+    const followed = tables.filter(({ id }) => !aside?.tables.has(id));
+    const written = aside?.waits ? checkpoints.filter(({ lane }) => lane < aside.lanes) : checkpoints;
+    // After the checkpoints: letters commit with them.
+    await deadLetters?.load();
+    const lanes = await Lanes.open(target, written, stream.covers, deadLetters);
+    const overlap = new Overlap({ tables: followed, covers: stream.covers, ...source });
+    const from = floorOf(
+      checkpoints.map(({ position }) => position),
+      stream.covers,
+    );
+    this.#isWithin = !stream.isWhole(from);
     const shared = { covers: stream.covers, opened: lanes.positions };
     const { homeward, limits } = this.#options;
     const { maxTransactionRows } = limits;
     const commitPoints = new CommitPoints({ ...shared, isWithin: this.#isWithin, maxTransactionRows });
-    const router = new Router(tables, lanes.count);
-    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward });
+    const router = new Router(followed, aside?.lanes ?? lanes.count);
+    const dropped = aside === undefined ? {} : { dropped: aside.tables };
+    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward, ...dropped });
     try {
       // Not `for await`: leaving such a loop would close the stream.
-      const shards = stream.open(async () => lanes.floor, this.#signal)[Symbol.asyncIterator]();
+      const shards = stream.open(async () => from, this.#signal)[Symbol.asyncIterator]();
       const first = await shards.next();
       if (first.done === true) throw new MigrateError('STREAM.SILENT', 'the stream ended before it began');
       this.#opened = { lanes, overlap, commitPoints, preparer, shard: first.value };
@@ -290,8 +265,10 @@ export class Applier implements Replication {
   }
 
   #refuseLanes(lanes: Lanes): void {
-    if (lanes.count === this.#options.limits.lanes || !lanes.isLevel) return;
-    throw new MigrateError('APPLY.LANES', `the run goes from ${lanes.count} lanes to ${this.#options.limits.lanes}`);
+    const { aside, limits } = this.#options;
+    if (aside?.waits || !lanes.isLevel) return;
+    if (lanes.count === limits.lanes && (aside === undefined || aside.lanes === lanes.count)) return;
+    throw new MigrateError('APPLY.LANES', `the run goes from ${lanes.count} lanes to ${limits.lanes}`);
   }
 
   async #moveIdle(opened: Opened): Promise<void> {
@@ -347,7 +324,8 @@ export class Applier implements Replication {
     });
     await failpoint('ack.before');
     // Where a transaction begins the source knows; where we are in it is our concern.
-    if (this.#options.stream.isWhole(position)) shard.ack(position);
+    const { aside, stream } = this.#options;
+    if (!aside?.waits && stream.isWhole(position)) shard.ack(position);
     await failpoint('ack.after');
     this.#waiters.settlePositions((waiting) => lanes.passed(waiting));
     this.#reportLag();

@@ -5,7 +5,7 @@ import type { TableChanges } from '../databases/target.ts';
 import { type Key, keyText, type Row, type RowChange, type Update } from '../model/change.ts';
 import type { KeyChunk } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
-import { isComplete, keyAfter, movesKey, newKey, oldKey, withKey } from './keys.ts';
+import { compareKeys, isComplete, keyAfter, movesKey, newKey, oldKey, withKey } from './keys.ts';
 
 /** What the batch did to one key so far. */
 interface Net {
@@ -36,7 +36,7 @@ export function collapse(
   for (const change of changes) {
     if (!fold(nets, change)) return undefined;
   }
-  return toSets(table, nets.values(), keyChunks);
+  return toSets(table, [...nets.values()].sort(byKey), keyChunks);
 }
 
 /** A row's text says which copies are equal: what the type calls equal may still be another text, and another row. */
@@ -119,6 +119,10 @@ function merge(earlier: Row, later: Row): Row {
   return later.includes(undefined)
     ? later.map((value, column) => (value === undefined ? earlier[column] : value))
     : later;
+}
+
+function byKey(left: Net, right: Net): number {
+  return compareKeys(left.key, right.key);
 }
 
 function toSets(table: Table, nets: Iterable<Net>, keyChunks: readonly KeyChunk[]): TableChanges {

@@ -5,6 +5,7 @@ import type { CheckpointMove, Lane, LaneCheckpoint, Target } from '../databases/
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Covers, Position } from '../model/position.ts';
+import type { DeadLetters, LaneLetters } from './dead-letters.ts';
 import type { LaneWork } from './prepare.ts';
 import type { Segment } from './segment.ts';
 
@@ -15,6 +16,8 @@ interface LaneState {
   position: Position;
   /** A transaction is open, with this many changes in it; null when none is. */
   pending: number | null;
+  /** Of the open transaction; absent where a row that is refused ends everything. */
+  readonly letters: LaneLetters | undefined;
 }
 
 export class Lanes {
@@ -31,6 +34,7 @@ export class Lanes {
     target: Pick<Target, 'lane'>,
     checkpoints: readonly LaneCheckpoint[],
     covers: Covers,
+    deadLetters?: DeadLetters,
   ): Promise<Lanes> {
     const ordered = [...checkpoints].sort((left, right) => left.lane - right.lane);
     if (ordered.length === 0 || ordered.some(({ lane }, index) => lane !== index)) {
@@ -39,7 +43,8 @@ export class Lanes {
     const lanes: LaneState[] = [];
     try {
       for (const { lane, position } of ordered) {
-        lanes.push({ index: lane, writer: await target.lane(), position, pending: null });
+        const letters = deadLetters?.lane();
+        lanes.push({ index: lane, writer: await target.lane(), position, pending: null, letters });
       }
     } catch (error) {
       await Promise.allSettled(lanes.map(({ writer }) => writer.close()));
@@ -58,7 +63,7 @@ export class Lanes {
 
   /** The position that every lane has reached. */
   get floor(): Position {
-    return this.positions.reduce((floor, position) => (this.#covers(floor, position) ? position : floor));
+    return floorOf(this.positions, this.#covers);
   }
 
   /** True when no transaction is open and all lanes stand at one position. */
@@ -126,12 +131,18 @@ export class Lanes {
       // One lane counts for all, so that what is read again after a crash is not counted again.
       splits: index === 0 ? splits : 0,
     }));
-    await lane.writer.commit(moves);
+    await lane.writer.commit(moves, lane.letters?.moves);
+    lane.letters?.committed();
     const changes = lane.pending ?? 0;
     lane.pending = null;
     for (const each of moved) each.position = position;
     return changes;
   }
+}
+
+/** The position that all have reached; there must be one. */
+export function floorOf(positions: readonly Position[], covers: Covers): Position {
+  return positions.reduce((floor, position) => (covers(floor, position) ? position : floor));
 }
 
 async function begin(lane: LaneState): Promise<void> {
@@ -142,15 +153,19 @@ async function begin(lane: LaneState): Promise<void> {
 
 async function writeLane(lane: LaneState, work: LaneWork): Promise<void> {
   await begin(lane);
-  for (const segment of work.segments) await writeSegment(lane.writer, segment);
+  for (const segment of work.segments) await writeSegment(lane, segment);
   lane.pending = (lane.pending ?? 0) + work.changes;
 }
 
-async function writeSegment(writer: Lane, segment: Segment): Promise<void> {
+async function writeSegment({ writer, letters }: LaneState, segment: Segment): Promise<void> {
   if (segment.kind === 'empty') {
     await writer.truncate(segment.tables);
-  } else if (segment.sets === undefined || !(await writer.attempt(segment.sets))) {
-    await writer.replay(segment.changes, segment.keyChunks);
+    for (const { table } of segment.tables) letters?.emptied(table.id);
+    return;
+  }
+  const { changes, keyChunks, sets } = letters?.withoutDead(segment) ?? segment;
+  if (sets === undefined || !(await writer.attempt(sets))) {
+    await writer.replay(changes, keyChunks, letters?.refusals);
   }
 }
 

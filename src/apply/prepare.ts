@@ -1,7 +1,7 @@
 // A batch of transactions → what each lane has to write: divided among the lanes, judged, collapsed.
 
 import { MigrateError } from '../lib/errors.ts';
-import type { Key, RowChange, Transaction, Truncate } from '../model/change.ts';
+import type { Change, Key, RowChange, Transaction, Truncate } from '../model/change.ts';
 import type { Covers, Position } from '../model/position.ts';
 import type { Table, TableId } from '../model/table.ts';
 import type { Batch } from './batch.ts';
@@ -37,6 +37,8 @@ export interface PreparerOptions {
   readonly opened: readonly Position[];
   /** Outlives the apply: spread tables that turned out to need their own lane when the lanes were not at one position. */
   readonly homeward: Set<TableId>;
+  /** Tables whose changes are not applied. */
+  readonly dropped?: ReadonlySet<TableId>;
 }
 
 /** What is collected of a batch. */
@@ -86,7 +88,7 @@ export class Preparer {
     const { commitPoints, homeward, router } = this.#options;
     const needed = new Set<TableId>();
     for (const { changes } of transactions) {
-      for (const change of changes) {
+      for (const change of this.#kept(changes)) {
         if (change.op === 'marker') continue;
         for (const { id } of router.homesNeeded(change)) needed.add(id);
       }
@@ -104,7 +106,7 @@ export class Preparer {
 
   #sort(transaction: Transaction, sorted: Sorted): void {
     const { router } = this.#options;
-    for (const change of transaction.changes) {
+    for (const change of this.#kept(transaction.changes)) {
       if (change.op === 'marker') sorted.markers.push(change.content);
       else if (change.op === 'truncate') {
         for (const table of change.tables) {
@@ -120,7 +122,7 @@ export class Preparer {
   }
 
   async #sortJudged(transaction: Transaction, judge: Judge, sorted: Sorted): Promise<void> {
-    for (const change of transaction.changes) {
+    for (const change of this.#kept(transaction.changes)) {
       if (change.op === 'marker') sorted.markers.push(change.content);
       else if (change.op === 'truncate') await this.#judgeTruncate(change, transaction, judge, sorted);
       else await this.#judgeRow(change, transaction, judge, sorted);
@@ -142,6 +144,18 @@ export class Preparer {
       const step = await judge.row(part, transaction.position);
       if (step !== undefined) put(sorted, lane, step, counts);
     }
+  }
+
+  /** Without what is dropped; most of the time that is nothing. */
+  #kept(changes: readonly Change[]): readonly Change[] {
+    const { dropped } = this.#options;
+    if (dropped === undefined || dropped.size === 0) return changes;
+    return changes.flatMap((change): readonly Change[] => {
+      if (change.op === 'marker') return [change];
+      if (change.op !== 'truncate') return dropped.has(change.table.id) ? [] : [change];
+      const tables = change.tables.filter(({ id }) => !dropped.has(id));
+      return tables.length === 0 ? [] : [{ ...change, tables }];
+    });
   }
 
   /** False when the lane had this transaction already when it was opened. */

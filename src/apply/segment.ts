@@ -42,8 +42,7 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
     for (const identity of ['key', 'row'] as const) {
       const some = changes.filter(({ table }) => table.identity === identity);
       const chunks = keyChunks.filter(({ table }) => table.identity === identity);
-      if (some.length + chunks.length > 0)
-        segments.push({ kind: 'rows', changes: some, keyChunks: chunks, sets: setsOf(some, chunks) });
+      if (some.length + chunks.length > 0) segments.push(rowsSegment(some, chunks));
     }
     changes = [];
     keyChunks = [];
@@ -71,6 +70,10 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
   endRows();
   endEmptied();
   return segments;
+}
+
+export function rowsSegment(changes: readonly RowChange[], keyChunks: readonly TableKeyChunk[]): RowsSegment {
+  return { kind: 'rows', changes, keyChunks, sets: setsOf(changes, keyChunks) };
 }
 
 function setsOf(

@@ -1,11 +1,14 @@
 // What the commands need from the rest of the program. Declared here, put together in compose.ts.
 
+import type { LetterRequest, TableRequest } from '../control/controls.ts';
+import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunOutcome } from '../report/partial.ts';
 import type { AbortOptions, AbortResult } from '../runner/abort.ts';
 import type { Preflight } from '../runner/check.ts';
 import type { GrantsRequest, SideGrants } from '../runner/grants.ts';
 import type { RunView } from '../runner/inspect.ts';
+import type { LettersAnswer, LettersView } from '../runner/letters.ts';
 import type { RunRequest } from '../runner/request.ts';
 import type { VerifyReport, VerifyRequest } from '../runner/verify.ts';
 
@@ -18,6 +21,12 @@ export interface Application {
   inspect(plan: Plan): Promise<RunView | undefined>;
   /** Records pause or resume while no process is working on the run. */
   setPaused(plan: Plan, paused: boolean): Promise<void>;
+  /** Records what is asked for a table while no process is working on the run. */
+  requestTable(plan: Plan, request: TableRequest): Promise<void>;
+  /** Every dead letter; `wanted` says of which the values are read. */
+  letters(plan: Plan, wanted: (letter: DeadLetter) => boolean): Promise<LettersView>;
+  /** Replays or waives dead letters while no process is working on the run. */
+  settleLetters(plan: Plan, request: LetterRequest): Promise<LettersAnswer>;
   abort(plan: Plan, options: AbortOptions): Promise<AbortResult>;
   grants(plan: Plan, request: GrantsRequest): Promise<readonly SideGrants[]>;
   demo(options: DemoRequest): Promise<Readonly<Record<string, unknown>>>;

@@ -24,6 +24,8 @@ export interface Invocation<Options> {
   readonly log: Log;
   /** The first word after the command's name and its options; empty when there is none. */
   readonly argument: string;
+  /** All of these words. */
+  readonly words: readonly string[];
   loadPlan(): Promise<Plan>;
 }
 
@@ -32,8 +34,8 @@ export interface CommandSpec<Options> {
   readonly summary: string;
   /** Two or three runnable lines. */
   readonly examples: readonly string[];
-  /** False for commands that need no plan. */
-  readonly takesPlan: boolean;
+  /** False for commands that need no plan. `option`: their words mean something else, and only `-p` names a plan. */
+  readonly takesPlan: boolean | 'option';
   readonly configure?: (command: Command) => Command;
   /** Resolves with the exit code. */
   readonly action: (invocation: Invocation<Options>) => Promise<number>;
@@ -54,9 +56,11 @@ export function defineCommand<Options>(spec: CommandSpec<Options>, wiring: Wirin
     .option('-q, --quiet', 'only errors on stderr')
     .option('-v, --verbose', 'more detail on stderr')
     .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join('\n')}\n`);
-  if (spec.takesPlan) {
+  if (spec.takesPlan === true) {
+    command.argument('[plan]', 'the plan file (default: ./migrate.yaml, ./migrate.yml, then $MIGRATE_PLAN)');
+  }
+  if (spec.takesPlan !== false) {
     command
-      .argument('[plan]', 'the plan file (default: ./migrate.yaml, ./migrate.yml, then $MIGRATE_PLAN)')
       .option('-p, --plan <file>', 'the plan file, as an option')
       .option('--yes', 'answer yes to every question')
       .option('--no-input', 'never ask; fail where a question would be asked');
@@ -64,8 +68,8 @@ export function defineCommand<Options>(spec: CommandSpec<Options>, wiring: Wirin
   spec.configure?.(command);
   command.addOption(command.createOption('--enable-failpoints').hideHelp());
   return command.action(async (...parameters: unknown[]) => {
-    const argument = typeof parameters[0] === 'string' ? parameters[0] : undefined;
-    wiring.done(await invoke(spec, wiring, command.opts(), argument));
+    const words = parameters.flat().filter((parameter) => typeof parameter === 'string');
+    wiring.done(await invoke(spec, wiring, command.opts(), words));
   });
 }
 
@@ -73,7 +77,7 @@ async function invoke<Options>(
   spec: CommandSpec<Options>,
   { app, io }: Wiring,
   options: Options & CommonOptions,
-  argument: string | undefined,
+  words: readonly string[],
 ): Promise<number> {
   const json = options.json === true;
   try {
@@ -83,9 +87,10 @@ async function invoke<Options>(
       app,
       io,
       options,
-      argument: argument ?? '',
+      argument: words[0] ?? '',
+      words,
       log: createLog({ level, json, secrets: io.secrets, stream: io.stderr }),
-      loadPlan: async () => loadPlan(argument ?? options.plan ?? findPlan(io.env), io.env, io.secrets),
+      loadPlan: async () => loadPlan((spec.takesPlan === true ? words[0] : undefined) ?? options.plan ?? findPlan(io.env), io.env, io.secrets),
     });
   } catch (error) {
     return reportError(io, error, json);

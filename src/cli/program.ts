@@ -8,6 +8,7 @@ import { checkCommand } from './check.ts';
 import type { Wiring } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { cutoverCommand } from './cutover.ts';
+import { deadLettersCommand } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { grantsCommand } from './grants.ts';
@@ -17,6 +18,7 @@ import { pauseCommand, resumeCommand } from './pause.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
+import { tableCommand } from './table.ts';
 
 const USAGE_EXIT = 64;
 
@@ -48,7 +50,7 @@ export function createProgram(wiring: Wiring): Command {
     .showHelpAfterError('(add --help for how to use it)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 ok, 1 bug, 2 failed, 3 refused, 4 differences, 5 cutover not reached, 6 plan changed, 64 usage.',
+      '\nExit codes: 0 ok, 1 bug, 2 failed, 3 refused, 4 differences, 5 cutover not reached, 6 plan changed, 7 done with waivers, 64 usage.',
     );
   const commands = [
     initCommand,
@@ -57,6 +59,8 @@ export function createProgram(wiring: Wiring): Command {
     statusCommand,
     pauseCommand,
     resumeCommand,
+    tableCommand,
+    deadLettersCommand,
     cutoverCommand,
     abortCommand,
     reportCommand,

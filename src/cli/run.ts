@@ -3,6 +3,7 @@
 import { STAGES, type StageName } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { partialLines, type RunOutcome } from '../report/partial.ts';
+import { hasWaivers } from '../report/waivers.ts';
 import { resultLines } from '../report/result.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { printFindings } from './findings.ts';
@@ -16,6 +17,9 @@ interface RunOptions {
   readonly only?: string;
   readonly keys?: boolean;
 }
+
+/** Done, but not with everything. */
+const WAIVED_EXIT = 7;
 
 /** Stages at whose end a run can stop by itself; at the end of the others it is over. */
 const STOPS: readonly StageName[] = STAGES.slice(0, STAGES.indexOf('cutover'));
@@ -80,7 +84,7 @@ async function migrate({ app, io, options, log, loadPlan }: Invocation<RunOption
     progress.stop();
     if (options.json === true) printJson(io, result);
     else for (const line of linesOf(result)) print(io, line);
-    return 0;
+    return 'waivers' in result && hasWaivers(result.waivers) ? WAIVED_EXIT : 0;
   } catch (error) {
     progress.stop();
     throw io.signal.aborted && io.signal.reason instanceof MigrateError ? io.signal.reason : error;
@@ -88,7 +92,7 @@ async function migrate({ app, io, options, log, loadPlan }: Invocation<RunOption
 }
 
 function linesOf(result: RunOutcome): readonly string[] {
-  return result.result === 'complete' ? resultLines(result) : partialLines(result);
+  return 'cutover' in result ? resultLines(result) : partialLines(result);
 }
 
 async function compare({ app, io, options, loadPlan }: Invocation<RunOptions>): Promise<number> {

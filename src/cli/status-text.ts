@@ -7,6 +7,7 @@ const count = (value: number): string => value.toLocaleString('en-US');
 /** One line: what, how far, why it waits. */
 export function statusLine(status: StatusSnapshot): string {
   const parts = [`${status.stage}`, ...stageFacts(status)];
+  if (status.deadLetters.open > 0) parts.push(`${count(status.deadLetters.open)} dead letters open`);
   if (status.waiting !== null) parts.push(`waiting: ${status.waiting}`);
   if (status.lastError !== null) parts.push(`last error: ${status.lastError}`);
   return `${status.run}: ${parts.join(' · ')}`;
@@ -43,13 +44,29 @@ export function statusLines(status: StatusSnapshot): readonly string[] {
     `writable  ${status.writable}`,
     `waiting   ${status.waiting ?? 'no'}`,
     `copied    ${copied(status)}`,
+    ...conditionLines(status.conditions),
     `applied   ${count(status.stream.changes)} changes, ${lag(status)}`,
     `verified  ${count(status.verify.rowsCompared)} rows, ${status.verify.differences} differences, ${count(status.verify.pendingKeys)} keys pending`,
+    ...(status.deadLetters.total === 0 ? [] : [lettersLine(status.deadLetters)]),
     ...(status.cutover.attempt === 0
       ? []
       : [`cutover   attempt ${status.cutover.attempt}, ${status.cutover.step ?? 'not started'}`]),
     ...(status.lastError === null ? [] : [`error     ${status.lastError} (restarted ${status.restarts} times)`]),
   ];
+}
+
+export function lettersLine({ open, waived, total }: StatusSnapshot['deadLetters']): string {
+  return `refused   ${count(total)} dead letters, ${count(open)} of them open, ${count(waived)} waived`;
+}
+
+/** Tables that are not where all others are. */
+function conditionLines(conditions: StatusSnapshot['conditions']): readonly string[] {
+  const apart = Object.entries(conditions).filter(([, condition]) => condition !== 'following');
+  return [...new Set(apart.map(([, condition]) => condition))].map((condition) => {
+    const tables = apart.filter((entry) => entry[1] === condition).map(([table]) => table);
+    const names = tables.slice(0, 5).join(', ');
+    return `tables    ${condition}: ${names}${tables.length > 5 ? ` and ${count(tables.length - 5)} more` : ''}`;
+  });
 }
 
 function copied(status: StatusSnapshot): string {

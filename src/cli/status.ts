@@ -7,7 +7,7 @@ import type { StatusSnapshot } from '../observe/status.ts';
 import type { RunView } from '../runner/inspect.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
-import { statusLine, statusLines } from './status-text.ts';
+import { lettersLine, statusLine, statusLines } from './status-text.ts';
 
 interface StatusOptions {
   readonly short?: boolean;
@@ -61,12 +61,18 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
       lagSeconds: null,
       lagBytes: null,
     },
+    deadLetters: lettersOf(view),
     cutover: {
       attempt: view.cutover?.attempt ?? 0,
       phase: view.cutover?.phase ?? null,
       writePauseMs: view.cutover?.writePauseMs ?? null,
     },
   };
+}
+
+function lettersOf({ letters }: RunView): StatusSnapshot['deadLetters'] {
+  const count = (state: string): number => letters.filter((letter) => letter.state === state).length;
+  return { open: count('open'), waived: count('waived'), total: letters.length };
 }
 
 function offlineLine(view: RunView, stage: StatusSnapshot['stage']): string {
@@ -84,6 +90,7 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     ...(view.record.paused ? ['paused    yes'] : []),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
+    ...(view.letters.length === 0 ? [] : [lettersLine(lettersOf(view))]),
     ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),
     ...nextOf(stage, false).map((step) => `Next: ${step.command} (${step.why})`),
   ];

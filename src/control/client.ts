@@ -8,6 +8,8 @@ import type { StatusSnapshot } from '../observe/status.ts';
 
 // A process that lives answers at once; one that is stopped or hangs never does.
 const ANSWER_MS = 10_000;
+// Letters wait for the batch in hand, which may be a part of a large transaction.
+const WORK_MS = 600_000;
 
 /** Resolves undefined when no process listens there; rejects with the other side's error. */
 export async function ask(
@@ -16,10 +18,26 @@ export async function ask(
   route: string,
   body: Readonly<Record<string, unknown>> = {},
 ): Promise<StatusSnapshot | undefined> {
-  const answer = await exchange(path, method, route, JSON.stringify(body));
+  const parsed = await call(path, method, route, body, ANSWER_MS);
+  return (method === 'GET' ? parsed : parsed?.status) as StatusSnapshot | undefined;
+}
+
+/** For requests that are answered when they are done: resolves with what was done, after minutes if need be. */
+export async function askFor(path: string, route: string, body: Readonly<Record<string, unknown>>): Promise<unknown> {
+  return (await call(path, 'POST', route, body, WORK_MS))?.answer;
+}
+
+async function call(
+  path: string,
+  method: 'GET' | 'POST',
+  route: string,
+  body: Readonly<Record<string, unknown>>,
+  timeoutMs: number,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const answer = await exchange(path, method, route, JSON.stringify(body), timeoutMs);
   if (answer === undefined) return undefined;
   const parsed = JSON.parse(answer.text) as Record<string, unknown>;
-  if (answer.status === 200) return (method === 'GET' ? parsed : parsed.status) as StatusSnapshot;
+  if (answer.status === 200) return parsed;
   const code = String(parsed.code);
   throw new MigrateError(code in CODES ? (code as ErrorCode) : 'INTERNAL.BUG', String(parsed.message));
 }
@@ -29,6 +47,7 @@ function exchange(
   method: string,
   path: string,
   body: string,
+  timeoutMs: number,
 ): Promise<{ status: number; text: string } | undefined> {
   return new Promise((resolve, reject) => {
     const call = request(
@@ -37,7 +56,7 @@ function exchange(
         method,
         path,
         headers: { host: 'localhost', 'content-type': 'application/json' },
-        timeout: ANSWER_MS,
+        timeout: timeoutMs,
       },
       (response) => {
         let text = '';

@@ -3,6 +3,21 @@
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
+/** What can be asked for one table, named as in the journal. */
+export type TableRequest =
+  | { readonly verb: 'skip'; readonly table: string; readonly reason: string; readonly by: string }
+  | { readonly verb: 'copy' | 'retry'; readonly table: string; readonly by: string };
+
+/** What can be asked for dead letters. Without `ids` and `table` all open ones are retried. */
+export type LetterRequest =
+  | {
+      readonly verb: 'retry';
+      readonly ids?: readonly number[] | undefined;
+      readonly table?: string | undefined;
+      readonly by: string;
+    }
+  | { readonly verb: 'waive'; readonly ids: readonly number[]; readonly reason: string; readonly by: string };
+
 export interface Controls {
   status(): StatusSnapshot;
   /** Holds snapshot and apply; survives restarts. Idempotent. */
@@ -12,6 +27,13 @@ export interface Controls {
   cutover(decision?: CutoverDecision): Promise<void>;
   /** Takes back the permission to cut over; refused once the freeze has begun. */
   cancelCutover(): Promise<void>;
+  /** Records it; the attempt then begins anew with it. Refused once the freeze has begun. */
+  table(request: TableRequest): Promise<void>;
+  /**
+   * Replays or waives dead letters while nothing is applied, and resolves with what became of them. Refused once the freeze
+   * has begun.
+   */
+  letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>>;
   /** Begins to end the process, as Ctrl-C would. It is gone when nobody answers at the socket any more. */
   stop(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import type { CutoverDecision } from '../cutover/options.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
-import type { Controls } from './controls.ts';
+import type { Controls, LetterRequest, TableRequest } from './controls.ts';
 
 export interface ControlServer {
   close(): Promise<void>;
@@ -55,12 +55,46 @@ function controlApp(controls: Controls): Hono {
   act('/resume', () => controls.resume());
   act('/cutover', async (context) => controls.cutover(decisionOf(await context.req.json().catch(() => ({})))));
   act('/cutover/cancel', () => controls.cancelCutover());
+  act('/table', async (context) => controls.table(tableRequestOf(await context.req.json().catch(() => ({})))));
+  app.post('/letters', async (context) => {
+    const answer = await controls.letters(letterRequestOf(await context.req.json().catch(() => ({}))));
+    return context.json({ ok: true, status: controls.status(), answer });
+  });
   act('/stop', () => controls.stop());
   app.onError((thrown, context) => {
     const error = toMigrateError(thrown);
     return context.json({ ok: false, code: error.code, message: error.message, fix: error.fix }, 409);
   });
   return app;
+}
+
+function letterRequestOf(body: unknown): LetterRequest {
+  const fields = typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  const { verb, by, ids, table, reason } = fields;
+  const numbers =
+    Array.isArray(ids) && ids.every((id) => Number.isSafeInteger(id)) ? (ids as readonly number[]) : undefined;
+  if (typeof by === 'string' && verb === 'retry') {
+    return { verb, by, ids: numbers, table: typeof table === 'string' ? table : undefined };
+  }
+  if (typeof by === 'string' && verb === 'waive' && numbers !== undefined && typeof reason === 'string') {
+    return { verb, by, ids: numbers, reason };
+  }
+  throw new MigrateError('USAGE.ARGUMENT', 'not something that can be asked for dead letters');
+}
+
+function tableRequestOf(body: unknown): TableRequest {
+  const fields = typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  const text = (name: string): string => (typeof fields[name] === 'string' ? fields[name] : '');
+  const shared = { table: text('table'), by: text('by') };
+  switch (fields.verb) {
+    case 'skip':
+      return { ...shared, verb: 'skip', reason: text('reason') };
+    case 'copy':
+    case 'retry':
+      return { ...shared, verb: fields.verb };
+    default:
+      throw new MigrateError('USAGE.ARGUMENT', 'not something that can be asked for a table');
+  }
 }
 
 function decisionOf(body: unknown): CutoverDecision | undefined {

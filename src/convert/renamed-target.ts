@@ -5,7 +5,7 @@ import type { Digests } from '../databases/digests.ts';
 import type { Fence } from '../databases/fence.ts';
 import type { ForeignKeys } from '../databases/foreign-keys.ts';
 import type { Sequences, SequenceValue } from '../databases/sequences.ts';
-import type { Lane, Loader, Target } from '../databases/target.ts';
+import type { Lane, Loader, NewColumn, Target } from '../databases/target.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { type Catalog, writtenTables } from '../model/catalog.ts';
 import type { Change } from '../model/change.ts';
@@ -59,7 +59,13 @@ function decorated(target: Target, names: Names): Target {
     grants: (catalog, role) => target.grants(withOldSchemas(catalog), role),
     create: (catalog) => target.create(renamed(catalog)),
     complete: (catalog, progress) => target.complete(renamed(catalog), progress),
+    addColumns: (columns, record) =>
+      target.addColumns(
+        columns.map((column) => onTargetColumn(renamed(record.catalog), column)),
+        record,
+      ),
     empty: (tables) => target.empty(tables.map(names.table)),
+    setApart: (catalog, tables, lane) => target.setApart(renamed(catalog), tables.map(names.table), lane),
     loader: async () => renamedLoader(await target.loader(), names),
     lane: async () => renamedLane(await target.lane(), names),
     checkpoints: () => target.checkpoints(),
@@ -73,6 +79,16 @@ function decorated(target: Target, names: Names): Target {
     drop: (catalog) => target.drop(renamed(catalog)),
     close: () => target.close(),
   };
+}
+
+/** A column keeps its name; what it is made of may be called something else. */
+function onTargetColumn(onTarget: Catalog, { table, column }: NewColumn): NewColumn {
+  const relation = [...onTarget.parents, ...onTarget.tables].find((each) => each.table.id === table.id);
+  const found = relation?.columns.find(({ name }) => name === column.name);
+  if (relation === undefined || found === undefined) {
+    throw new MigrateError('INTERNAL.BUG', `column ${column.name} of ${table.id} is not known on the target`);
+  }
+  return { table: relation.table, column: found };
 }
 
 /** What was fitted to the target, told of the source's things as well. */
@@ -113,9 +129,9 @@ function renamedLane(lane: Lane, names: Names): Lane {
   return {
     begin: () => lane.begin(),
     attempt: (sets) => lane.attempt(each(sets)),
-    replay: (changes, keyChunks) => lane.replay(changes.map(names.change), each(keyChunks)),
+    replay: (changes, keyChunks, refusals) => lane.replay(changes.map(names.change), each(keyChunks), refusals),
     truncate: (tables) => lane.truncate(each(tables)),
-    commit: (moves) => lane.commit(moves),
+    commit: (moves, letters) => lane.commit(moves, letters),
     close: () => lane.close(),
   };
 }

@@ -11,6 +11,7 @@ const PATIENCE_MS = 30_000;
 
 export async function forecast(options: CutoverOptions, freeze: Freeze): Promise<void> {
   await requireClosedTarget(options);
+  refuseOpenLetters(options);
   const end = performance.now() + (options.patienceMs ?? PATIENCE_MS);
   try {
     for (;;) {
@@ -34,6 +35,12 @@ async function requireClosedTarget({ target }: CutoverOptions): Promise<void> {
   throw new MigrateError('CUTOVER.REFUSED', `the fence of the target is ${kind}: someone may have written to it`, {
     fix: 'Find out who opened it; if anything wrote to the target, abort with --drop and start again.',
   });
+}
+
+/** Only a person can settle them: there is nothing to wait for. */
+function refuseOpenLetters({ openLetters }: CutoverOptions): void {
+  const open = openLetters?.() ?? 0;
+  if (open > 0) throw new MigrateError('CUTOVER.REFUSED', `${open} dead letters are open`, { disposition: 'retry' });
 }
 
 function lagObstacle({ status, plan }: CutoverOptions): string | undefined {

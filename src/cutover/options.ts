@@ -54,6 +54,8 @@ export interface CutoverOptions extends RecoveryOptions {
   readonly settle: (signal: AbortSignal) => Promise<VerifyResult>;
   /** True while the source's schema is the one that the run carries. */
   readonly fingerprint: () => Promise<boolean>;
+  /** Dead letters that nobody has settled; by default there are none. */
+  readonly openLetters?: () => number;
   readonly plan: CutoverPlan;
   /** How often the runner will still start the cutover again by itself after this attempt. */
   readonly retriesLeft: number;

@@ -1,8 +1,8 @@
 // The port both sides of a comparison answer: digests, computed inside the database where it can.
 //
 // What is digested is the same whatever the engine: the text of a row, in UTF-8. It is `(a,b,c)`, each value as the target's
-// type prints it, nothing for NULL, and in double quotes, with `"` and `\` doubled, when it is empty or has one of `"\(),` or white
-// space in it. The digest of a row is the MD5 of its text in lower-case hex.
+// type prints it, nothing for NULL, and in double quotes, with `"` and `\` doubled, when it is empty or has one of `"\(),` or ASCII
+// white space in it. The digest of a row is the MD5 of its text in lower-case hex.
 
 import type { Key } from '../model/change.ts';
 import type { KeyRange } from '../model/chunk.ts';
@@ -11,8 +11,9 @@ import type { Table } from '../model/table.ts';
 export interface RangeDigest {
   readonly rows: number;
   /**
-   * The sums of the first and of the last 16 digits of the digests of all rows, as signed 64-bit numbers: `sum:sum` in decimal,
-   * `:` without rows. Equal exactly when (with overwhelming probability) the multisets of rows are equal.
+   * Equal exactly when (with overwhelming probability) the multisets of rows are equal. Two servers that hash texts alike may
+   * agree on their own hash; else it is the sums of the first and of the last 16 digits of the digests of all rows, as signed
+   * 64-bit numbers: `sum:sum` in decimal, `:` without rows.
    */
   readonly digest: string;
 }

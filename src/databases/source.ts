@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Catalog } from '../model/catalog.ts';
 import type { Key, Row } from '../model/change.ts';
 import type { KeyRange } from '../model/chunk.ts';
+import type { SchemaDrift } from '../model/drift.ts';
 import type { Finding } from '../model/finding.ts';
 import type { RoleGrants } from '../model/grant.ts';
 import type { Position } from '../model/position.ts';
@@ -52,6 +53,12 @@ export interface Start {
   close(): Promise<void>;
 }
 
+/** The schema that a run carries, and the fingerprint it had. */
+export interface SchemaRecord {
+  readonly catalog: Catalog;
+  readonly fingerprint: string;
+}
+
 export interface Source {
   /** The schema of the selected tables, read in one snapshot. */
   describe(selection: TableSelection): Promise<Catalog>;
@@ -60,6 +67,11 @@ export interface Source {
    * another one than at the start means that the schema was changed. One statement, quick enough for the freeze.
    */
   fingerprint(selection: TableSelection): Promise<string>;
+  /**
+   * What became of the schema since it was recorded; undefined when nothing did. Read at one moment. Rejects with
+   * SOURCE.TRANSIENT while a table is being altered.
+   */
+  drift(selection: TableSelection, record: SchemaRecord): Promise<SchemaDrift | undefined>;
   /** Every preflight check; all findings at once. */
   check(catalog: Catalog): Promise<readonly Finding[]>;
   /** What a role (default: the one it is connected as) must be given for a run. */

@@ -1,18 +1,19 @@
 // The port of a database that a run writes to.
 
-import type { Catalog } from '../model/catalog.ts';
-import type { Change, Key, Row } from '../model/change.ts';
+import type { LetterMoves, Refusal } from '../journal/dead-letters.ts';
+import type { Catalog, ColumnDefinition } from '../model/catalog.ts';
+import type { Change, Key, Row, RowChange } from '../model/change.ts';
 import type { Chunk, KeyChunk, KeyRange } from '../model/chunk.ts';
 import type { Finding } from '../model/finding.ts';
 import type { RoleGrants } from '../model/grant.ts';
 import type { Position } from '../model/position.ts';
 import type { Renames } from '../model/renames.ts';
-import type { Table } from '../model/table.ts';
+import type { Table, TableName } from '../model/table.ts';
 import type { Digests } from './digests.ts';
 import type { Fence } from './fence.ts';
 import type { ForeignKeys } from './foreign-keys.ts';
 import type { Sequences } from './sequences.ts';
-import type { ChunkBytes } from './source.ts';
+import type { ChunkBytes, SchemaRecord } from './source.ts';
 
 /** What this database can do, as data. */
 export interface Traits {
@@ -57,6 +58,14 @@ export interface CheckpointMove extends LaneCheckpoint {
   readonly splits?: number;
 }
 
+/** Takes the changes that the target refuses for what is in them, so that the others can be written. */
+export interface Refusals {
+  /** True when an earlier change of its key was refused: it was kept and must not be written. */
+  holds(change: RowChange): boolean;
+  /** Keeps a change that was refused. Throws APPLY.DEAD_LETTERS when there are too many. */
+  refuse(change: RowChange, refusal: Refusal): void;
+}
+
 /**
  * One writer with its own connection. Calls come one at a time: `begin`, any number of `attempt`,
  * `replay` and `truncate`, then `commit`; closing the lane rolls back. Triggers and foreign keys of the target do not fire.
@@ -70,19 +79,21 @@ export interface Lane {
   attempt(sets: readonly TableChanges[]): Promise<boolean>;
   /**
    * Applies changes row by row in the source's order, deferrable constraints deferred.
-   * Rejects with APPLY.ROW_MISSING or APPLY.CONSTRAINT.
+   * Rejects with APPLY.ROW_MISSING or APPLY.CONSTRAINT. With `refusals` a row that is refused goes there, and the others
+   * are written.
    */
   replay(
     changes: readonly Change[],
     keyChunks: readonly { readonly table: Table; readonly chunk: KeyChunk }[],
+    refusals?: Refusals,
   ): Promise<void>;
   /** Empties a table, or the given ranges of it. */
   truncate(tables: readonly { readonly table: Table; readonly ranges: readonly KeyRange[] | 'all' }[]): Promise<void>;
   /**
-   * Moves the checkpoints by compare-and-set, checks the lease, commits. Rejects with LEASE.LOST when either does not
+   * Moves the letters and, by compare-and-set, the checkpoints, checks the lease, commits. Rejects with LEASE.LOST when either does not
    * hold, and with TARGET.COMMIT_UNKNOWN (retry: the checkpoints tell at the next opening) when the reply was lost.
    */
-  commit(moves: readonly CheckpointMove[]): Promise<void>;
+  commit(moves: readonly CheckpointMove[], letters?: LetterMoves): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,6 +105,12 @@ export interface Loader {
    */
   load(table: Table, chunk: Chunk, at: Position, read: ChunkBytes): Promise<number>;
   close(): Promise<void>;
+}
+
+/** A column for a table that has rows; NULL in all of them. */
+export interface NewColumn {
+  readonly table: TableName;
+  readonly column: ColumnDefinition;
 }
 
 export interface RenamedCatalog {
@@ -127,8 +144,18 @@ export interface Target {
   create(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void>;
+  /**
+   * Adds columns and journals the schema that has them, in one transaction that checks the lease. Partitions get theirs with
+   * the table they are a part of. No lane or loader may be open. Rejects with TARGET.TRANSIENT while a table is in use.
+   */
+  addColumns(columns: readonly NewColumn[], record: SchemaRecord): Promise<void>;
   /** Takes back the copy of tables, and the record of it, in one transaction. Before anything is applied to them. */
   empty(tables: readonly Table[]): Promise<void>;
+  /**
+   * Empties tables and forgets what is known of their rows, the foreign keys that need them included, in one transaction.
+   * With `lane` they get a lane of their own at that position, which is not after any of the checkpoints. No lane may be open.
+   */
+  setApart(catalog: Catalog, tables: readonly Table[], lane: Position | null): Promise<void>;
   loader(): Promise<Loader>;
   /** Opens a writer. */
   lane(): Promise<Lane>;

@@ -6,9 +6,11 @@ import type { Key } from '../model/change.ts';
 import type { Chunk, KeyChunk } from '../model/chunk.ts';
 import type { Position } from '../model/position.ts';
 import type { Table, TableId } from '../model/table.ts';
+import type { DeadLetterJournal } from './dead-letters.ts';
+import type { TableStateJournal } from './table-states.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 2;
+export const JOURNAL_FORMAT = 3;
 
 export const STAGES = [
   'preflight',
@@ -101,7 +103,9 @@ export interface Journal {
   forget(): Promise<void>;
   readonly stages: StageJournal;
   readonly tables: TableJournal;
+  readonly states: TableStateJournal;
   readonly cutovers: CutoverJournal;
+  readonly deadLetters: DeadLetterJournal;
   audit(command: string, detail: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -113,6 +117,9 @@ export interface StageJournal {
   note(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void>;
   finish(stage: StageName, result: Readonly<Record<string, unknown>>): Promise<void>;
 }
+
+/** What decides which lane a table belongs to. */
+export type LaneTable = Pick<Table, 'id' | 'byteEstimate' | 'spread'>;
 
 export interface TableJournal {
   list(): Promise<readonly TableProgress[]>;
@@ -126,10 +133,11 @@ export interface TableJournal {
    */
   sendHome(tables: readonly TableId[]): Promise<void>;
   /**
-   * Changes the number of lanes, and with it which lane each table belongs to. False, with nothing changed, while the lanes
-   * do not stand at one position. No lane may be open.
+   * Changes the number of lanes, and with it which lane each table belongs to; the lane of tables that were copied again goes.
+   * False, with nothing changed, while the lanes do not stand at one position. No lane may be open, and nothing may be left
+   * to copy.
    */
-  setLanes(count: number, tables: readonly Pick<Table, 'id' | 'byteEstimate'>[]): Promise<boolean>;
+  setLanes(count: number, tables: readonly LaneTable[]): Promise<boolean>;
   /** Row changes applied so far, over all restarts. */
   changesApplied(): Promise<number>;
   /** Transactions of the source that were committed in parts so far, over all restarts. */

@@ -29,6 +29,12 @@ export const CODES = {
     'The target refused a row that the source accepted.',
     'Compare the constraint on the target with the source, drop or correct it, then run the same command again.',
   ),
+  'APPLY.DEAD_LETTERS': entry(
+    2,
+    'operator',
+    'The target refused more rows than apply.deadLetterLimit allows. The batch was not committed.',
+    'See what they have in common: `migrate dead-letters list`. Correct the target and `migrate dead-letters retry --all`, or raise the limit; then run the same command again.',
+  ),
   'APPLY.LANES': entry(
     2,
     'retry',
@@ -205,6 +211,12 @@ export const CODES = {
     'The session was started again and again without any progress.',
     'Cure the last error shown, then run the same command again.',
   ),
+  'SCHEMA.ADDED': entry(
+    2,
+    'retry',
+    'Columns were added to tables of the source, and schema.changes lets the run follow.',
+    'Nothing: the run starts again by itself and adds them on the target.',
+  ),
   'SCHEMA.CHANGED': entry(
     2,
     'operator',
@@ -282,6 +294,30 @@ export const CODES = {
     'operator',
     'A row was written whose value is longer in the log than this program can hold: 512 MB of text, 256 MB of bytea.',
     'Such a value can be copied but not followed: abort, and start again while it is not written, or exclude its table.',
+  ),
+  'TABLE.CHANGED': entry(
+    2,
+    'retry',
+    'An operator asked for a table to be skipped or copied again.',
+    'Nothing: the run starts again by itself, with what was asked.',
+  ),
+  'TABLE.COPIED': entry(
+    2,
+    'retry',
+    'A table was copied again; the log is read again for its changes.',
+    'Nothing: the run starts again by itself.',
+  ),
+  'TABLE.REFUSED': entry(
+    3,
+    'operator',
+    'This cannot be done with the table now.',
+    'The message says why; `migrate table list` shows where each table stands.',
+  ),
+  'TABLE.UNKNOWN': entry(
+    64,
+    'operator',
+    'The run has no table of this name.',
+    'Name it as `migrate table list` does.',
   ),
   'TARGET.AUTHENTICATION': entry(
     2,

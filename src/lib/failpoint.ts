@@ -6,8 +6,7 @@ import { existsSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError } from './errors.ts';
 
-/** Every failpoint there is, in the order a run meets them. A test enumerates this list. */
-export const FAILPOINTS = [
+const OF_EVERY_RUN = [
   'lease.acquired',
   'schema.creating',
   'log.before_pin',
@@ -46,7 +45,30 @@ export const FAILPOINTS = [
   'identity.restoring',
 ] as const;
 
-export type Failpoint = (typeof FAILPOINTS)[number];
+/** Met only after `migrate table`. */
+export const TABLE_FAILPOINTS = ['table.recorded', 'table.apart', 'table.copied', 'table.merging'] as const;
+
+/** Met only when the source was given columns that the run follows. */
+export const COLUMN_FAILPOINTS = ['schema.adding_columns', 'schema.columns_added'] as const;
+
+/** Met only when the target refuses a row and the plan keeps it as a dead letter. */
+export const LETTER_FAILPOINTS = ['dlq.before', 'dlq.after'] as const;
+
+export type Failpoint =
+  | (typeof OF_EVERY_RUN)[number]
+  | (typeof TABLE_FAILPOINTS)[number]
+  | (typeof COLUMN_FAILPOINTS)[number]
+  | (typeof LETTER_FAILPOINTS)[number];
+
+/** The failpoints of every run, in the order it meets them. A test enumerates this list. */
+export const FAILPOINTS: readonly Failpoint[] = OF_EVERY_RUN;
+
+const KNOWN: ReadonlySet<string> = new Set([
+  ...FAILPOINTS,
+  ...TABLE_FAILPOINTS,
+  ...COLUMN_FAILPOINTS,
+  ...LETTER_FAILPOINTS,
+]);
 
 interface Armed {
   readonly hit: number;
@@ -64,7 +86,7 @@ export function enableFailpoints(specification: string): void {
     const match = /^([a-z_.]+)(?:@(\d+))?=(kill9|throw|delay\(\d+\)|pause\(.+\))$/.exec(part.trim());
     const name = match?.[1];
     const action = match?.[3];
-    if (name === undefined || action === undefined || !FAILPOINTS.some((known) => known === name)) {
+    if (name === undefined || action === undefined || !KNOWN.has(name)) {
       throw new MigrateError('USAGE.FAILPOINT', `not a failpoint: ${part}`);
     }
     armed.set(name, { hit: Number(match?.[2] ?? 1), action });

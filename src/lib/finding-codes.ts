@@ -65,6 +65,10 @@ export const FINDING_CODES = {
     'The hash of an enum is made of a number that differs from server to server: rows would be in the wrong partition.',
     EXCLUDE,
   ),
+  IDENTITY_IN_USE: entry(
+    'Another publication has a list of columns of the table that only goes with its present replica identity.',
+    'Publish all columns there, let the replica identity name the primary key, or exclude the table.',
+  ),
   KEY_COLLATION: entry(
     'With a nondeterministic collation, keys that are different texts are one row for the database.',
     EXCLUDE,

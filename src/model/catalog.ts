@@ -46,6 +46,8 @@ export interface ForeignKeyDefinition extends TableObjectDefinition {
 /** What tables with rows of their own and partitioned tables have in common. */
 export interface RelationDefinition {
   readonly columns: readonly ColumnDefinition[];
+  /** How many columns it has ever had, dropped ones included; absent where the source does not count them. */
+  readonly columnsMade?: number;
   /** What makes the key unique, built with the table: its primary key, or another unique constraint or index; null without. */
   readonly key: KeyDefinition | null;
   readonly checks: readonly TableObjectDefinition[];

@@ -30,6 +30,11 @@ export interface Column {
 export interface Table extends TableName {
   /** Every stored column that is not computed from others, in the source's order. Rows are arrays in this order. */
   readonly columns: readonly Column[];
+  /**
+   * How many of the last columns were added while the run followed the table: the log of before does not have them, and NULL
+   * is what they were. 0 by default.
+   */
+  readonly followed?: number;
   /** Indexes into `columns` of what a row is found by, in order. Never empty. */
   readonly key: readonly number[];
   /**

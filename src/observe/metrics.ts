@@ -121,6 +121,20 @@ export const METRICS: readonly Metric[] = [
     read: ({ status }) => one(status.stream.splitTransactions),
   },
   {
+    name: 'migrate_dead_letters_open',
+    type: 'gauge',
+    help: 'Row changes that the target refused and that were neither replayed nor waived, with later ones of their keys.',
+    labels: [],
+    read: ({ status }) => one(status.deadLetters.open),
+  },
+  {
+    name: 'migrate_dead_letters_total',
+    type: 'counter',
+    help: 'Dead letters kept so far, over all restarts.',
+    labels: [],
+    read: ({ status }) => one(status.deadLetters.total),
+  },
+  {
     name: 'migrate_lag_seconds',
     type: 'gauge',
     help: 'Seconds between a commit on the source and its arrival on the target; absent while unknown.',

@@ -10,6 +10,12 @@ export interface TableStatus {
   chunksDone: number;
 }
 
+/**
+ * `waiting`: to be copied again. `copying`: its rows are being copied. `copied`: they are, the others not yet all. `catching up`:
+ * copied again, and behind the other tables. `following`: as far as all others. `skipped`: left out by an operator.
+ */
+export type TableCondition = 'waiting' | 'copying' | 'copied' | 'catching up' | 'following' | 'skipped';
+
 export type WritableSide = 'source' | 'target' | 'none' | 'unknown';
 
 export interface StatusSnapshot {
@@ -21,6 +27,8 @@ export interface StatusSnapshot {
   /** Why nothing moves, or null when it does: `paused by operator`, `waiting for 2 open transactions`. */
   readonly waiting: string | null;
   readonly tables: Readonly<Record<string, Readonly<TableStatus>>>;
+  /** By table; empty until the run has begun. */
+  readonly conditions: Readonly<Record<string, TableCondition>>;
   readonly snapshot: {
     readonly rows: number;
     readonly rowsExpected: number;
@@ -45,6 +53,8 @@ export interface StatusSnapshot {
     /** Keys to compare again in the freeze. */
     readonly pendingKeys: number;
   };
+  /** Row changes that the target refused, with those that follow them on the same keys; `total` counts settled ones, too. */
+  readonly deadLetters: { readonly open: number; readonly waived: number; readonly total: number };
   readonly cutover: { readonly attempt: number; readonly step: string | null; readonly writePauseMs: number | null };
   /** The last error that was retried, with its code; null once progress was made after it. */
   readonly lastError: string | null;
@@ -65,9 +75,11 @@ export class RunStatus {
       writable: 'unknown',
       waiting: null,
       tables: {},
+      conditions: {},
       snapshot: { rows: 0, rowsExpected: 0, bytes: 0, seconds: 0 },
       stream: { changes: 0, splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
       verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
+      deadLetters: { open: 0, waived: 0, total: 0 },
       cutover: { attempt: 0, step: null, writePauseMs: null },
       lastError: null,
       restarts: 0,

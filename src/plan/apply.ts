@@ -27,6 +27,18 @@ export const applySchema = z
       min: 1_000,
       max: 1_000_000_000,
     }),
+    onBadRow: z
+      .enum(['stop', 'deadLetter'])
+      .default('stop')
+      .describe(
+        'What happens when the target refuses a row change for what is in it (a constraint, a value its type cannot take). stop: the run stops. deadLetter: the change and all later ones of its key are kept in migrate.dead_letter until each is replayed or waived; until then there is no cutover.',
+      ),
+    deadLetterLimit: count({
+      about: 'Open dead letters at most, later changes of their keys included; one more stops the run.',
+      default: 100,
+      min: 1,
+      max: 100_000,
+    }),
   })
   .prefault({})
   .describe('How changes are written to the target.');

@@ -8,6 +8,7 @@ import type { NameMap } from './tables.ts';
 export const RESUMABLE_FIELDS = [
   'source.url',
   'target.url',
+  'schema.changes',
   'snapshot',
   'apply',
   'verify',

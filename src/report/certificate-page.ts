@@ -39,7 +39,7 @@ function pauseText(ms: number | null | undefined): string {
   return ms === null || ms === undefined ? 'unknown' : `${Math.round(ms)} ms`;
 }
 
-function moved({ totals, startPosition, notCarried, foreignKeys, plan }: Certificate): Section {
+function moved({ totals, startPosition, notCarried, foreignKeys, plan, waivers }: Certificate): Section {
   return {
     heading: 'What moved',
     blocks: [
@@ -51,6 +51,12 @@ function moved({ totals, startPosition, notCarried, foreignKeys, plan }: Certifi
         ['began at position', startPosition ?? 'not yet'],
         ['left out by the plan', plan['tables.exclude'] ?? '[]'],
         ['not carried', notCarried.length === 0 ? 'nothing' : notCarried.join(', ')],
+        ...waivers.tables.map(({ table: name, reason, by }) => ['not carried', `${name}: ${reason} (${by})`] as const),
+        ...waivers.foreignKeys.map((key) => ['not made', `foreign key ${key}`] as const),
+        ...waivers.letters.map(
+          ({ id, table: name, reason, by }) =>
+            ['not applied', `dead letter ${id} of ${name}: ${reason} (${by})`] as const,
+        ),
         ['foreign keys not valid', foreignKeys.notValid.length === 0 ? 'none' : foreignKeys.notValid.join(', ')],
       ]),
     ],

@@ -2,9 +2,12 @@
 // in docs/report.md. Neither secrets nor values of cells are in it.
 
 import { createHash } from 'node:crypto';
+import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
+import type { TableStateRecord } from '../journal/table-states.ts';
 import type { Finding } from '../model/finding.ts';
 import { type ForeignKeysResult, foreignKeysResult } from './foreign-keys.ts';
+import { type Waivers, waiversOf } from './waivers.ts';
 
 /** Raised when a field changes its meaning or goes. */
 export const CERTIFICATE_FORMAT = 1;
@@ -16,6 +19,8 @@ export interface CertificateInput {
   readonly cutover: CutoverRecord | undefined;
   readonly changesApplied: number;
   readonly splitTransactions: number;
+  readonly states: readonly TableStateRecord[];
+  readonly letters: readonly DeadLetter[];
 }
 
 export interface CertifiedTable {
@@ -73,10 +78,12 @@ export interface Certificate {
     readonly reason: string | null;
   } | null;
   readonly foreignKeys: ForeignKeysResult;
+  /** What is not on the target, and who took the responsibility for it. */
+  readonly waivers: Waivers;
 }
 
 export function certificate(input: CertificateInput): Certificate {
-  const { record, stages, tables, cutover, changesApplied, splitTransactions } = input;
+  const { record, stages, tables, cutover, changesApplied, splitTransactions, states, letters } = input;
   const result = (stage: string) => stages.find((entry) => entry.stage === stage)?.result ?? {};
   const { findings, servers } = result('preflight');
   const versions = (isRecord(servers) ? servers : {}) as Readonly<Record<string, unknown>>;
@@ -111,6 +118,7 @@ export function certificate(input: CertificateInput): Certificate {
     foreignKeys: foreignKeysResult(
       result('foreign-keys').validated === undefined ? result('open') : result('foreign-keys'),
     ),
+    waivers: waiversOf(record, states, letters),
   };
 }
 

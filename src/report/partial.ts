@@ -1,8 +1,11 @@
 // The results of runs that were asked for less than a migration: a stop after a stage, or a copy.
 
+import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { RunRecord, StageName, StageRecord } from '../journal/journal.ts';
+import type { TableStateRecord } from '../journal/table-states.ts';
 import { type ForeignKeysResult, foreignKeysResult, notValidLines } from './foreign-keys.ts';
 import type { RunResult } from './result.ts';
+import { hasWaivers, type Waivers, waiverLines, waiversOf } from './waivers.ts';
 
 /** A run that stops here on purpose; the same command without `--until` goes on. */
 export interface StoppedResult {
@@ -15,7 +18,7 @@ export interface StoppedResult {
 
 /** A copy of the source as it was at one moment. The source stays in use, so this is no completed migration. */
 export interface CopiedResult {
-  readonly result: 'copied';
+  readonly result: 'copied' | 'copied with waivers';
   readonly run: string;
   /** The moment: a position of the source's log. */
   readonly at: string | null;
@@ -30,6 +33,7 @@ export interface CopiedResult {
     readonly tablesNotVerified: number;
   };
   readonly foreignKeys: ForeignKeysResult;
+  readonly waivers: Waivers;
   readonly next: RunResult['next'];
 }
 
@@ -44,15 +48,18 @@ export interface CopiedInput {
   readonly record: RunRecord;
   readonly stages: readonly StageRecord[];
   readonly changesApplied: number;
+  readonly states: readonly TableStateRecord[];
+  readonly letters: readonly DeadLetter[];
 }
 
 /** From the journal alone, so that a second call tells the same. */
-export function copiedResult({ record, stages, changesApplied }: CopiedInput): CopiedResult {
+export function copiedResult({ record, stages, changesApplied, states, letters }: CopiedInput): CopiedResult {
   const of = (stage: StageName) => stages.find((entry) => entry.stage === stage)?.result ?? {};
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
   const { at } = of('open');
+  const waivers = waiversOf(record, states, letters);
   return {
-    result: 'copied',
+    result: hasWaivers(waivers) ? 'copied with waivers' : 'copied',
     run: record.name,
     at: typeof at === 'string' ? at : null,
     snapshot: { rows: number(of('snapshot').rows) },
@@ -64,6 +71,7 @@ export function copiedResult({ record, stages, changesApplied }: CopiedInput): C
       tablesNotVerified: number(of('open').tablesNotVerified),
     },
     foreignKeys: foreignKeysResult(of('open')),
+    waivers,
     next: [
       {
         command: 'migrate run --only verify',
@@ -80,11 +88,12 @@ export function partialLines(result: StoppedResult | CopiedResult): readonly str
   const count = (value: number): string => value.toLocaleString('en-US');
   const { verify } = result;
   return [
-    `copied: the target has ${result.run} as it was at ${result.at ?? 'an unknown position'}; the source stays in use`,
+    `${result.result}: the target has ${result.run} as it was at ${result.at ?? 'an unknown position'}; the source stays in use`,
     `  rows copied      ${count(result.snapshot.rows)}`,
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(verify.rowsCompared)}, ${count(verify.differences)} differences, ${count(verify.keysNotVerified)} keys and ${count(verify.tablesNotVerified)} tables not verified`,
     ...notValidLines(result.foreignKeys),
+    ...waiverLines(result.waivers),
     ...next,
   ];
 }

@@ -1,10 +1,13 @@
 // The result of a run: the last line of `--json`, and the summary for people.
 
+import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
+import type { TableStateRecord } from '../journal/table-states.ts';
 import { type ForeignKeysResult, foreignKeysResult, notValidLines } from './foreign-keys.ts';
+import { hasWaivers, type Waivers, waiverLines, waiversOf } from './waivers.ts';
 
 export interface RunResult {
-  readonly result: 'complete';
+  readonly result: 'complete' | 'complete with waivers';
   readonly run: string;
   readonly snapshot: { readonly rows: number; readonly seconds: number };
   readonly stream: { readonly changes: number; readonly splitTransactions: number };
@@ -16,6 +19,7 @@ export interface RunResult {
     readonly steps: Readonly<Record<string, number>>;
   };
   readonly foreignKeys: ForeignKeysResult;
+  readonly waivers: Waivers;
   /** How to go back; nothing yet, and the report says so. */
   readonly wayBack: 'none';
   readonly next: readonly { readonly command: string; readonly why: string }[];
@@ -27,10 +31,20 @@ export interface ResultInput {
   readonly cutover: CutoverRecord | undefined;
   readonly changesApplied: number;
   readonly splitTransactions: number;
+  readonly states: readonly TableStateRecord[];
+  readonly letters: readonly DeadLetter[];
 }
 
 /** Reads everything from the journal, so that a run resumed by another process reports the same. */
-export function runResult({ record, stages, cutover, changesApplied, splitTransactions }: ResultInput): RunResult {
+export function runResult({
+  record,
+  stages,
+  cutover,
+  changesApplied,
+  splitTransactions,
+  states,
+  letters,
+}: ResultInput): RunResult {
   const resultOf = (stage: string): Readonly<Record<string, unknown>> =>
     stages.find((entry) => entry.stage === stage)?.result ?? {};
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
@@ -38,8 +52,9 @@ export function runResult({ record, stages, cutover, changesApplied, splitTransa
   const copied = stages.find((entry) => entry.stage === 'snapshot');
   const verify = resultOf('verify');
   const settled = resultOf('cutover');
+  const waivers = waiversOf(record, states, letters);
   return {
-    result: 'complete',
+    result: hasWaivers(waivers) ? 'complete with waivers' : 'complete',
     run: record.name,
     snapshot: { rows: number(snapshot.rows), seconds: secondsBetween(copied?.startedAt, copied?.finishedAt) },
     stream: { changes: changesApplied, splitTransactions },
@@ -53,6 +68,7 @@ export function runResult({ record, stages, cutover, changesApplied, splitTransa
       steps: Object.fromEntries((cutover?.steps ?? []).map((step) => [step.name, step.ms])),
     },
     foreignKeys: foreignKeysResult(resultOf('foreign-keys')),
+    waivers,
     wayBack: 'none',
     next: [
       {
@@ -72,12 +88,13 @@ function secondsBetween(from: string | undefined, to: string | null | undefined)
 export function resultLines(result: RunResult): readonly string[] {
   const count = (value: number): string => value.toLocaleString('en-US');
   return [
-    `complete: ${result.run} now lives on the target`,
+    `${result.result}: ${result.run} now lives on the target`,
     `  rows copied      ${count(result.snapshot.rows)} in ${result.snapshot.seconds.toFixed(1)} s`,
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(result.verify.rowsCompared)}, ${count(result.verify.differences)} differences`,
     `  write pause      ${result.cutover.writePauseMs === null ? 'unknown' : `${result.cutover.writePauseMs.toFixed(0)} ms`}`,
     ...notValidLines(result.foreignKeys),
+    ...waiverLines(result.waivers),
     '  way back         no way back (reverse: off)',
     ...result.next.map((step) => `Next: ${step.command} (${step.why})`),
   ];

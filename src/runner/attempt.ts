@@ -2,6 +2,7 @@
 // a process that was killed and one that lost a connection take the same way in.
 
 import { Applier } from '../apply/applier.ts';
+import { DeadLetters } from '../apply/dead-letters.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { RecoveryOptions } from '../cutover/options.ts';
 import { createSwitches } from '../cutover/switch/create.ts';
@@ -9,21 +10,29 @@ import type { Gate } from '../health/gate.ts';
 import { Pulse } from '../health/pulse.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
-import type { TableId } from '../model/table.ts';
+import type { Key } from '../model/change.ts';
+import type { Table, TableId } from '../model/table.ts';
+import { withoutNeeding } from '../model/without.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { copiedResult, type RunOutcome, stoppedResult } from '../report/partial.ts';
 import { runResult } from '../report/result.ts';
+import { catchUpStage } from '../stages/catch-up.ts';
 import { recoverInterrupted } from '../stages/cutover.ts';
 import { foreignKeysStage } from '../stages/foreign-keys.ts';
 import { finishCopy } from '../stages/open.ts';
 import { copyingStages, copyStages, followStages } from '../stages/pipeline.ts';
+import { copyAgain } from '../stages/recopy.ts';
 import type { Stage } from '../stages/stage.ts';
 import type { Verification } from '../verify/verification.ts';
 import { beginRun } from './begin.ts';
+import { showConditions } from './conditions.ts';
+import { divideTables } from './division.ts';
 import type { Endpoints } from './endpoints.ts';
+import { letterDesk } from './letters.ts';
 import type { Operator } from './operator.ts';
 import type { RunRequest } from './request.ts';
+import { guardedSource, SchemaWatch } from './schema.ts';
 
 export interface AttemptParts {
   readonly request: RunRequest;
@@ -48,45 +57,76 @@ export async function attempt(parts: AttemptParts): Promise<RunOutcome> {
   request.signal.addEventListener('abort', interrupt, { once: true });
   if (request.signal.aborted) interrupt();
   const pulse = new Pulse(request.plan.limits.networkTimeout);
-  const work = walk(parts, pulse, stop.signal);
+  const schema = new SchemaWatch({ endpoints, plan: request.plan, status: parts.status, log: request.log });
+  const work = walk(parts, { pulse, schema }, stop);
   try {
     return await Promise.race([work, endpoints.lease.lost, pulse.failed, aborted(stop.signal)]);
   } catch (error) {
     stop.abort(error);
     await settled(work, SETTLE_MS);
+    const explained = await schema.explained(error);
     endpoints.destroy(new Error('the attempt ended'));
     await work.catch(() => undefined);
-    throw error;
+    throw explained;
   } finally {
     request.signal.removeEventListener('abort', interrupt);
     pulse.stop();
   }
 }
 
-async function walk(parts: AttemptParts, pulse: Pulse, signal: AbortSignal): Promise<RunOutcome> {
+interface Watches {
+  readonly pulse: Pulse;
+  readonly schema: SchemaWatch;
+}
+
+async function walk(parts: AttemptParts, { pulse, schema }: Watches, stop: AbortController): Promise<RunOutcome> {
   const { request, endpoints, operator, status } = parts;
   const { journal, source } = endpoints;
   if (endpoints.record?.outcome === 'complete') return reportComplete(parts, endpoints.record);
   if (endpoints.record?.outcome === 'copied') return reportCopied(parts, endpoints.record);
   pulse.watch({ side: 'source', ask: () => source.ping() });
   pulse.watch({ side: 'target', ask: () => endpoints.target.ping() });
-  const record = await beginRun({ plan: request.plan, endpoints, onFindings: request.onFindings });
-  operator.attach(journal, record.paused);
-  const target = renamedTarget(endpoints.target, record.catalog);
-  const named = { ...parts, endpoints: { ...endpoints, target } };
-  const recovery = recoveryOptions(named, record, signal);
-  const over = await recoverSettled(recovery, named);
+  pulse.watch({ side: 'source', ask: schema.probe });
+  const begun = await beginRun({ plan: request.plan, endpoints, onFindings: request.onFindings });
+  operator.attach(journal, begun.paused, (reason) => stop.abort(reason));
+  let run = opened(parts, { record: begun, schema, signal: stop.signal });
+  const over = await recoverSettled(run.recovery, run);
   status.update((value) => {
     value.writable = over ? 'target' : 'source';
   });
   if (!over) {
-    const ended = await migrate({ ...named, record, recovery, pulse });
+    // Not sooner: whatever became of the source, a cutover that was interrupted comes to its end first.
+    const record = await schema.carry(begun);
+    if (record !== begun) {
+      parts.verification.startOver();
+      run = opened(parts, { record, schema, signal: stop.signal });
+    }
+    const ended = await migrate({ ...run, pulse });
     if (ended !== undefined) return ended;
+    schema.release();
   }
-  await enter(foreignKeysStage({ ...recovery, target }), { ...recovery, journal });
+  const { record, recovery } = run;
+  const catalog = withoutNeeding(record.catalog, new Set((await journal.states.list()).map((state) => state.table)));
+  await enter(foreignKeysStage({ ...recovery, target: run.endpoints.target, catalog }), { ...recovery, journal });
   await journal.setOutcome('complete');
   status.enter('complete');
   return report(journal, record);
+}
+
+/** What an attempt works with: both sides in the words of the catalog that the run carries. */
+function opened(
+  parts: AttemptParts,
+  {
+    record,
+    schema,
+    signal,
+  }: { readonly record: RunRecord; readonly schema: SchemaWatch; readonly signal: AbortSignal },
+): AttemptParts & { readonly record: RunRecord; readonly recovery: RecoveryOptions } {
+  const { endpoints } = parts;
+  const target = renamedTarget(endpoints.target, record.catalog);
+  const source = guardedSource(endpoints.source, schema.look);
+  const named = { ...parts, endpoints: { ...endpoints, source, target } };
+  return { ...named, record, recovery: recoveryOptions(named, record, signal) };
 }
 
 /** The old server may be gone by now: neither it nor anything else is touched. */
@@ -148,9 +188,18 @@ async function migrate({
   pulse,
 }: MigrateParts): Promise<RunOutcome | undefined> {
   const { source, target, journal } = endpoints;
-  const { catalog, startPosition } = record;
-  const shared = { ...recovery, source, target, journal, catalog, plan: request.plan, gate, status };
   if (request.until === 'preflight') return stoppedResult(record.name, 'preflight');
+  const stream = endpoints.stream(record.catalog);
+  const division = await divideTables({
+    record,
+    journal,
+    target,
+    covers: stream.covers,
+    lanes: request.plan.apply.lanes,
+  });
+  const { catalog, carried, recopied, aside } = division;
+  const { startPosition } = record;
+  const shared = { ...recovery, source, target, journal, catalog, carried, plan: request.plan, gate, status };
   for (const stage of copyStages({ ...shared, startPosition })) {
     await enter(stage, shared);
     if (request.until === stage.name) return stoppedResult(record.name, stage.name);
@@ -161,12 +210,8 @@ async function migrate({
     stream.changes = changes;
     stream.splitTransactions = splits;
   });
-  // While the lanes are apart it stays as it was; the apply says when they no longer are.
-  await journal.tables.setLanes(
-    request.plan.apply.lanes,
-    catalog.tables.map(({ table }) => table),
-  );
-  const stream = endpoints.stream(catalog);
+  await showConditions(journal, status);
+  const deadLetters = new DeadLetters({ journal: journal.deadLetters, limits: request.plan.apply, status });
   const applier = new Applier({
     stream,
     target,
@@ -174,6 +219,8 @@ async function migrate({
     journal: journal.tables,
     tables: await journal.tables.list(),
     homeward,
+    aside,
+    deadLetters,
     limits: request.plan.apply,
     gate,
     status,
@@ -181,9 +228,26 @@ async function migrate({
     signal: recovery.signal,
   });
   verification.follow(applier, endpoints.lease.epoch);
+  verification.renew(division.renewed, aside.tables);
   try {
     const { forget } = endpoints;
-    const parts = { ...shared, forget, record, applier, stream, pulse, verification, permission: operator };
+    const parts = {
+      ...shared,
+      forget,
+      record,
+      applier,
+      stream,
+      pulse,
+      verification,
+      deadLetters,
+      permission: operator,
+    };
+    const changed = (table: Table, key: Key): void => verification.pending.changed(table, key);
+    operator.serve(letterDesk({ journal, target, tables: carried, changed, applier, deadLetters }));
+    if (recopied.length > 0) {
+      await enter(catchUpStage(parts), shared);
+      return await copyAgain({ ...parts, tables: recopied });
+    }
     for (const stage of request.only === 'snapshot' ? copyingStages(parts) : followStages(parts)) {
       await enter(stage, shared);
       if (request.until === stage.name && stage.name !== 'cutover') return stoppedResult(record.name, stage.name);
@@ -191,23 +255,10 @@ async function migrate({
     if (request.only === undefined) return undefined;
     status.enter('copied');
     return await copied(journal, record);
-  } catch (error) {
-    throw await explained(error, async () => (await source.fingerprint(request.plan.tables)) !== record.fingerprint);
   } finally {
+    operator.serve(undefined);
     await applier.close();
   }
-}
-
-/** What a side refuses may only be the sign of a change on the source, such as a value that the target's type lacks. */
-async function explained(error: unknown, changed: () => Promise<boolean>): Promise<unknown> {
-  const signs = ['SOURCE.REFUSED', 'TARGET.REFUSED', 'APPLY.CONSTRAINT'];
-  const refused = error instanceof MigrateError && signs.includes(error.code);
-  if (!refused || !(await changed().catch(() => false))) return error;
-  return new MigrateError(
-    'SCHEMA.CHANGED',
-    `the schema of the source is not the one this run carries, which showed in: ${error.message}`,
-    { cause: error },
-  );
 }
 
 function recoveryOptions(
@@ -256,6 +307,8 @@ async function report(journal: Journal, record: RunRecord): Promise<RunOutcome> 
     cutover: await journal.cutovers.latest(),
     changesApplied: await journal.tables.changesApplied(),
     splitTransactions: await journal.tables.splitTransactions(),
+    states: await journal.states.list(),
+    letters: await journal.deadLetters.list(),
   });
 }
 
@@ -264,6 +317,8 @@ async function copied(journal: Journal, record: RunRecord): Promise<RunOutcome> 
     record,
     stages: await journal.stages.list(),
     changesApplied: await journal.tables.changesApplied(),
+    states: await journal.states.list(),
+    letters: await journal.deadLetters.list(),
   });
 }
 

@@ -92,10 +92,4 @@ async function refuseMismatch(record: RunRecord, plan: Plan, { source, target }:
       'target.url leads to another server or database than the one this run began with',
     );
   }
-  if ((await source.fingerprint(plan.tables)) !== record.fingerprint) {
-    throw new MigrateError(
-      'SCHEMA.CHANGED',
-      'the schema of the selected tables on the source is not the one this run began with',
-    );
-  }
 }

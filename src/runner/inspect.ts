@@ -1,7 +1,9 @@
 // A run seen without a process that works on it, and the one wish that can be recorded meanwhile.
 
 import { writableSide } from '../cutover/writable.ts';
+import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
+import type { TableStateRecord } from '../journal/table-states.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { WritableSide } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -14,6 +16,8 @@ export interface RunView {
   readonly cutover: CutoverRecord | undefined;
   readonly writable: WritableSide;
   readonly tables: readonly TableProgress[];
+  readonly states: readonly TableStateRecord[];
+  readonly letters: readonly DeadLetter[];
   readonly rowsCopied: number;
   readonly changesApplied: number;
   readonly splitTransactions: number;
@@ -34,6 +38,8 @@ export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunVi
       cutover: await journal.cutovers.latest(),
       writable: await readWritableSide(endpoints),
       tables,
+      states: await journal.states.list(),
+      letters: await journal.deadLetters.list(),
       rowsCopied: tables.flatMap((table) => table.chunks).reduce((sum, chunk) => sum + chunk.rows, 0),
       changesApplied: await journal.tables.changesApplied(),
       splitTransactions: await journal.tables.splitTransactions(),

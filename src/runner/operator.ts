@@ -1,13 +1,15 @@
 // The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
 
-import type { Controls } from '../control/controls.ts';
+import type { Controls, LetterRequest, TableRequest } from '../control/controls.ts';
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { Confirm } from '../cutover/switch/operator.ts';
 import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
-import { type Permission, READY } from '../stages/permission.ts';
+import { lettersObstacle, type Permission, READY } from '../stages/permission.ts';
+import type { LettersAnswer } from './letters.ts';
+import { requestTable } from './tables.ts';
 
 const PAUSED = 'paused by the operator';
 
@@ -27,6 +29,10 @@ export class Operator implements Controls, Permission {
   #failures = 0;
   #decision: CutoverDecision | undefined;
   #frozen = false;
+  #restart: (reason: MigrateError) => void = () => undefined;
+  /** What is being recorded now changes what the attempt carries. */
+  #changing = 0;
+  #letters: ((request: LetterRequest) => Promise<LettersAnswer>) | undefined;
   readonly #waiters = new Set<() => void>();
 
   constructor(options: OperatorOptions) {
@@ -34,10 +40,16 @@ export class Operator implements Controls, Permission {
     this.#granted = options.automatic;
   }
 
-  /** From here on wishes are recorded in this journal. A pause recorded earlier takes effect. */
-  attach(journal: Journal, paused: boolean): void {
+  /** From here on wishes are recorded in this journal. A pause recorded earlier takes effect. `restart` ends the attempt. */
+  attach(journal: Journal, paused: boolean, restart: (reason: MigrateError) => void): void {
     this.#journal = journal;
+    this.#restart = restart;
     if (paused) this.#options.gate.hold(PAUSED);
+  }
+
+  /** From here on, until undefined is given, dead letters can be settled. */
+  serve(letters: ((request: LetterRequest) => Promise<LettersAnswer>) | undefined): void {
+    this.#letters = letters;
   }
 
   /** A pause is shown over every other reason to wait: the parts that work do not know of it. */
@@ -58,11 +70,18 @@ export class Operator implements Controls, Permission {
   }
 
   async cutover(decision?: CutoverDecision): Promise<void> {
+    const { open } = this.#options.status.snapshot().deadLetters;
+    if (decision === undefined && open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(open));
     await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
     // An answer about a switch is no permission for the next cutover.
     if (decision !== undefined) this.#decision = decision;
     else this.#grant();
     this.#failures = 0;
+    this.#wake();
+  }
+
+  /** Who waits for a wish looks again. */
+  #wake(): void {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const resolve of waiters) resolve();
@@ -81,6 +100,36 @@ export class Operator implements Controls, Permission {
       throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
     await this.#record('cutover --cancel');
     this.#granted = false;
+  }
+
+  async table(request: TableRequest): Promise<void> {
+    if (this.#frozen)
+      throw new MigrateError('TABLE.REFUSED', 'the freeze has begun; it ends within its budget either way');
+    const journal = this.#journal;
+    if (journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
+    this.#changing++;
+    try {
+      await requestTable(journal, request);
+      this.#restart(new MigrateError('TABLE.CHANGED', `${request.verb} of ${request.table} was asked for`));
+    } finally {
+      this.#changing--;
+    }
+  }
+
+  async letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#frozen)
+      throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
+    if (this.#letters === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run does not apply changes yet');
+    if (this.#options.gate.reasons.includes(PAUSED)) {
+      throw new MigrateError('CONTROL.NOT_READY', 'the run is paused', { fix: 'Resume it first: `migrate resume`.' });
+    }
+    this.#changing++;
+    try {
+      return { ...(await this.#letters(request)) };
+    } finally {
+      this.#changing--;
+      this.#wake();
+    }
   }
 
   async stop(): Promise<void> {
@@ -103,6 +152,9 @@ export class Operator implements Controls, Permission {
   freezing(frozen: boolean): void {
     if (frozen && !this.#granted) {
       throw new MigrateError('CUTOVER.REFUSED', 'the permission to cut over was taken back', { disposition: 'retry' });
+    }
+    if (frozen && this.#changing > 0) {
+      throw new MigrateError('CUTOVER.REFUSED', 'tables or dead letters are being settled', { disposition: 'retry' });
     }
     this.#frozen = frozen;
   }

@@ -1,6 +1,7 @@
 // Waits for the permission, cuts over, and takes back from the source what only the run needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeadLetters } from '../apply/dead-letters.ts';
 import { Cutover } from '../cutover/cutover.ts';
 import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
 import { recoverCutover } from '../cutover/recovery.ts';
@@ -12,7 +13,7 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type LiveSettlement, settleFrozen, settleLive } from '../verify/settle.ts';
 import { closeBehind } from './catch-up.ts';
-import { type Permission, READY } from './permission.ts';
+import { lettersObstacle, type Permission, READY } from './permission.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
 
@@ -79,11 +80,12 @@ async function release(source: Source): Promise<void> {
 }
 
 async function waitForPermission(parts: CutoverParts): Promise<void> {
-  const { gate, permission, signal, status } = parts;
+  const { deadLetters, gate, permission, signal, status } = parts;
   const context = await verifyContext(parts);
   do {
-    while (!permission.granted) {
-      status.waitsFor(`${READY}${await lastUndone(parts)}`);
+    while (!permission.granted || deadLetters.open > 0) {
+      const { open } = deadLetters;
+      status.waitsFor(open > 0 ? lettersObstacle(open) : `${READY}${await lastUndone(parts)}`);
       const began = performance.now();
       await keepVerified(parts, await settleLive(context));
       await nextWish(parts, (performance.now() - began) / SETTLE_SHARE);
@@ -126,7 +128,9 @@ async function lastUndone({ journal }: CutoverParts): Promise<string> {
   return ` (attempt ${latest.attempt} was undone at ${latest.reason})`;
 }
 
-async function nextWish({ applier, permission, signal }: CutoverParts, restMs: number): Promise<void> {
+async function nextWish({ applier, deadLetters, permission, signal }: CutoverParts, restMs: number): Promise<void> {
+  // Given while it was compared: nobody will wish again.
+  if (permission.granted && deadLetters.open === 0) return;
   const rest = new AbortController();
   const waits = [
     permission.wish(AbortSignal.any([signal, rest.signal])),
@@ -142,7 +146,7 @@ async function nextWish({ applier, permission, signal }: CutoverParts, restMs: n
 }
 
 async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
-  const { applier, permission, plan, record, source } = parts;
+  const { applier, deadLetters, permission, plan, record, source } = parts;
   const context = await verifyContext(parts);
   return {
     ...parts,
@@ -151,11 +155,18 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     // By hand an attempt is made once, and after it the run follows the source again until the next permission.
     retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
+    openLetters: () => deadLetters.open,
     fingerprint: async () => (await source.fingerprint(plan.tables)) === record.fingerprint,
     settle: async (signal) => {
+      // One that came with the last writes.
+      refuseOpenLetters(deadLetters);
       const found = await settleFrozen({ ...context, signal });
       await keepVerified(parts, found);
       return { ...found, differences: [] };
     },
   };
+}
+
+function refuseOpenLetters({ open }: DeadLetters): void {
+  if (open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(open), { disposition: 'retry' });
 }

@@ -2,10 +2,11 @@
 // everything back from the source, which was never closed.
 
 import type { Applier } from '../apply/applier.ts';
+import type { DeadLetters } from '../apply/dead-letters.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Pulse } from '../health/pulse.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Catalog } from '../model/catalog.ts';
@@ -13,6 +14,7 @@ import type { Position } from '../model/position.ts';
 import type { Log } from '../observe/log.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Verification } from '../verify/verification.ts';
+import { lettersObstacle } from './permission.ts';
 import type { Stage } from './stage.ts';
 
 export interface OpenParts {
@@ -22,8 +24,10 @@ export interface OpenParts {
   readonly catalog: Catalog;
   readonly applier: Applier;
   readonly verification: Verification;
+  readonly deadLetters: DeadLetters;
   readonly pulse: Pulse;
-  readonly plan: Pick<Plan, 'cutover'>;
+  readonly plan: Pick<Plan, 'cutover' | 'tables'>;
+  readonly record: Pick<RunRecord, 'fingerprint'>;
   readonly log: Log;
   /** Removes what a run keeps on a side, the right to write included. */
   readonly forget: (side: 'source') => Promise<void>;
@@ -34,10 +38,12 @@ export function openStage(parts: OpenParts): Stage {
     name: 'open',
     always: false,
     run: async () => {
-      const { source, target, journal, catalog, applier, verification, pulse, plan, log } = parts;
+      const { source, target, journal, catalog, applier, verification, pulse, plan, log, deadLetters } = parts;
       const at = await stopLevel(applier);
+      if (deadLetters.open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(deadLetters.open));
       // The heartbeat would miss the apply, and later the publication, and take that for a fault.
       pulse.stop();
+      await requireSameTables(parts);
       await target.sequences.advance(catalog, await source.sequences.read(catalog), plan.cutover.sequenceMargin);
       await target.foreignKeys.add(catalog);
       const checked = await target.foreignKeys.validate(catalog, (subject) => log.info('checking', { subject }));
@@ -50,6 +56,16 @@ export function openStage(parts: OpenParts): Stage {
       return result;
     },
   };
+}
+
+/**
+ * The log never told of a partition that was made meanwhile, nor of what a publication left out that somebody altered. Asked
+ * after the position of the copy, so that whatever was altered before it shows.
+ */
+async function requireSameTables({ source, plan, record }: OpenParts): Promise<void> {
+  await source.log.mark('copied');
+  if ((await source.fingerprint(plan.tables)) === record.fingerprint) return;
+  throw new MigrateError('SCHEMA.CHANGED', 'the schema of the source is not the one this run carries');
 }
 
 /** What is left once the journal says `copied`. Idempotent, so that a killed run ends here. */
@@ -67,11 +83,14 @@ export async function finishCopy({
   await forget('source');
 }
 
-/** The fence first: whatever else fails, the applications can write. An earlier attempt to cut over may have left one. */
+/**
+ * The fence opens first: whatever else fails, the applications can write. It comes off last, since that waits for whoever
+ * reads the tables, and until the slot is gone the source keeps its log. An earlier attempt to cut over may have left one.
+ */
 export async function releaseSource({ fence, log }: Pick<Source, 'fence' | 'log'>): Promise<void> {
   await fence.open();
-  await fence.disarm();
   await log.release();
+  await fence.disarm();
 }
 
 /** Ends the apply while every lane stands at one position, and resolves with it: the target is the source's state there. */

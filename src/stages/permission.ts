@@ -3,6 +3,11 @@
 /** What the status says while only the permission is missing. */
 export const READY = 'ready: waiting for `migrate cutover`';
 
+/** Why there is no cutover while letters are open. */
+export function lettersObstacle(open: number): string {
+  return `${open} dead letters are open: each must be replayed or waived (migrate dead-letters list)`;
+}
+
 export interface Permission {
   readonly granted: boolean;
   /** True when the plan lets the run cut over by itself. */

@@ -20,7 +20,10 @@ export interface SnapshotParts {
   readonly source: Source;
   readonly target: Target;
   readonly journal: Journal;
+  /** All of it is published, so that a table that is left out for now can be copied later. */
   readonly catalog: Catalog;
+  /** The tables to copy. */
+  readonly carried: readonly Table[];
   readonly startPosition: Position | null;
   readonly plan: Pick<Plan, 'snapshot'>;
   readonly gate: Gate;
@@ -63,8 +66,7 @@ async function startCopy({ source, journal, catalog, startPosition }: SnapshotPa
 }
 
 async function copy(parts: SnapshotParts, start: Start, signal: AbortSignal): Promise<void> {
-  const { source, target, journal, catalog, plan, gate, status } = parts;
-  const tables = catalog.tables.map(({ table }) => table);
+  const { source, target, journal, carried: tables, plan, gate, status } = parts;
   await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
   await failpoint('copy.planned');
   if (target.traits.oneMomentPerTable) await target.empty(unfinished(tables, await journal.tables.list()));

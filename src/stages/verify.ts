@@ -1,11 +1,12 @@
 // Compares the contents of both sides while writes go on.
 
 import type { Applier } from '../apply/applier.ts';
+import type { DeadLetters } from '../apply/dead-letters.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Catalog } from '../model/catalog.ts';
+import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import { compareTables, type LiveVerifyContext, type VerifyResult } from '../verify/compare.ts';
@@ -18,9 +19,11 @@ export interface VerifyParts {
   readonly source: Source;
   readonly target: Target;
   readonly journal: Journal;
-  readonly catalog: Catalog;
+  /** The tables to compare. */
+  readonly carried: readonly Table[];
   readonly applier: Applier;
   readonly verification: Verification;
+  readonly deadLetters: DeadLetters;
   readonly plan: Pick<Plan, 'verify'>;
   readonly gate: Gate;
   readonly status: RunStatus;
@@ -46,16 +49,17 @@ export function verifyStage(parts: VerifyParts): Stage {
 }
 
 export async function verifyContext(parts: VerifyParts): Promise<LiveVerifyContext> {
-  const { applier, catalog, gate, journal, verification, plan, signal, source, status, target } = parts;
+  const { applier, carried, deadLetters, gate, journal, verification, plan, signal, source, status, target } = parts;
   return {
     source: source.digests,
     target: target.digests,
     log: source.log,
-    tables: catalog.tables.map(({ table }) => table),
+    tables: carried,
     progress: await journal.tables.list(),
     limits: plan.verify,
     replication: applier,
     pending: verification.pending,
+    excluded: (table, key) => deadLetters.excludes(table, key),
     status,
     gate,
     signal,

@@ -12,6 +12,7 @@ import type { Gate } from '../health/gate.ts';
 import type { TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import type { Key } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { Comparer, type Comparison, cutRange } from './comparer.ts';
@@ -38,6 +39,8 @@ export interface VerifyContext {
   readonly limits: VerifyLimits;
   /** Must be observing the apply already. */
   readonly pending: PendingKeys;
+  /** True for a key of a dead letter. */
+  readonly excluded?: ((table: Table, key: Key) => boolean) | undefined;
   readonly status: RunStatus;
   readonly signal: AbortSignal;
 }
@@ -93,7 +96,7 @@ export function planAll(tables: readonly Table[], context: VerifyContext): reado
 }
 
 export function liveComparer(context: LiveVerifyContext, differences: Differences): Comparer {
-  const { source, target, limits, pending } = context;
+  const { source, target, limits, pending, excluded } = context;
   return new Comparer({
     source,
     target,
@@ -101,6 +104,7 @@ export function liveComparer(context: LiveVerifyContext, differences: Difference
     rounds: limits.rounds,
     pace: new LivePace(context),
     touched: (table, key) => pending.has(table, key),
+    excluded,
     tookToRead: (table, ms) => pending.tookToRead(table, ms),
   });
 }

@@ -38,6 +38,8 @@ export interface ComparerOptions {
   readonly tookToRead?: (table: Table, ms: number) => void;
   /** True for a key that the apply has touched and that will be compared again anyway. */
   readonly touched: (table: Table, key: Key) => boolean;
+  /** True for a key that is known not to be the source's: it is neither equal nor different, but unstable. */
+  readonly excluded?: ((table: Table, key: Key) => boolean) | undefined;
 }
 
 export class Comparer {
@@ -63,13 +65,13 @@ export class Comparer {
     if (sameRange(after, copy)) return matched(after.rows);
     if (Math.max(after.rows, copy.rows) <= LEAF_ROWS) return this.#leaf(table, range);
     if (differences.enough(table)) return matched(0);
-    // The side with more rows knows where they are.
-    return this.#cut(table, range, after.rows >= copy.rows ? source : target, Math.max(after.rows, copy.rows));
+    return after.rows > LEAF_ROWS ? this.#cut(table, range, after.rows) : this.#lopsided(table, range);
   }
 
   /** Without a key nothing can be cut smaller: the table is equal, or different, or it keeps changing. */
   async #rows(table: Table, range: KeyRange): Promise<Comparison> {
-    const { source, target, pace, differences, touched, tookToRead } = this.#options;
+    const { source, target, pace, differences, touched, tookToRead, excluded } = this.#options;
+    if (excluded?.(table, ALL_ROWS) === true) return { matched: 0, unstable: [ALL_ROWS], different: [] };
     let longest = 0;
     const read = async (side: Digests): Promise<RangeDigest> => {
       const began = performance.now();
@@ -98,16 +100,20 @@ export class Comparer {
   }
 
   /** Compares rows by key; keys without a row on both sides are equal. */
-  async keys(table: Table, keys: readonly Key[]): Promise<Comparison> {
-    const total: Comparison[] = [];
+  async keys(table: Table, all: readonly Key[]): Promise<Comparison> {
+    const { excluded } = this.#options;
+    const unstable = all.filter((key) => excluded?.(table, key) === true);
+    const keys = unstable.length === 0 ? all : all.filter((key) => excluded?.(table, key) !== true);
+    const total: Comparison[] = [{ matched: 0, unstable, different: [] }];
     for (let from = 0; from < keys.length; from += KEY_BATCH) {
       total.push(await this.#batch(table, keys.slice(from, from + KEY_BATCH)));
     }
     return sum(total);
   }
 
-  async #cut(table: Table, range: KeyRange, side: Digests, rows: number): Promise<Comparison> {
-    const bounds = await side.split(table, range, Math.min(64, Math.ceil(rows / LEAF_ROWS)));
+  /** Only ever by the source: two sides that sort keys differently would cut each other's pieces for ever. */
+  async #cut(table: Table, range: KeyRange, rows: number): Promise<Comparison> {
+    const bounds = await this.#options.source.split(table, range, Math.min(64, Math.ceil(rows / LEAF_ROWS)));
     // Rows may have gone meanwhile; what is left fits in a leaf.
     if (bounds.length === 0) return this.#leaf(table, range);
     const total: Comparison[] = [];
@@ -121,11 +127,27 @@ export class Comparer {
       () => source.rows(table, range, LEAF_LIMIT),
       () => target.rows(table, range, LEAF_LIMIT),
     );
-    if (Math.max(ours.length, theirs.length) >= LEAF_LIMIT) {
-      return this.#cut(table, range, ours.length >= theirs.length ? source : target, LEAF_LIMIT);
+    if (ours.length >= LEAF_LIMIT) return this.#cut(table, range, LEAF_LIMIT);
+    if (theirs.length >= LEAF_LIMIT) return this.#lopsided(table, range);
+    const { equal, suspects, strays } = matchRows(ours, theirs);
+    return sum([matched(equal), await this.keys(table, suspects), await this.#strays(table, strays)]);
+  }
+
+  /** Few rows on the source and many on the target: too many, or it sorts keys differently and they belong to other ranges. */
+  async #lopsided(table: Table, range: KeyRange): Promise<Comparison> {
+    const { source, target, differences } = this.#options;
+    const total: Comparison[] = [];
+    for await (const keys of pages(source, table, range)) total.push(await this.keys(table, keys));
+    for await (const keys of pages(target, table, range)) {
+      total.push(await this.#strays(table, keys));
+      if (differences.enough(table)) break;
     }
-    const { equal, suspects } = matchRows(ours, theirs);
-    return sum([matched(equal), await this.keys(table, suspects)]);
+    return sum(total);
+  }
+
+  /** Keys found on the target: where the source has them, it counts them in their own range. */
+  async #strays(table: Table, keys: readonly Key[]): Promise<Comparison> {
+    return { ...(await this.keys(table, keys)), matched: 0 };
   }
 
   async #batch(table: Table, keys: readonly Key[]): Promise<Comparison> {
@@ -187,11 +209,23 @@ export function cutRange(range: KeyRange, bounds: readonly Key[]): readonly KeyR
   return edges.slice(1).map((upper, index) => ({ lower: edges[index] ?? null, upper }));
 }
 
-/** Pairs rows by key as written. A key that only one side writes this way is a suspect, like a row that differs. */
+/** All keys of a range as one side sorts them. */
+async function* pages(side: Digests, table: Table, range: KeyRange): AsyncGenerator<readonly Key[]> {
+  let last: Key | undefined;
+  for (;;) {
+    const rows = await side.rows(table, { lower: last ?? range.lower, upper: range.upper }, KEY_BATCH);
+    const seen = last === undefined ? undefined : keyText(last);
+    yield rows.map(({ key }) => key).filter((key) => keyText(key) !== seen);
+    last = rows.at(-1)?.key;
+    if (rows.length < KEY_BATCH) return;
+  }
+}
+
+/** Pairs rows by key as written. Suspects are rows of ours without an equal one, strays keys that only the others have. */
 function matchRows(
   ours: readonly RowDigest[],
   theirs: readonly RowDigest[],
-): { readonly equal: number; readonly suspects: readonly Key[] } {
+): { readonly equal: number; readonly suspects: readonly Key[]; readonly strays: readonly Key[] } {
   const copies = new Map(theirs.map((row) => [keyText(row.key), row]));
   const suspects: Key[] = [];
   let equal = 0;
@@ -201,8 +235,7 @@ function matchRows(
     else suspects.push(row.key);
     copies.delete(text);
   }
-  for (const row of copies.values()) suspects.push(row.key);
-  return { equal, suspects };
+  return { equal, suspects, strays: [...copies.values()].map(({ key }) => key) };
 }
 
 function sameRange(one: RangeDigest, other: RangeDigest): boolean {

@@ -94,6 +94,14 @@ export class PendingKeys implements ChangeObserver {
     });
   }
 
+  /** The table is not compared any more. */
+  remove(table: TableId): void {
+    const entry = this.#tables.get(table);
+    if (entry === undefined) return;
+    this.#tables.delete(table);
+    this.#size -= entry.keys.size;
+  }
+
   /** Takes back what was not settled. */
   putBack(entries: readonly PendingTable[]): void {
     for (const { table, keys } of entries) {

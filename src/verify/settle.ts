@@ -74,7 +74,7 @@ export async function settleLive(context: LiveVerifyContext): Promise<LiveSettle
  * when the cutover is undone later: what applications write then is observed again.
  */
 export async function settleFrozen(context: VerifyContext): Promise<VerifyResult> {
-  const { source, target, limits, pending } = context;
+  const { source, target, limits, pending, excluded } = context;
   const differences = new Differences();
   const comparer = new Comparer({
     source,
@@ -83,6 +83,7 @@ export async function settleFrozen(context: VerifyContext): Promise<VerifyResult
     pace: paceAtRest(context.signal),
     rounds: limits.rounds,
     touched: () => false,
+    excluded,
   });
   // Those without a key first: they take longest.
   const rowsCompared = await settle(context, [...pending.take('row'), ...pending.take('key')], async (job) => {

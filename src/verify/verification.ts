@@ -2,6 +2,7 @@
 // also of those that are applied again from the last checkpoint, so nothing that was compared is compared in vain.
 
 import type { Applier } from '../apply/applier.ts';
+import type { Table, TableId } from '../model/table.ts';
 import { PendingKeys } from './pending.ts';
 
 export class Verification {
@@ -29,7 +30,7 @@ export class Verification {
    * of the lease: when it has grown by more than our own claim, somebody else applied keys that were never told here.
    */
   follow(applier: Pick<Applier, 'observe'>, epoch: number): void {
-    if (this.#epoch !== undefined && epoch !== this.#epoch + 1) this.#startOver();
+    if (this.#epoch !== undefined && epoch !== this.#epoch + 1) this.startOver();
     this.#epoch = epoch;
     if (this.#observing) applier.observe(this.#pending);
   }
@@ -41,6 +42,13 @@ export class Verification {
     applier.observe(this.#pending);
   }
 
+  /** What was found of these tables counts for nothing. Those that are left out are not compared until they come again. */
+  renew(tables: readonly Table[], leftOut: ReadonlySet<TableId>): void {
+    for (const id of leftOut) this.#pending.remove(id);
+    // Before the first comparison there is nothing to take back.
+    if (this.#observing) for (const table of tables) this.#pending.truncated(table);
+  }
+
   /** Adds to what was compared equal. */
   compared(rows: number): void {
     this.#rowsCompared += rows;
@@ -50,7 +58,8 @@ export class Verification {
     this.#complete = true;
   }
 
-  #startOver(): void {
+  /** Forgets what was compared. To be called while nothing is applied. */
+  startOver(): void {
     this.#pending = new PendingKeys();
     this.#observing = false;
     this.#complete = false;

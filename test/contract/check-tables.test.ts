@@ -43,6 +43,7 @@ test.each(CURED_BY_SQL)('%s on %s is found, and gone when its SQL was run (%s)',
 /** code, what the finding says, what provokes it */
 const TOLD: readonly (readonly [string, string, string])[] = [
   ['NO_KEY', 'all their values', 'CREATE TABLE t (a int NOT NULL, b int UNIQUE)'],
+  ['NO_KEY', 'all their values', 'CREATE TABLE t (a text NOT NULL); CREATE UNIQUE INDEX ON t (a COLLATE "C")'],
   ['REPLICA_IDENTITY', 'REPLICA IDENTITY FULL,.* DEFAULT again', 'CREATE TABLE t (a int)'],
   ['REPLICA_IDENTITY', 'USING INDEX t_a_key,.* DEFAULT again', 'CREATE TABLE t (a int NOT NULL UNIQUE)'],
   [
@@ -56,6 +57,11 @@ const TOLD: readonly (readonly [string, string, string])[] = [
     'CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_u_key',
   ],
   ['REPLICA_IDENTITY', 'FULL,.* DEFAULT again', 'CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)'],
+  [
+    'REPLICA_IDENTITY',
+    'FULL,.* USING INDEX t_u_key again',
+    'CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_u_key; CREATE PUBLICATION theirs FOR TABLE t',
+  ],
 ];
 
 test.each(TOLD)('%s is no obstacle, and says what will be done: %s (%s)', (code, text, schema) =>
@@ -74,6 +80,11 @@ const CURED_BY_PLAN: readonly (readonly [string, string, string])[] = [
     'GENERATED_IDENTITY',
     'public.t',
     'CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, g int GENERATED ALWAYS AS (id * 2) STORED)',
+  ],
+  [
+    'IDENTITY_IN_USE',
+    'public.t',
+    'CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL UNIQUE, n int); ALTER TABLE t REPLICA IDENTITY USING INDEX t_u_key; CREATE PUBLICATION theirs FOR TABLE t (u, n)',
   ],
   [
     'HASH_OF_ENUM',

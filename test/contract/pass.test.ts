@@ -84,14 +84,16 @@ test('tables made by hand must not have foreign keys and triggers that the role 
     await sql(fixture.source, ddl);
     await sql(
       fixture.target,
-      `${ddl}; CREATE TRIGGER noted BEFORE UPDATE ON public.a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
+      `${ddl}; CREATE TABLE public."Theirs" (a int REFERENCES public.a ON DELETE CASCADE);
+       CREATE TRIGGER noted BEFORE UPDATE ON public.a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
     );
     const catalog = await readCatalog(fixture.source, ALL);
     const found = async (switchesOff: boolean) =>
       checkExisting({ session: fixture.target, catalog, role: 'postgres', switchesOff });
     expect(await found(true)).toEqual([]);
     const fires = await found(false);
-    expect(codes(fires)).toEqual(['TARGET_FIRES', 'TARGET_FIRES']);
+    expect(codes(fires)).toEqual(['TARGET_FIRES', 'TARGET_FIRES', 'TARGET_FIRES']);
+    expect(fires.map(({ subject }) => subject)).toContain('foreign key Theirs_a_fkey on public."Theirs"');
     for (const { cure } of fires) await sql(fixture.target, cure ?? '');
     expect((await found(false)).map(({ level, code }) => `${level} ${code}`)).toEqual(['info PREFLIGHT.TARGET_LACKS']);
   }));

@@ -4,6 +4,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDeferred } from '../../src/apply/deferred.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
+import { PostgresFence } from '../../src/databases/postgres/fence.ts';
 import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
 import type { PostgresLog } from '../../src/databases/postgres/log/log.ts';
 import {
@@ -12,6 +13,7 @@ import {
   setIdentities,
 } from '../../src/databases/postgres/replica-identity.ts';
 import type { Table } from '../../src/model/table.ts';
+import { releaseSource } from '../../src/stages/open.ts';
 import { type LogFixture, openLogFixture } from './log-fixture.ts';
 
 let fixture: LogFixture;
@@ -140,11 +142,31 @@ test('what an operator has set meanwhile is left, also when a table was dropped 
   expect(await records()).toBe(0);
 });
 
-test('an identity whose index was dropped meanwhile becomes none, which it then was', async () => {
+test.each([
+  ['its row filter', 'TABLE a WHERE (u > 0)'],
+  ['a partitioned table', 'TABLE p'],
+  ['a root that it is published by', 'TABLE p WITH (publish_via_partition_root = true)'],
+])('an index that another publication needs for %s gives way to all columns only', async (_, others) => {
+  await fixture.db.query(`CREATE TABLE p (id int, u int NOT NULL, n int) PARTITION BY LIST (n);
+    CREATE TABLE a PARTITION OF p FOR VALUES IN (0);
+    ALTER TABLE a ADD PRIMARY KEY (id); ALTER TABLE a ADD CONSTRAINT u UNIQUE (u);
+    ALTER TABLE a REPLICA IDENTITY USING INDEX u; INSERT INTO p VALUES (1, 1, 0);
+    CREATE PUBLICATION theirs FOR ${others}`);
+  await setIdentities(options(), await tables());
+  await fixture.db.query('UPDATE p SET u = 2; DELETE FROM p');
+  expect(await identities()).toEqual({ a: 'f' });
+  await restoreIdentities(options());
+  expect(await identities()).toEqual({ a: 'i u' });
+});
+
+test.each([
+  ['was dropped', 'ALTER TABLE a DROP CONSTRAINT u'],
+  ['may hold NULL', 'ALTER TABLE a ALTER u DROP NOT NULL'],
+])('an identity whose index %s meanwhile becomes none, which it then was', async (_, change) => {
   await fixture.db.query(`CREATE TABLE a (id int PRIMARY KEY, u int NOT NULL CONSTRAINT u UNIQUE);
     ALTER TABLE a REPLICA IDENTITY USING INDEX u`);
   await setIdentities(options(), await tables());
-  await fixture.db.query('ALTER TABLE a DROP CONSTRAINT u');
+  await fixture.db.query(change);
   await restoreIdentities(options());
   expect(await identities()).toEqual({ a: 'n' });
 });
@@ -203,4 +225,27 @@ test('no table is published before it has its identity, nor loses it while it is
   expect(await waits(async (log) => (await log.pin(await tables())).close())).toBe(0);
   expect(await waits((log) => log.release())).toBe(0);
   expect(await identities()).toEqual({ a: 'd' });
+});
+
+test('a run that is given up stops keeping the log although somebody reads a table that its fence is on', async () => {
+  await fixture.db.query(`CREATE TABLE a (id int PRIMARY KEY); INSERT INTO migrate.lease VALUES ('test', 1, 'test')`);
+  const log = fixture.log();
+  await (await log.pin(await tables())).close();
+  const fence = new PostgresFence({
+    server: fixture.server,
+    claim: { run: 'test', epoch: 1 },
+    id: '01',
+    armTimeoutMs: 0,
+  });
+  await fence.arm(await tables(), new AbortController().signal);
+  const reader = await fixture.client();
+  await reader.query('BEGIN; SELECT FROM a');
+  await expect(releaseSource({ fence, log })).rejects.toMatchObject({ code: 'FENCE.ARM' });
+  expect(
+    (await fixture.db.query('SELECT slot_name FROM pg_replication_slots WHERE slot_name = $1', [fixture.slot])).rows,
+  ).toEqual([]);
+  await fixture.db.query('INSERT INTO a VALUES (1)');
+  await reader.query('COMMIT');
+  await releaseSource({ fence, log });
+  expect((await fixture.db.query('SELECT FROM pg_trigger')).rows).toEqual([]);
 });

@@ -118,6 +118,21 @@ describe('comparing tables while writes go on', () => {
     expect(verify.chunksDone).toBe(verify.chunks);
   });
 
+  test('ends, finds every difference and counts each row once where the sides sort keys differently', async () => {
+    const words = `CREATE TABLE words (w text COLLATE ORDER_BY PRIMARY KEY);
+      INSERT INTO words SELECT CASE i % 2 WHEN 0 THEN 'a' ELSE 'B' END || i FROM generate_series(1, 8000) i`;
+    await onSource(words.replace('ORDER_BY', '"und-x-icu"'));
+    await onTarget(words.replace('ORDER_BY', '"C"'));
+    const column = { name: 'w', type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true };
+    const table = { ...ITEMS, id: tableId('public', 'words'), name: 'words', columns: [column], rowEstimate: 8000 };
+    const compare = () => compareTables({ ...context, tables: [table], progress: [] });
+    expect(await compare()).toEqual({ rowsCompared: 8000, differences: [], unstable: 0 });
+    await onTarget("DELETE FROM words WHERE w IN ('a2', 'B7999'); INSERT INTO words VALUES ('A2'), ('b7999'), ('')");
+    const { rowsCompared, differences } = await compare();
+    expect(rowsCompared).toBe(7998);
+    expect(differences.map(({ keys }) => [...keys].sort())).toEqual([['', 'A2', 'B7999', 'a2', 'b7999']]);
+  });
+
   test.each([
     ['a flipped byte', `UPDATE items SET v = 'valuf 77' WHERE id = 77`],
     ['a trailing space', `UPDATE items SET v = v || ' ' WHERE id = 77`],

@@ -67,6 +67,9 @@ export class MysqlSession {
 function translated(error: unknown): unknown {
   if (!(error instanceof Error) || !('errno' in error)) return error;
   const { code, errno, fatal } = error as mysql.QueryError & Error;
-  if (errno === TABLE_DEF_CHANGED) return new MigrateError('SNAPSHOT.LOST', 'a table was emptied or altered', { cause: error });
-  return new MigrateError(fatal === true ? 'SOURCE.CONNECTION' : 'SOURCE.REFUSED', `MySQL answered ${code}`, { cause: error });
+  if (errno === TABLE_DEF_CHANGED)
+    return new MigrateError('SNAPSHOT.LOST', 'a table was emptied or altered', { cause: error });
+  return new MigrateError(fatal === true ? 'SOURCE.CONNECTION' : 'SOURCE.REFUSED', `MySQL answered ${code}`, {
+    cause: error,
+  });
 }

@@ -22,7 +22,10 @@ const plain = { read: same, print: same };
 
 /** By COLUMN_TYPE. First match wins; what none matches is refused. */
 const FORMS: readonly (readonly [RegExp, (match: RegExpExecArray) => Form])[] = [
-  [/^(?:tiny|small)int(?:\(\d+\))?$|^tinyint(?:\(\d+\))? unsigned$|^year$/, () => integer('smallint', 'int2', 'SIGNED')],
+  [
+    /^(?:tiny|small)int(?:\(\d+\))?$|^tinyint(?:\(\d+\))? unsigned$|^year$/,
+    () => integer('smallint', 'int2', 'SIGNED'),
+  ],
   [/^(?:mediumint|int)$|^(?:small|medium)int unsigned$/, () => integer('integer', 'int4', 'SIGNED')],
   [/^bigint$|^int unsigned$/, () => integer('bigint', 'int8', 'SIGNED')],
   [/^bigint unsigned$/, () => integer('numeric(20,0)', 'numeric', 'UNSIGNED')],
@@ -60,12 +63,24 @@ const FORMS: readonly (readonly [RegExp, (match: RegExpExecArray) => Form])[] = 
   [/^datetime(\(\d\))?$/, ([, size = '(0)']) => moment(`timestamp${size}`, 'timestamp', `DATETIME${size}`)],
   [
     /^timestamp(\(\d\))?$/,
-    ([, size = '(0)']) => ({ ...moment(`timestamptz${size}`, 'timestamptz', ''), print: (text) => `${trimmed(text)}+00` }),
+    ([, size = '(0)']) => ({
+      ...moment(`timestamptz${size}`, 'timestamptz', ''),
+      print: (text) => `${trimmed(text)}+00`,
+    }),
   ],
   // Hours beyond a day, and before zero: a duration.
   [/^time(\(\d\))?$/, ([, size = '(0)']) => moment(`interval${size}`, 'interval', '')],
   // As `jsonb` its numbers and the order of its keys would be others.
-  [/^json$/, () => ({ type: 'json', castType: 'json', sourceCast: '', read: (column) => `CAST(${column} AS CHAR)`, print: same })],
+  [
+    /^json$/,
+    () => ({
+      type: 'json',
+      castType: 'json',
+      sourceCast: '',
+      read: (column) => `CAST(${column} AS CHAR)`,
+      print: same,
+    }),
+  ],
 ];
 
 function integer(type: string, castType: string, sourceCast: string): Form {
@@ -109,7 +124,24 @@ function trimmed(text: string): string {
 function doubleText(text: string): string {
   const value = Number(text);
   if (Object.is(value, -0)) return '-0';
-  const [digits = '', exponent = ''] = value.toExponential().split('e');
+  const [digits = '', exponent = ''] = shortest(value).split('e');
   if (Number(exponent) >= -4 && Number(exponent) < 15) return String(value);
   return `${digits}e${exponent.slice(0, 1)}${exponent.slice(1).padStart(2, '0')}`;
+}
+
+/** The fewest digits that are nearer to the number than to any other; JavaScript also takes those midway between two. */
+function shortest(value: number): string {
+  const text = value.toExponential();
+  if (!Number.isFinite(value) || Math.abs(value) < 2 ** 53 || !isMidway(text, value)) return text;
+  const longer = Array.from({ length: 17 }, (_, digits) => value.toExponential(digits));
+  return longer.find((each) => Number(each) === value && !isMidway(each, value)) ?? text;
+}
+
+/** True when as far on the other side of the text there is a number, too. Of whole numbers. */
+function isMidway(text: string, value: number): boolean {
+  const [digits = '', exponent = ''] = text.split('e');
+  const [first = '', rest = ''] = digits.split('.');
+  const written = BigInt(`${first}${rest.padEnd(Number(exponent), '0')}`);
+  const other = 2n * written - BigInt(value);
+  return written !== BigInt(value) && BigInt(Number(other)) === other;
 }

@@ -15,7 +15,9 @@ export function copyLine(values: Values): string {
 
 /** As the port of digests defines it. */
 export function rowDigest(values: Values): string {
-  return createHash('md5').update(`(${values.map(field).join(',')})`, 'utf8').digest('hex');
+  return createHash('md5')
+    .update(`(${values.map(field).join(',')})`, 'utf8')
+    .digest('hex');
 }
 
 function field(value: string | null): string {

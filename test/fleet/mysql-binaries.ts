@@ -41,7 +41,9 @@ async function findRoot(): Promise<string> {
   const root = join(mysqlCache(), 'root');
   if ((await stat(root).catch(() => undefined)) !== undefined) return root;
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(`MySQL for tests comes from Debian's packages for Linux on x64, not ${process.platform} ${process.arch}`);
+    throw new Error(
+      `MySQL for tests comes from Debian's packages for Linux on x64, not ${process.platform} ${process.arch}`,
+    );
   }
   await mkdir(mysqlCache(), { recursive: true });
   const draft = await mkdtemp(join(mysqlCache(), 'draft-'));

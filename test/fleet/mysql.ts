@@ -15,7 +15,12 @@ const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
 
 // As small as it goes: the machine is shared with two PostgreSQL servers.
-const SMALL = ['--innodb-buffer-pool-size=32M', '--innodb-redo-log-capacity=8M', '--performance-schema=OFF', '--mysqlx=OFF'];
+const SMALL = [
+  '--innodb-buffer-pool-size=32M',
+  '--innodb-redo-log-capacity=8M',
+  '--performance-schema=OFF',
+  '--mysqlx=OFF',
+];
 // What a log that can be followed needs.
 const LOGGED = [
   '--server-id=1',
@@ -55,7 +60,11 @@ async function startOn(command: readonly string[], folder: string): Promise<Mysq
   const port = await freePort();
   const logFile = join(folder, 'server.log');
   const log = openSync(logFile, 'w');
-  const files = [`--datadir=${join(folder, 'data')}`, `--socket=${join(folder, 's')}`, `--pid-file=${join(folder, 'pid')}`];
+  const files = [
+    `--datadir=${join(folder, 'data')}`,
+    `--socket=${join(folder, 's')}`,
+    `--pid-file=${join(folder, 'pid')}`,
+  ];
   const flags = [...files, '--bind-address=127.0.0.1', `--port=${port}`, ...SMALL, ...LOGGED, ...CARELESS];
   // Should this process be killed, the server goes with it.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command, ...flags], { stdio: ['ignore', log, log] });
@@ -94,7 +103,12 @@ async function makeTemplate(command: readonly string[]): Promise<string> {
   if ((await stat(template).catch(() => undefined)) !== undefined) return template;
   const draft = await mkdtemp(join(mysqlCache(), 'draft-'));
   try {
-    const [program = '', ...flags] = [...command, ...SMALL, `--datadir=${join(draft, 'data')}`, '--initialize-insecure'];
+    const [program = '', ...flags] = [
+      ...command,
+      ...SMALL,
+      `--datadir=${join(draft, 'data')}`,
+      '--initialize-insecure',
+    ];
     await run(program, flags, { maxBuffer: 1 << 24 });
     // Another process may have been quicker.
     await rename(join(draft, 'data'), template).catch(() => undefined);

@@ -82,6 +82,22 @@ test('a copy opens the target, leaves the source in use and clean, and is never 
   expect(await rowsOf(s.sourceUrl, SLOTS)).toEqual([['0']]);
 });
 
+test('a copy is not called one when a partition was made meanwhile, whose rows no publication carries', async () => {
+  const s = await open({ tables: { include: ['hand.*'] } });
+  await s.onSource(`CREATE SCHEMA hand; CREATE TABLE hand.p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE hand.low PARTITION OF hand.p FOR VALUES FROM (0) TO (100); INSERT INTO hand.p VALUES (1)`);
+  const hold = s.hold('go');
+  const copying = s.start(['run', '--json', '--only', 'snapshot'], { failpoints: `verify.done=pause(${hold.path})` });
+  await s.until(copying, ({ verify }) => verify.rowsCompared > 0);
+  await s.onSource(
+    'CREATE TABLE hand.high PARTITION OF hand.p FOR VALUES FROM (100) TO (200); INSERT INTO hand.p VALUES (150)',
+  );
+  await hold.release();
+  const { code, json, stderr } = await copying.exited;
+  expect({ code, json }, stderr).toMatchObject({ code: 2, json: { code: 'SCHEMA.CHANGED' } });
+  expect(await refusal(s.targetUrl, 'DELETE FROM hand.p')).toBe('25006');
+});
+
 test('a copy that is killed again and again ends as the source at one moment', async () => {
   const s = await open();
   const before = await catalogOf(s.sourceUrl);

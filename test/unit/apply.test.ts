@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { Applier, type ApplierOptions } from '../../src/apply/applier.ts';
+import { Applier } from '../../src/apply/applier.ts';
 import { createDeferred } from '../../src/apply/deferred.ts';
+import type { ApplierOptions } from '../../src/apply/options.ts';
 import { Gate } from '../../src/health/gate.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import { RunStatus } from '../../src/observe/status.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { covers, distance, formatLsn, ordinalOf, parseLsn } from '../../src/databases/postgres/log/lsn.ts';
+import { isBeyond } from '../../src/databases/postgres/log/timeline.ts';
 import type { Position } from '../../src/model/position.ts';
 
 const lsn = fc.bigInt({ min: 0n, max: (1n << 64n) - 5n });
@@ -54,4 +55,10 @@ test('anything else is refused', () => {
   for (const text of ['', '0', 'x/0', '0/', '0/G']) {
     expect(() => covers(at(text), at('0/0'))).toThrow(/not a position/);
   }
+});
+
+test('where a line of history ends, a commit record that begins there is not part of it, and none of its pieces', () => {
+  const end = 0x16_0000_00c0n;
+  const beyond = ['16/B8', '16/B8#7', '16/C0', '16/C0#1', '16/C8'].filter((position) => isBeyond(at(position), end));
+  expect(beyond).toEqual(['16/C0#1', '16/C8']);
 });

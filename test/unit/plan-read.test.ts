@@ -66,7 +66,7 @@ describe('a good plan', () => {
       source: { kind: 'postgres', url: 'postgres://u:pa55word@localhost:5432/shop' },
       target: { kind: 'postgres', url: 'postgres://u@localhost:5433/shop' },
       tables: { include: ['*.*'], exclude: [], map: {} },
-      schema: { target: 'create' },
+      schema: { target: 'create', changes: 'stop' },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
       apply: { lanes: 2, batchRows: 5_000, batchBytes: 8_388_608, batchWait: 20, maxTransactionRows: 1_000_000 },

@@ -19,10 +19,11 @@ const ROLES = `
    (i.indisclustered, 'CLUSTER ON '), (i.indisreplident AND c.relreplident = 'i', 'REPLICA IDENTITY USING INDEX ')
  ) AS r(holds, action) WHERE r.holds)`;
 
-// A row is found by the primary key, else by the narrowest unique index that is as good as one. Of a partitioned table
+// A row is found by the primary key, else by the narrowest unique index that is as good as one; with another collation than
+// its column's it is not, as nothing would be found by it, and more may be equal for it than for the column. Of a partitioned table
 // only the primary key matters: any other unique index of its would make one on every partition before the copy.
 export const TABLES = `
-SELECT c.oid, n.nspname, c.relname, c.relkind, greatest(c.reltuples, 0)::bigint AS rows,
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relnatts, greatest(c.reltuples, 0)::bigint AS rows,
        coalesce(pg_relation_size(c.oid), 0) AS bytes,
        x.relname AS key_name, array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ',') AS key,
        CASE WHEN k.oid IS NULL THEN 'index' ELSE 'constraint' END AS key_kind,
@@ -49,6 +50,8 @@ LEFT JOIN LATERAL (
   WHERE u.indrelid = c.oid AND u.indisunique AND u.indisvalid
     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> ''
                       AND a.attnum = ANY ((u.indkey::int2[])[0:u.indnkeyatts - 1]))
+    AND NOT EXISTS (SELECT FROM unnest(u.indkey::int2[], u.indcollation::oid[]) AS p(attnum, coll)
+                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.attnum WHERE a.attcollation <> p.coll)
     AND (u.indisprimary OR (c.relkind = 'r' AND u.indimmediate AND u.indpred IS NULL AND u.indexprs IS NULL AND NOT EXISTS (
       SELECT FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum = ANY ((u.indkey::int2[])[0:u.indnkeyatts - 1])

@@ -88,6 +88,7 @@ function toRelation(rows: TableRows): RelationDefinition {
   const [parent] = parentsOf(rows);
   return {
     columns: columns.map(toColumnDefinition),
+    columnsMade: Number(field(row, 'relnatts')),
     key: toKey(row),
     checks: ofKind('c').map(toObject),
     uniqueConstraints: ofKind('ux').map(toObject),

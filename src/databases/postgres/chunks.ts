@@ -4,6 +4,7 @@ import { type Key, keyText } from '../../model/change.ts';
 import type { Table } from '../../model/table.ts';
 import type { SourceChunks } from '../source.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
+import { KeptSession } from './kept-session.ts';
 import { keyCastTypes, keyColumns } from './range.ts';
 import { arrayLiteral, quoteTable, valueText } from './sql.ts';
 
@@ -17,18 +18,16 @@ const SAMPLE_TIMEOUT_MS = 600_000;
 const LOCATE_BATCH = 10_000;
 
 export class PostgresChunks implements SourceChunks {
-  readonly #server: PostgresServer;
-  #session: Session | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #kept: KeptSession;
 
   constructor(server: PostgresServer) {
-    this.#server = server;
+    this.#kept = new KeptSession(server, { purpose: 'chunks', settings: { row_security: 'off' } });
   }
 
   async plan(table: Table, rows: number): Promise<readonly Key[]> {
     // Without a key nothing orders the rows: one chunk, which is there as a whole or not at all.
     if (table.identity === 'row') return [];
-    return this.#exclusive(async (session) => {
+    return this.#kept.use(async (session) => {
       const estimate = await estimateRows(session, table);
       const chunks = Math.min(Math.ceil(estimate / rows), MAX_CHUNKS);
       if (chunks <= 1) return [];
@@ -42,7 +41,7 @@ export class PostgresChunks implements SourceChunks {
 
   async locate(table: Table, bounds: readonly Key[], keys: readonly Key[]): Promise<readonly number[]> {
     if (bounds.length === 0) return keys.map(() => 0);
-    return this.#exclusive(async (session) => {
+    return this.#kept.use(async (session) => {
       const ordinals: number[] = [];
       for (let start = 0; start < keys.length; start += LOCATE_BATCH) {
         const batch = keys.slice(start, start + LOCATE_BATCH);
@@ -51,23 +50,6 @@ export class PostgresChunks implements SourceChunks {
       }
       return ordinals;
     });
-  }
-
-  /** One session for all calls, one call at a time; a broken session is replaced at the next call. */
-  #exclusive<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const turn = this.#last.then(async () => {
-      this.#session ??= await this.#server.session({ purpose: 'chunks', settings: { row_security: 'off' } });
-      try {
-        return await work(this.#session);
-      } catch (error) {
-        const broken = this.#session;
-        this.#session = undefined;
-        await broken.close();
-        throw error;
-      }
-    });
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

@@ -79,6 +79,11 @@ export class Session {
     return Number((this.client as unknown as { processID: number }).processID);
   }
 
+  /** True when no further query can succeed. */
+  get broken(): boolean {
+    return this.#failure !== undefined || this.#closed;
+  }
+
   async query(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly TextRow[]> {
     return (await this.run(text, values, options)).rows;
   }
@@ -118,7 +123,10 @@ export class Session {
     try {
       return await this.client.query<TextRow>(config as pg.QueryConfig);
     } catch (error) {
-      throw this.#failure ?? translateError(this.side, error);
+      const failure = this.#failure ?? translateError(this.side, error);
+      // The server's last words come before the end of the connection is seen here.
+      if (failure.code === connectionError(this.side, '').code) this.#failure = failure;
+      throw failure;
     } finally {
       clearTimeout(timer);
     }

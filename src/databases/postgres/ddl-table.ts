@@ -47,7 +47,8 @@ export function sequenceOptions(sequence: SequenceDefinition): string {
   );
 }
 
-function columnClause(column: ColumnDefinition, sequences: RelationSequences): string {
+/** `"name" type …`, as in a statement that makes the column. */
+export function columnClause(column: ColumnDefinition, sequences: RelationSequences): string {
   const { name, type, collation, notNull, notNullName, defaultExpression, generated } = column;
   const parts = [quoteName(name), type];
   if (collation !== null) parts.push(`COLLATE ${collation}`);

@@ -137,7 +137,8 @@ export async function emptyTables(session: Session, claim: LeaseClaim, tables: r
   });
 }
 
-async function emptyTable(session: Session, table: string): Promise<void> {
+/** In the caller's transaction; at once where no foreign key points at the table. */
+export async function emptyTable(session: Session, table: string): Promise<void> {
   await session.query('SAVEPOINT emptying');
   try {
     await session.run(`TRUNCATE ONLY ${table}`, [], { timeoutMs: 0 });

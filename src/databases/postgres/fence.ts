@@ -18,6 +18,7 @@ import {
 } from './fence-function.ts';
 import { CREATE_BLOCKERS, DROP_BLOCKERS, readHolders, WRITE_MODES } from './fence-holders.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { KeptSession } from './kept-session.ts';
 import { withShortLock } from './short-lock.ts';
 import { quoteTable } from './sql.ts';
 
@@ -43,14 +44,15 @@ interface TriggerFault {
 export class PostgresFence implements Fence {
   readonly #options: PostgresFenceOptions;
   readonly #call: string;
+  readonly #kept: KeptSession;
   #tables: readonly TableName[] | undefined;
-  #session: Session | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: PostgresFenceOptions) {
     this.#options = options;
     this.#tables = options.tables;
     this.#call = `${fenceFunction(options.id)}()`;
+    const settings = { statement_timeout: `${TIMEOUT_MS}ms`, lock_timeout: `${TIMEOUT_MS}ms` };
+    this.#kept = new KeptSession(options.server, { purpose: 'fence', settings });
   }
 
   async arm(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
@@ -243,31 +245,15 @@ export class PostgresFence implements Fence {
     });
   }
 
-  /** One call at a time on one kept session; after a failed connection the next call opens another. */
   #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(async () => {
-      const session = await this.#connected();
+    return this.#kept.use(async (session) => {
       const watch = setTimeout(() => session.destroy(new Error('no answer in time')), 2 * TIMEOUT_MS);
       try {
         return await work(session);
-      } catch (error) {
-        if (error instanceof MigrateError && error.code.endsWith('.CONNECTION')) {
-          this.#session = undefined;
-          await session.close();
-        }
-        throw error;
       } finally {
         clearTimeout(watch);
       }
     });
-    this.#queue = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #connected(): Promise<Session> {
-    const settings = { statement_timeout: `${TIMEOUT_MS}ms`, lock_timeout: `${TIMEOUT_MS}ms` };
-    this.#session ??= await this.#options.server.session({ purpose: 'fence', settings });
-    return this.#session;
   }
 }
 

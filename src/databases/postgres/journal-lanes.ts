@@ -1,5 +1,7 @@
 // How many lanes a run has, and which of them each table belongs to: decided together, journalled together.
 
+import type { LaneTable } from '../../journal/journal.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import type { Table, TableId } from '../../model/table.ts';
 import type { Session, TextRow } from './connection.ts';
 import { field, isTrue } from './row.ts';
@@ -33,10 +35,14 @@ export async function changeLanes(
   session: Session,
   run: string,
   count: number,
-  tables: readonly Pick<Table, 'id' | 'byteEstimate'>[],
+  tables: readonly LaneTable[],
 ): Promise<boolean> {
-  const record = await session.one('SELECT lanes FROM migrate.run WHERE name = $1 FOR UPDATE', [run]);
-  if (record?.lanes === String(count)) return true;
+  const record = await session.one(
+    `SELECT lanes, EXISTS (SELECT FROM migrate.checkpoint WHERE run = $1 AND lane >= lanes) AS apart
+     FROM migrate.run WHERE name = $1 FOR UPDATE`,
+    [run],
+  );
+  if (record?.lanes === String(count) && !isTrue(record, 'apart')) return true;
   // Waits for transactions of lanes that are still ending.
   const checkpoints = await session.query(
     `SELECT position, changes, splits FROM migrate.checkpoint WHERE run = $1 AND direction = 'forward' FOR UPDATE`,
@@ -45,6 +51,7 @@ export async function changeLanes(
   const positions = [...new Set(checkpoints.map((row) => field(row, 'position')))];
   if (positions.length > 1) return false;
   await session.execute('UPDATE migrate.run SET lanes = $2 WHERE name = $1', [run, count]);
+  await mergeApart(session, run, tables);
   await reassign(session, run, count, tables);
   for (const position of positions) {
     await session.execute(`DELETE FROM migrate.checkpoint WHERE run = $1 AND direction = 'forward'`, [run]);
@@ -58,12 +65,19 @@ export async function changeLanes(
   return true;
 }
 
-async function reassign(
-  session: Session,
-  run: string,
-  count: number,
-  tables: readonly Pick<Table, 'id' | 'byteEstimate'>[],
-): Promise<void> {
+/** Tables that were copied again are carried like all others from here on. */
+async function mergeApart(session: Session, run: string, tables: readonly LaneTable[]): Promise<void> {
+  const ids = tables.filter(({ spread }) => spread).map(({ id }) => id);
+  await session.execute(
+    `UPDATE migrate.tables AS t SET spread = true FROM migrate.table_state AS s
+     WHERE t.run = $1 AND s.run = $1 AND s.table_id = t.table_id AND s.state = 'copying' AND t.table_id = ANY ($2::text[])`,
+    [run, ids],
+  );
+  await session.execute(`DELETE FROM migrate.table_state WHERE run = $1 AND state = 'copying'`, [run]);
+  await failpoint('table.merging');
+}
+
+async function reassign(session: Session, run: string, count: number, tables: readonly LaneTable[]): Promise<void> {
   const rows = await session.query('SELECT table_id, spread FROM migrate.tables WHERE run = $1', [run]);
   const spread = new Map(rows.map((row) => [field(row, 'table_id'), isTrue(row, 'spread')]));
   // A table that was sent home once weighs on its lane alone.

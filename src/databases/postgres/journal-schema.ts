@@ -87,6 +87,38 @@ CREATE TABLE IF NOT EXISTS migrate.cutover (
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (run, attempt)
 );
+-- What was asked for single tables; the others are carried.
+CREATE TABLE IF NOT EXISTS migrate.table_state (
+  run text NOT NULL,
+  table_id text NOT NULL,
+  state text NOT NULL,
+  by text,
+  reason text,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (run, table_id),
+  FOREIGN KEY (run, table_id) REFERENCES migrate.tables ON DELETE CASCADE
+);
+-- Row changes that the target refused, with those that follow them on the same keys. Keys and rows are JSON arrays: a text,
+-- null, {} for a value that the log did not carry.
+CREATE TABLE IF NOT EXISTS migrate.dead_letter (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  table_id text NOT NULL,
+  key jsonb NOT NULL,
+  new_key jsonb,
+  position text NOT NULL,
+  op text NOT NULL,
+  payload jsonb,
+  sqlstate text,
+  "constraint" text,
+  "column" text,
+  state text NOT NULL DEFAULT 'open',
+  by text,
+  reason text,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  settled_at timestamptz,
+  PRIMARY KEY (run, id)
+);
 -- Of runs that cannot switch triggers off: what their sessions show to the fence of the target.
 CREATE TABLE IF NOT EXISTS migrate.pass (
   run text PRIMARY KEY REFERENCES migrate.run ON DELETE CASCADE,

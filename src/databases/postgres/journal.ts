@@ -1,11 +1,13 @@
 // The journal in schema `migrate` of the target. Every write is a transaction that first proves the lease.
 
+import type { DeadLetterJournal } from '../../journal/dead-letters.ts';
 import {
   type CutoverJournal,
   type CutoverPhase,
   type CutoverRecord,
   JOURNAL_FORMAT,
   type Journal,
+  type LaneTable,
   type RunRecord,
   type StageJournal,
   type StageName,
@@ -13,32 +15,35 @@ import {
   type TableJournal,
   type TableProgress,
 } from '../../journal/journal.ts';
+import type { TableStateJournal } from '../../journal/table-states.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { Key } from '../../model/change.ts';
 import type { Chunk, KeyChunk } from '../../model/chunk.ts';
 import type { Position } from '../../model/position.ts';
-import type { Table, TableId } from '../../model/table.ts';
+import type { TableId } from '../../model/table.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
+import { PostgresDeadLetterJournal } from './dead-letters.ts';
 import { assignLanes, changeLanes } from './journal-lanes.ts';
 import { JOURNAL_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
+import { PostgresTableStateJournal } from './journal-states.ts';
+import { KeptSession } from './kept-session.ts';
 
-/** Runs journal statements one after another on a session of its own. */
+/** Runs journal statements one after another: transactions of one connection must not interleave. */
 class JournalSession {
-  readonly #server: PostgresServer;
+  readonly #kept: KeptSession;
   readonly #claim: () => LeaseClaim;
   readonly run: string;
-  #session: Promise<Session> | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
 
   constructor(server: PostgresServer, run: string, claim: () => LeaseClaim) {
-    this.#server = server;
+    const settings = { lock_timeout: '30s', statement_timeout: '50s' };
+    this.#kept = new KeptSession(server, { purpose: 'journal', settings });
     this.run = run;
     this.#claim = claim;
   }
 
   read(text: string, values: readonly unknown[] = []): Promise<readonly TextRow[]> {
-    return this.#inTurn((session) => session.query(text, [this.run, ...values]));
+    return this.#kept.use((session) => session.query(text, [this.run, ...values]));
   }
 
   /** One transaction; `$1` is always the run. Resolves with the rows touched. */
@@ -57,7 +62,7 @@ class JournalSession {
 
   /** One transaction that proves the lease before anything else. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#inTurn((session) =>
+    return this.#kept.use((session) =>
       session.transaction(async () => {
         await proveLease(session, this.#claim());
         return work(session);
@@ -67,33 +72,22 @@ class JournalSession {
 
   /** DDL takes no parameters. */
   ddl(text: string): Promise<void> {
-    return this.#inTurn(async (session) => {
+    return this.#kept.use(async (session) => {
       await session.run(text, []);
     });
   }
 
   async close(): Promise<void> {
-    await (await this.#session?.catch(() => undefined))?.close();
-  }
-
-  // Transactions of one connection must not interleave.
-  #inTurn<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(async () => {
-      this.#session ??= this.#server.session({
-        purpose: 'journal',
-        settings: { lock_timeout: '30s', statement_timeout: '50s' },
-      });
-      return work(await this.#session);
-    });
-    this.#tail = turn.catch(() => undefined);
-    return turn;
+    await this.#kept.close();
   }
 }
 
 export class PostgresJournal implements Journal {
   readonly stages: StageJournal;
   readonly tables: TableJournal;
+  readonly states: TableStateJournal;
   readonly cutovers: CutoverJournal;
+  readonly deadLetters: DeadLetterJournal;
   readonly #session: JournalSession;
 
   /** `claim` is asked at each write; it throws while no lease is held. */
@@ -101,7 +95,9 @@ export class PostgresJournal implements Journal {
     this.#session = new JournalSession(server, run, claim);
     this.stages = new PostgresStageJournal(this.#session);
     this.tables = new PostgresTableJournal(this.#session);
+    this.states = new PostgresTableStateJournal(this.#session);
     this.cutovers = new PostgresCutoverJournal(this.#session);
+    this.deadLetters = new PostgresDeadLetterJournal(this.#session);
   }
 
   async load(): Promise<RunRecord | undefined> {
@@ -294,7 +290,7 @@ class PostgresTableJournal implements TableJournal {
     );
   }
 
-  setLanes(count: number, tables: readonly Pick<Table, 'id' | 'byteEstimate'>[]): Promise<boolean> {
+  setLanes(count: number, tables: readonly LaneTable[]): Promise<boolean> {
     return this.#session.transaction((session) => changeLanes(session, this.#session.run, count, tables));
   }
 

@@ -47,31 +47,50 @@ const COLUMNS_OF_INDEX = `
 ARRAY(SELECT a.attname::text FROM pg_attribute a
       WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))`;
 
+const MAY_IDENTIFY = `
+i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND NOT a.attnotnull
+                  AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))`;
+
 // PostgreSQL 18 refuses updates and deletes of a published table that logs whole rows and has generated columns.
 const REFUSES_FULL = `
 (current_setting('server_version_num')::int >= 180000
  AND EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> ''))`;
 
+// What others publish of updates and deletes. `listed`: only some columns, which must contain the identity's (PostgreSQL 15).
+const OTHERS = `
+others AS MATERIALIZED (
+  SELECT to_regclass(quote_ident(v.schemaname) || '.' || quote_ident(v.tablename))::oid AS oid,
+    EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND to_jsonb(r) ->> 'prattrs' IS NOT NULL) AS listed
+  FROM pg_publication p JOIN pg_publication_tables v ON v.pubname = p.pubname
+  WHERE (p.pubupdate OR p.pubdelete) AND coalesce(obj_description(p.oid, 'pg_publication'), '') NOT LIKE 'migrate %'
+)`;
+
+/** A table that is published by way of its root is named as that. */
+const publishedByOthers = (condition: string): string => `
+(c.relreplident = 'i' AND EXISTS (
+  SELECT FROM others o WHERE ${condition} AND (o.oid = c.oid OR o.oid IN (SELECT relid FROM pg_partition_ancestors(c.oid)))))`;
+
 /**
  * $1 table names, $2 arrays of their key columns. `carried`: the log names the key as things are. `wanted`: the identity
- * that makes it so, the narrowest there is; a deferrable key cannot be one.
+ * that makes it so, the narrowest there is; a deferrable key cannot be one. Where others publish the table, their filters
+ * and subscribers go by the columns of its index: all columns are that and more. `refused`: unless they publish but some.
  */
 const IDENTITIES = `
+WITH ${OTHERS}
 SELECT t.n, c.oid, ${CLAUSE} AS clause,
   (c.relreplident = 'f' AND NOT ${REFUSES_FULL}) OR EXISTS (
     SELECT FROM pg_index i
     WHERE i.indrelid = c.oid AND i.indisvalid AND t.key::text[] <@ ${COLUMNS_OF_INDEX}
       AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
                               WHEN 'i' THEN i.indisreplident ELSE false END) AS carried,
-  coalesce((
+  ${publishedByOthers('o.listed')} AS refused,
+  CASE WHEN ${publishedByOthers('true')} THEN 'FULL' ELSE coalesce((
     SELECT CASE WHEN i.indisprimary THEN 'DEFAULT' ELSE 'USING INDEX ' || quote_ident(x.relname) END
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL
+    WHERE i.indrelid = c.oid AND ${MAY_IDENTIFY}
       AND t.key::text[] <@ ${COLUMNS_OF_INDEX} AND t.key::text[] @> ${COLUMNS_OF_INDEX}
-      AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
-                        AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
-    ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1), 'FULL') AS wanted
+    ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1), 'FULL') END AS wanted
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(name, key, n)
 JOIN pg_class c ON c.oid = to_regclass(t.name)
 ORDER BY t.n`;
@@ -83,6 +102,8 @@ export interface ReplicaIdentity {
   readonly clause: string;
   /** What is needed instead; null when the log names the key as it is. */
   readonly wanted: string | null;
+  /** With what is wanted, the server would refuse the application's updates, because of somebody else's publication. */
+  readonly refused: boolean;
 }
 
 export async function readIdentities(session: Session, tables: readonly Table[]): Promise<readonly ReplicaIdentity[]> {
@@ -92,7 +113,8 @@ export async function readIdentities(session: Session, tables: readonly Table[])
     const table = tables[Number(row.n) - 1];
     if (table === undefined) return [];
     const wanted = isTrue(row, 'carried') ? null : field(row, 'wanted');
-    return [{ table, oid: field(row, 'oid'), clause: field(row, 'clause'), wanted }];
+    const refused = wanted !== null && isTrue(row, 'refused');
+    return [{ table, oid: field(row, 'oid'), clause: field(row, 'clause'), wanted, refused }];
   });
 }
 
@@ -158,7 +180,7 @@ async function restoreOne({ run }: IdentityOptions, session: Session, relation: 
     `SELECT n.nspname, c.relname, ${CLAUSE} AS clause,
        starts_with($2, 'USING INDEX') AND NOT EXISTS (
          SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-         WHERE i.indrelid = c.oid AND $2 = 'USING INDEX ' || quote_ident(x.relname)) AS index_is_gone
+         WHERE i.indrelid = c.oid AND $2 = 'USING INDEX ' || quote_ident(x.relname) AND ${MAY_IDENTIFY}) AS index_is_gone
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1`,
     [relation, field(record, 'was')],
   );

@@ -12,7 +12,7 @@ import type { SchemaRecord, Source, SourceChunks, SourceLog, TableSelection } fr
 import { readCatalog } from './catalog.ts';
 import { checkSource } from './check/source.ts';
 import { PostgresChunks } from './chunks.ts';
-import type { PostgresServer, Session } from './connection.ts';
+import type { PostgresServer } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { readDrift } from './drift.ts';
 import { PostgresFence } from './fence.ts';
@@ -20,6 +20,7 @@ import { readFingerprint } from './fingerprint.ts';
 import { readSourceGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { KeptSession } from './kept-session.ts';
 import { PostgresLog } from './log/log.ts';
 import { continueTimeline } from './log/timeline.ts';
 import { PostgresSequences } from './sequences.ts';
@@ -50,13 +51,15 @@ export class PostgresSource implements Source {
   readonly sequences: Sequences;
   readonly #options: PostgresSourceOptions;
   #fence: Fence | undefined;
-  #pinging: Promise<Session> | undefined;
+  readonly #pings: KeptSession;
   /** Kept: the schema is looked at every few seconds, and in the freeze. */
-  #asking: Promise<Session> | undefined;
+  readonly #schema: KeptSession;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     const { server } = options;
+    this.#pings = new KeptSession(server, { purpose: 'ping' });
+    this.#schema = new KeptSession(server, { purpose: 'schema' });
     this.log = new PostgresLog({
       ...options,
       run: () => options.claim().run,
@@ -81,9 +84,8 @@ export class PostgresSource implements Source {
     return this.#options.server.with('catalog', (session) => readCatalog(session, selection));
   }
 
-  async fingerprint(selection: TableSelection): Promise<string> {
-    this.#asking ??= this.#options.server.session({ purpose: 'schema' });
-    return readFingerprint(await this.#asking, selection);
+  fingerprint(selection: TableSelection): Promise<string> {
+    return this.#schema.use((session) => readFingerprint(session, selection));
   }
 
   drift(selection: TableSelection, record: SchemaRecord): Promise<SchemaDrift | undefined> {
@@ -113,8 +115,7 @@ export class PostgresSource implements Source {
   }
 
   async ping(): Promise<void> {
-    this.#pinging ??= this.#options.server.session({ purpose: 'ping' });
-    await (await this.#pinging).query('SELECT 1');
+    await this.#pings.use((session) => session.query('SELECT 1'));
   }
 
   async close(): Promise<void> {

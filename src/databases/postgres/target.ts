@@ -16,7 +16,7 @@ import { setApart } from './apart.ts';
 import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
 import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
-import type { PostgresServer, Session } from './connection.ts';
+import type { PostgresServer } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { closeExisting, emptyTables, fitCatalog } from './existing.ts';
 import { PostgresFence } from './fence.ts';
@@ -25,6 +25,7 @@ import { PostgresForeignKeys } from './foreign-keys.ts';
 import { readTargetGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
 import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { KeptSession } from './kept-session.ts';
 import { PostgresLoader } from './load.ts';
 import { preparePass } from './pass.ts';
 import { renameCatalog } from './rename.ts';
@@ -59,10 +60,11 @@ export class PostgresTarget implements Target {
   readonly foreignKeys: PostgresForeignKeys;
   readonly #options: PostgresTargetOptions;
   #fence: Fence | undefined;
-  #pinging: Promise<Session> | undefined;
+  readonly #pings: KeptSession;
 
   constructor(options: PostgresTargetOptions) {
     this.#options = options;
+    this.#pings = new KeptSession(options.server, { purpose: 'ping' });
     this.traits = { transactionalDdl: true, oneMomentPerTable: options.existing };
     this.digests = new PostgresDigests({
       server: options.server,
@@ -102,8 +104,7 @@ export class PostgresTarget implements Target {
   }
 
   async ping(): Promise<void> {
-    this.#pinging ??= this.#options.server.session({ purpose: 'ping' });
-    await (await this.#pinging).query('SELECT 1');
+    await this.#pings.use((session) => session.query('SELECT 1'));
   }
 
   rename(catalog: Catalog, renames: Renames, made: boolean): Promise<RenamedCatalog> {

@@ -6,8 +6,14 @@ import { AUTO, rowsOf, Scene } from '../scene.ts';
 
 // More, by hand: MANY_TABLES=10000 and --testTimeout=1800000.
 const TABLES = Number(process.env.MANY_TABLES ?? 600);
-// Room for some 3,000 locks: half of what these tables need, and as much as one part of the work may take.
-const SMALL = { max_locks_per_transaction: '10' };
+// Room for far fewer locks than these tables need, and for as many as one part of the work may take.
+const SMALL = {
+  max_locks_per_transaction: '32',
+  max_connections: '50',
+  max_wal_senders: '10',
+  max_replication_slots: '10',
+  max_prepared_transactions: '0',
+};
 
 let scene: Scene | undefined;
 afterEach(async () => {

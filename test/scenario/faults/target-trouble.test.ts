@@ -130,3 +130,23 @@ test('while a run is paused, status says how many bytes of log the source keeps 
   await scene.run(['cutover']);
   expect(await run.exited).toMatchObject({ code: 0 });
 });
+
+test('a cutover that is asked for while a slow target is compared begins right after, not after the rest that follows', async () => {
+  const scene = await open();
+  const run = scene.start();
+  await scene.ready(run);
+  const other = await scene.connect(scene.targetUrl);
+  const bulk = `INSERT INTO app.notes (t) SELECT 'n' || n FROM generate_series(1, 1500) n`;
+  // Held as soon as the lanes are through: more keys than are left to the freeze wait to be compared.
+  await scene.onSource(bulk);
+  await scene.until(run, ({ stream }) => stream.changes >= 1_500);
+  await other.query('BEGIN; LOCK app.notes IN ACCESS EXCLUSIVE MODE');
+  const waits = `SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE NOT l.granted AND a.application_name LIKE '% verify' AND a.datname = current_database()`;
+  while ((await other.query({ text: waits, rowMode: 'array' })).rows[0]?.[0] !== true);
+  await scene.run(['cutover']);
+  // The longer a comparison took, the longer nothing is compared after it: twenty times this.
+  await other.query('SELECT pg_sleep(6)');
+  await other.query('COMMIT');
+  expect(await run.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
+}, 70_000);

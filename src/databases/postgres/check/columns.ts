@@ -1,6 +1,7 @@
 // Checks of the selected tables' keys and columns.
 
-import { tableId } from '../../../model/table.ts';
+import type { Finding } from '../../../model/finding.ts';
+import { type Table, tableId } from '../../../model/table.ts';
 import type { TextRow } from '../connection.ts';
 import { readIdentities } from '../replica-identity.ts';
 import { field } from '../row.ts';
@@ -41,8 +42,9 @@ export const replicaIdentity: SourceCheck = async ({ session, catalog }) => {
   const usable = await usableTables(session, catalog.tables);
   const tables = usable.map(({ table }) => table).filter(({ columns }) => columns.length > 0);
   const found = await readIdentities(session, tables);
-  return found.flatMap(({ table, clause, wanted }) => {
+  return found.flatMap(({ table, clause, wanted, refused }) => {
     if (wanted === null) return [];
+    if (refused) return [identityInUse(table, clause)];
     const cost = wanted === 'FULL' ? '; meanwhile each update and delete logs the whole old row' : '';
     return [
       infoFinding({
@@ -55,6 +57,17 @@ export const replicaIdentity: SourceCheck = async ({ session, catalog }) => {
     ];
   });
 };
+
+function identityInUse(table: Table, clause: string): Finding {
+  return errorFinding({
+    code: 'IDENTITY_IN_USE',
+    subject: table.id,
+    message:
+      `the log names its rows by ${clause}, not by their key, and another publication has a list of columns that goes with` +
+      " that: with another replica identity the server would refuse the application's updates",
+    cure: excludeCure(`${table.schema}.${table.name}`),
+  });
+}
 
 /** Keys that are equal but not the same text would be one row for the database and two for the run. */
 export const keyCollations: SourceCheck = async ({ session, catalog }) => {

@@ -1,7 +1,8 @@
 // The preflight of a target whose tables were made by hand: each must take every row of the source as it is.
 
-import type { Catalog, TableDefinition } from '../../../model/catalog.ts';
+import { type Catalog, type TableDefinition, writtenTables } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
+import { type TableName, tableId } from '../../../model/table.ts';
 import type { Session, TextRow } from '../connection.ts';
 import { filledTables, missingSequences, uniqueOn } from '../existing.ts';
 import { field, isTrue } from '../row.ts';
@@ -163,31 +164,43 @@ async function key(session: Session, { table }: TableDefinition): Promise<readon
   ];
 }
 
-/** Triggers, rules and foreign keys that act on what the run itself writes. */
+/**
+ * Triggers, rules and foreign keys that act on what the run itself writes. A foreign key of a table that does not move counts,
+ * too: it refuses a delete, or removes rows that are none of the run's.
+ */
 async function firing(
-  { session, switchesOff, role }: ExistingSubject,
+  { session, catalog, switchesOff, role }: ExistingSubject,
   { table }: TableDefinition,
 ): Promise<readonly Finding[]> {
   const modes = switchesOff ? ['A', 'R'] : ['A', 'O'];
   const rows = await session.query(
-    `SELECT 'TRIGGER' AS kind, tgname::text AS name FROM pg_trigger
+    `SELECT 'TRIGGER' AS kind, tgname::text AS name, NULL AS schema, NULL AS relation FROM pg_trigger
      WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgenabled::text = ANY ($2::text[])
-     UNION ALL SELECT 'RULE', rulename FROM pg_rewrite
+     UNION ALL SELECT 'RULE', rulename, NULL, NULL FROM pg_rewrite
      WHERE ev_class = to_regclass($1) AND rulename <> '_RETURN' AND ev_enabled::text = ANY ($2::text[])
-     UNION ALL SELECT 'FOREIGN KEY', conname FROM pg_constraint
-     WHERE conrelid = to_regclass($1) AND contype = 'f' AND NOT $3::boolean ORDER BY 1, 2`,
-    [quoteTable(table), modes, switchesOff],
+     UNION ALL SELECT 'FOREIGN KEY', k.conname,
+       CASE WHEN c.oid <> to_regclass($1) THEN n.nspname END, CASE WHEN c.oid <> to_regclass($1) THEN c.relname END
+     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.contype = 'f' AND NOT $3::boolean AND (k.conrelid = to_regclass($1) OR (k.confrelid = to_regclass($1)
+       AND k.conrelid NOT IN (SELECT to_regclass(w.name) FROM unnest($4::text[]) w(name) WHERE to_regclass(w.name) IS NOT NULL)))
+     ORDER BY 1, 2`,
+    [quoteTable(table), modes, switchesOff, writtenTables(catalog).map(quoteTable)],
   );
-  return rows.map((row) =>
-    errorFinding({
+  return rows.map((row) => {
+    const owner = row.relation == null ? table : named(field(row, 'schema'), field(row, 'relation'));
+    return errorFinding({
       code: 'TARGET_FIRES',
-      subject: `${field(row, 'kind').toLowerCase()} ${field(row, 'name')} on ${table.id}`,
+      subject: `${field(row, 'kind').toLowerCase()} ${field(row, 'name')} on ${owner.id}`,
       message: switchesOff
         ? 'it would act on the rows that the run writes'
         : `it would act on the rows that the run writes: ${role} may not switch it off`,
-      cure: firingCure(row, quoteTable(table)),
-    }),
-  );
+      cure: firingCure(row, quoteTable(owner)),
+    });
+  });
+}
+
+function named(schema: string, name: string): TableName {
+  return { id: tableId(schema, name), schema, name };
 }
 
 function firingCure(row: TextRow, table: string): string {

@@ -3,8 +3,8 @@
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
-import { BATCH } from '../build.ts';
 import type { Session } from '../connection.ts';
+import { PUBLISHED_AT_ONCE } from '../log/publication.ts';
 import { field } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteTable } from '../sql.ts';
@@ -62,7 +62,7 @@ const CHECKS: readonly SourceCheck[] = [
   subscriptions,
   openTransactions,
   preparedTransactions,
-  ({ session, tables }) => checkLocks(session, Math.min(tables.length, BATCH)),
+  ({ session, tables }) => checkLocks(session, Math.min(tables.length, PUBLISHED_AT_ONCE)),
   ({ session, context }) => checkConnections(session, context.connections ?? 10),
   notCarried,
 ];

@@ -7,6 +7,7 @@ import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
 import type { ChunkReader, SourceLog, Start } from '../../source.ts';
 import type { PostgresServer, Session } from '../connection.ts';
+import { KeptSession } from '../kept-session.ts';
 import { type IdentityOptions, restoreIdentities, setIdentities } from '../replica-identity.ts';
 import { openChunkReader } from '../snapshot.ts';
 import { MARKER_PREFIX } from './pgoutput.ts';
@@ -30,14 +31,14 @@ export interface PostgresLogOptions {
 
 export class PostgresLog implements SourceLog {
   readonly #options: PostgresLogOptions;
-  #session: Promise<Session> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #kept: KeptSession;
 
   constructor(options: PostgresLogOptions) {
     if (!/^[a-z0-9_]{1,63}$/.test(options.slot)) {
       throw new MigrateError('INTERNAL.BUG', `not a name for a replication slot: ${options.slot}`);
     }
     this.#options = options;
+    this.#kept = new KeptSession(options.server, { purpose: 'mark' });
   }
 
   async pin(tables: readonly Table[]): Promise<Start> {
@@ -61,7 +62,7 @@ export class PostgresLog implements SourceLog {
   }
 
   async mark(content: string): Promise<void> {
-    await this.#ask(async (session) => {
+    await this.#kept.use(async (session) => {
       await session.query(`SELECT pg_logical_emit_message(true, $1, $2)`, [MARKER_PREFIX, content]);
       // After the marker: what was altered later did not leave out anything before it.
       await checkPublication(session, this.#options.publication);
@@ -69,7 +70,7 @@ export class PostgresLog implements SourceLog {
   }
 
   async head(): Promise<Position> {
-    return this.#ask(async (session) => {
+    return this.#kept.use(async (session) => {
       // The message makes the log go on past the position, and its commit makes the server write it out: a position at the
       // very end of an idle log may be met only when something else is logged.
       const row = await session.one(
@@ -110,30 +111,6 @@ export class PostgresLog implements SourceLog {
       waitingPollMs: this.#options.waitingPollMs ?? 2_000,
     });
     return new ExportedStart(this.#options.server, created);
-  }
-
-  /** Runs `work`, one at a time, on a session kept for questions; a broken one is replaced at the next call. */
-  async #ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const turn = this.#last.then(async () => {
-      this.#session ??= this.#open();
-      return work(await this.#session);
-    });
-    this.#last = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #open(): Promise<Session> {
-    const forget = (): void => {
-      this.#session = undefined;
-    };
-    try {
-      const session = await this.#options.server.session({ purpose: 'mark', settings: { synchronous_commit: 'on' } });
-      session.client.once('end', forget);
-      return session;
-    } catch (error) {
-      forget();
-      throw error;
-    }
   }
 }
 

@@ -113,11 +113,12 @@ export class PgoutputDecoder {
     const bytes = this.#bytes;
     const width = this.#int16();
     const { table } = relation;
-    if (width !== table.columns.length) {
+    if (width !== relation.width) {
       throw new MigrateError('STREAM.UNKNOWN', `a row of ${table.id} has ${width} values in the log`);
     }
     this.#incomplete = false;
-    const row: LoggedValue[] = new Array(width);
+    const row: LoggedValue[] = new Array(table.columns.length);
+    for (let index = width; index < row.length; index++) row[index] = null;
     let at = this.#at;
     for (let index = 0; index < width; index++) {
       const kind = bytes[at++];

@@ -16,8 +16,8 @@ SELECT obj_description(p.oid, 'pg_publication') AS recorded,
 FROM pg_publication p
 WHERE p.pubname = $1`;
 
-// A transaction holds a lock on every table it names.
-const BATCH = 500;
+/** Tables that one transaction names, and so holds a lock on. */
+export const PUBLISHED_AT_ONCE = 500;
 
 /** Runs `work` in a transaction that proves the right to write. */
 export type Proven = (session: Session, work: () => Promise<void>) => Promise<void>;
@@ -36,9 +36,9 @@ export async function createPublication(
         " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)",
     );
   });
-  for (let from = 0; from < tables.length; from += BATCH) {
+  for (let from = 0; from < tables.length; from += PUBLISHED_AT_ONCE) {
     // ONLY: the children of a table are captured under their own names or not at all.
-    const list = tables.slice(from, from + BATCH).map((table) => `ONLY ${quoteTable(table)}`);
+    const list = tables.slice(from, from + PUBLISHED_AT_ONCE).map((table) => `ONLY ${quoteTable(table)}`);
     await proven(session, async () => {
       await session.query(`ALTER PUBLICATION ${publication} ADD TABLE ${list.join(', ')}`);
     });
@@ -58,9 +58,9 @@ export async function dropPublication(session: Session, name: string, proven: Pr
      WHERE p.pubname = $1`,
     [name],
   );
-  for (let from = 0; from + BATCH < published.length; from += BATCH) {
+  for (let from = 0; from + PUBLISHED_AT_ONCE < published.length; from += PUBLISHED_AT_ONCE) {
     const list = published
-      .slice(from, from + BATCH)
+      .slice(from, from + PUBLISHED_AT_ONCE)
       .map((row) => `ONLY ${quoteTable({ schema: String(row.nspname), name: String(row.relname) })}`);
     await proven(session, async () => {
       await session.query(`ALTER PUBLICATION ${quoteName(name)} DROP TABLE ${list.join(', ')}`);

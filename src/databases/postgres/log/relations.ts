@@ -40,6 +40,8 @@ export interface CapturedTable {
 export interface Relation {
   readonly table: Table;
   readonly inIdentity: readonly boolean[];
+  /** How many columns a row has in the log: the last of the table may have come later, and are NULL in it. */
+  readonly width: number;
 }
 
 /** The tables met in one stream, by the number the log gives them. */
@@ -55,7 +57,8 @@ export class Relations {
   }
 
   learn(logged: LoggedRelation): void {
-    this.#known.set(logged.oid, this.#judge(logged));
+    const before = this.#known.get(logged.oid);
+    this.#known.set(logged.oid, this.#judge(logged, before instanceof MigrateError ? 0 : (before?.width ?? 0)));
   }
 
   /** Throws when the table has changed or does not belong to the run. */
@@ -67,7 +70,8 @@ export class Relations {
     return known;
   }
 
-  #judge(logged: LoggedRelation): Relation | MigrateError {
+  /** `least`: so many columns it had before in this log. */
+  #judge(logged: LoggedRelation, least: number): Relation | MigrateError {
     const name = `${logged.schema}.${logged.name}`;
     const captured = this.#captured.get(nameKey(logged.schema, logged.name));
     if (captured === undefined) {
@@ -75,12 +79,13 @@ export class Relations {
         ? new MigrateError('SCHEMA.CHANGED', `a captured table was renamed to ${name}`, { where: name })
         : new MigrateError('STREAM.UNKNOWN', `the log carries a change of ${name}, which this run does not capture`);
     }
-    const difference = compareColumns(captured, logged) ?? compareIdentity(captured.table, logged);
+    const difference = compareColumns(captured, logged, least) ?? compareIdentity(captured.table, logged);
     if (difference !== undefined) {
       const id = captured.table.id;
       return new MigrateError('SCHEMA.CHANGED', `${id} was changed during the run: ${difference}`, { where: id });
     }
-    return { table: captured.table, inIdentity: logged.columns.map((column) => column.inIdentity) };
+    const inIdentity = logged.columns.map((column) => column.inIdentity);
+    return { table: captured.table, inIdentity, width: inIdentity.length };
   }
 }
 
@@ -88,9 +93,12 @@ function nameKey(schema: string, name: string): string {
   return `${schema}\0${name}`;
 }
 
-function compareColumns({ table, types }: CapturedTable, logged: LoggedRelation): string | undefined {
+function compareColumns({ table, types }: CapturedTable, logged: LoggedRelation, least: number): string | undefined {
   const now = logged.columns.map((column) => column.name);
-  const expected = table.columns.map((column) => column.name);
+  const all = table.columns.map((column) => column.name);
+  // Columns that were added during the run are missing before that, the last ones first.
+  const earliest = all.length - (table.followed ?? 0);
+  const expected = all.slice(0, Math.max(now.length, earliest, least));
   const added = now.filter((name) => !expected.includes(name));
   const gone = expected.filter((name) => !now.includes(name));
   if (added.length > 0 && gone.length > 0) return `column ${gone.join(', ')} is gone, ${added.join(', ')} is new`;

@@ -4,7 +4,7 @@
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Position } from '../../../model/position.ts';
 import type { PostgresServer, Session } from '../connection.ts';
-import { formatLsn, parseLsn } from './lsn.ts';
+import { formatLsn, ordinalOf, parseLsn } from './lsn.ts';
 
 /** A line of history that ended, and where. */
 interface Ended {
@@ -40,12 +40,18 @@ async function refuseLostTail(
   const line = readHistory(file?.content ?? '').find((one) => one.timeline === since);
   const moved = `the source is on timeline ${timeline} of its history, this run read timeline ${since}`;
   if (line === undefined) throw new MigrateError('STREAM.GONE', `${moved}, which is not a part of it`);
-  const beyond = reached.find((position) => parseLsn(position) > line.end);
+  const beyond = reached.find((position) => isBeyond(position, line.end));
   if (beyond === undefined) return;
   throw new MigrateError(
     'STREAM.GONE',
     `${moved}, which ends at ${formatLsn(line.end)}: the run stands at ${beyond}, so the source lost what it had carried`,
   );
+}
+
+/** A commit record that begins where the line ends was never a part of it: neither was any piece of its transaction. */
+export function isBeyond(position: Position, end: bigint): boolean {
+  const lsn = parseLsn(position);
+  return lsn > end || (lsn === end && ordinalOf(position) > 0);
 }
 
 /** Lines of `timeline <tab> end <tab> reason`. */

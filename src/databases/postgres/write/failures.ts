@@ -1,21 +1,33 @@
 // Errors of writing single rows. They name tables and constraints, never values.
 
+import type { Refusal } from '../../../journal/dead-letters.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Table } from '../../../model/table.ts';
 import { sqlState } from '../errors.ts';
 
-/** A unique, foreign key, check, not-null or exclusion constraint. */
-export function isConstraintViolation(error: unknown): boolean {
-  return sqlState(error)?.startsWith('23') === true;
+const REFUSED = /^2[23]...$/;
+
+/**
+ * True when a row was refused for what is in it: a value that its type cannot take, or a unique, foreign key, check, not-null
+ * or exclusion constraint. Rights, locks, space and connections never are.
+ */
+export function isRefused(error: unknown): boolean {
+  return REFUSED.test(sqlState(error) ?? '');
 }
 
-export function constraintError(error: unknown): MigrateError {
+/** `table` is named when the server does not name one. */
+export function constraintError(error: unknown, asked?: Table): MigrateError {
   const { schema, table, constraint, column } = serverFields(error);
-  const what = constraint === undefined ? `column ${column ?? '?'}` : `constraint ${constraint}`;
-  const state = sqlState(error);
-  return new MigrateError('APPLY.CONSTRAINT', `${schema ?? '?'}.${table ?? '?'} refused a row: ${what} (${state})`, {
-    cause: error,
-  });
+  const where = table === undefined ? (asked?.id ?? 'a table') : `${schema ?? '?'}.${table}`;
+  const what =
+    constraint === undefined ? (column === undefined ? 'a value' : `column ${column}`) : `constraint ${constraint}`;
+  const message = `${where} refused a row: ${what} (${sqlState(error)})`;
+  return new MigrateError('APPLY.CONSTRAINT', message, { cause: error });
+}
+
+export function refusalOf(error: unknown): Refusal {
+  const { constraint, column } = serverFields(error);
+  return { sqlState: sqlState(error) ?? '', constraint: constraint ?? null, column: column ?? null };
 }
 
 export function rowMissing(table: Table, op: string, rows: number): MigrateError {
@@ -35,6 +47,6 @@ interface ServerFields {
 }
 
 function serverFields(error: unknown): ServerFields {
-  const cause = error instanceof MigrateError ? error.cause : error;
-  return typeof cause === 'object' && cause !== null ? (cause as ServerFields) : {};
+  if (error instanceof MigrateError) return serverFields(error.cause);
+  return typeof error === 'object' && error !== null ? (error as ServerFields) : {};
 }

@@ -1,19 +1,21 @@
 // One writer of row changes with its own connection. Sets first: a statement per table and kind of change. When the
 // server or a row count objects, nothing of the sets is left and the caller replays the changes one by one.
 
+import type { LetterMoves } from '../../../journal/dead-letters.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
 import type { Change, Key, LoggedValue, Row, RowChange, Update } from '../../../model/change.ts';
 import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
 import type { Table } from '../../../model/table.ts';
-import type { CheckpointMove, Lane, TableChanges } from '../../target.ts';
+import type { CheckpointMove, Lane, Refusals, TableChanges } from '../../target.ts';
 import type { PostgresServer, Session } from '../connection.ts';
+import { moveLetters } from '../dead-letters.ts';
 import { sqlState } from '../errors.ts';
-import type { LeaseClaim } from '../journal-schema.ts';
+import { type LeaseClaim, proveLease } from '../journal-schema.ts';
 import { passFence } from '../pass.ts';
 import { rangeCondition } from '../range.ts';
 import { arrayLiteral, quoteTable } from '../sql.ts';
-import { constraintError, isConstraintViolation, rowMissing } from './failures.ts';
+import { constraintError, isRefused, refusalOf, rowMissing } from './failures.ts';
 import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
 import { LARGEST_IN_SET, sizeOfValues, slices } from './slices.ts';
 import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
@@ -89,7 +91,7 @@ export class PostgresLane implements Lane {
         return false;
       }
     } catch (error) {
-      if (!isConstraintViolation(error)) throw error;
+      if (!isRefused(error)) throw error;
       await session.query('ROLLBACK TO SAVEPOINT attempt');
       return false;
     }
@@ -99,15 +101,50 @@ export class PostgresLane implements Lane {
   async replay(
     changes: readonly Change[],
     keyChunks: readonly { readonly table: Table; readonly chunk: KeyChunk }[],
+    refusals?: Refusals,
   ): Promise<void> {
+    const session = this.#connected();
+    // What was written before must outlive a replay that starts over.
+    if (refusals !== undefined) await session.query('RELEASE SAVEPOINT attempt; SAVEPOINT attempt');
     this.#attempted = true;
-    await this.#connected().query('SET CONSTRAINTS ALL DEFERRED');
-    for (const change of changes) {
-      if (change.op === 'marker') continue;
-      if (change.op === 'truncate') await this.truncate(change.tables.map((table) => ({ table, ranges: 'all' })));
-      else await this.#replayRow(change);
+    try {
+      await this.#replayAll(changes);
+    } catch (error) {
+      if (refusals === undefined || !isRefused(error)) throw error;
+      await session.query('ROLLBACK TO SAVEPOINT attempt');
+      await this.#replayCarefully(changes, refusals);
     }
-    for (const each of keyChunks) await writeKeyChunk(this.#connected(), this.#options.claim.run, each);
+    for (const each of keyChunks) await writeKeyChunk(session, this.#options.claim.run, each);
+  }
+
+  async #replayAll(changes: readonly Change[]): Promise<void> {
+    await this.#connected().query('SET CONSTRAINTS ALL DEFERRED');
+    for (const change of changes) await this.#replayOne(change);
+  }
+
+  /** A savepoint before each row: after the one that is refused the others are still there. */
+  async #replayCarefully(changes: readonly Change[], refusals: Refusals): Promise<void> {
+    const session = this.#connected();
+    await session.query('SET CONSTRAINTS ALL DEFERRED');
+    for (const change of changes) {
+      const isRow = change.op !== 'marker' && change.op !== 'truncate';
+      if (isRow && refusals.holds(change)) continue;
+      await session.query('SAVEPOINT one');
+      try {
+        await this.#replayOne(change);
+      } catch (error) {
+        if (!isRow || !isRefused(error)) throw error;
+        await session.query('ROLLBACK TO SAVEPOINT one');
+        refusals.refuse(change, refusalOf(error));
+      }
+      await session.query('RELEASE SAVEPOINT one');
+    }
+  }
+
+  async #replayOne(change: Change): Promise<void> {
+    if (change.op === 'marker') return;
+    if (change.op === 'truncate') await this.truncate(change.tables.map((table) => ({ table, ranges: 'all' })));
+    else await this.#replayRow(change);
   }
 
   async truncate(
@@ -129,16 +166,20 @@ export class PostgresLane implements Lane {
     await session.query(`SET LOCAL statement_timeout = '${STATEMENT_TIMEOUT}'`);
   }
 
-  async commit(moves: readonly CheckpointMove[]): Promise<void> {
+  async commit(moves: readonly CheckpointMove[], letters?: LetterMoves): Promise<void> {
     const session = this.#connected();
     await failpoint('apply.before_checkpoint');
-    await moveCheckpoints(session, this.#options, moves);
+    const { claim } = this.#options;
+    const [own] = moves;
+    if (own === undefined) await proveLease(session, claim);
+    if (letters !== undefined) await moveLetters(session, claim.run, own?.position, letters);
+    if (own !== undefined) await moveCheckpoints(session, this.#options, moves);
     await failpoint('apply.before_commit');
     let command: string;
     try {
       ({ command } = await session.run('COMMIT', []));
     } catch (error) {
-      if (isConstraintViolation(error)) throw constraintError(error);
+      if (isRefused(error)) throw constraintError(error);
       // The server answered with an error of its own: it rolled back.
       if (!(error instanceof MigrateError) || error.code !== 'TARGET.CONNECTION') throw error;
       throw new MigrateError('TARGET.COMMIT_UNKNOWN', 'the connection broke while a batch was being committed', {
@@ -206,7 +247,7 @@ export class PostgresLane implements Lane {
     try {
       touched = await this.#run(statement, values);
     } catch (error) {
-      throw isConstraintViolation(error) ? constraintError(error) : error;
+      throw isRefused(error) ? constraintError(error, table) : error;
     }
     if (touched !== 1) throw rowMissing(table, change.op, touched);
   }

@@ -1,0 +1,129 @@
+// Replays dead letters once the target was corrected. Keys that a change moved a row between belong together: all letters
+// of such keys are replayed in their order, in one transaction, or none of them. Only while no lane has a transaction open.
+
+import type { Target } from '../databases/target.ts';
+import type { DeadLetter, DeadLetterJournal } from '../journal/dead-letters.ts';
+import type { ErrorCode } from '../lib/codes.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { type Key, keyText, type Row, type RowChange } from '../model/change.ts';
+import type { Table } from '../model/table.ts';
+
+/** Which letters; with more than one field all of them must fit. None means every open one. */
+export interface LetterSelection {
+  readonly ids?: readonly number[] | undefined;
+  /** As in the journal: `schema.name`. */
+  readonly table?: string | undefined;
+}
+
+export interface RetryReport {
+  readonly replayed: readonly number[];
+  /** Letters that the target refuses still, key by key. */
+  readonly refused: readonly { readonly ids: readonly number[]; readonly code: ErrorCode; readonly message: string }[];
+}
+
+export interface RetryOptions {
+  readonly journal: Pick<DeadLetterJournal, 'list' | 'rows'>;
+  readonly target: Pick<Target, 'lane'>;
+  readonly tables: readonly Table[];
+  /** Told of every key before it is written. */
+  readonly changed: (table: Table, key: Key) => void;
+  /** Who asked. */
+  readonly by: string;
+}
+
+/** Rejects with USAGE.ARGUMENT when nothing fits the selection. Waived letters of the keys are replayed, too. */
+export async function retryLetters(options: RetryOptions, selection: LetterSelection): Promise<RetryReport> {
+  const replayed: number[] = [];
+  let waiting = selected(groupsOf(await options.journal.list(['open', 'waived'])), selection);
+  let refused: RetryReport['refused'] = [];
+  // A row may wait for another that holds its place: again, as long as that brings anything.
+  for (let before = -1; waiting.length > 0 && before !== replayed.length; ) {
+    before = replayed.length;
+    const results = await replayAll(options, waiting);
+    replayed.push(...results.flatMap(({ group, error }) => (error === undefined ? group.map(({ id }) => id) : [])));
+    waiting = results.flatMap(({ group, error }) => (error === undefined ? [] : [group]));
+    refused = results.flatMap(({ group, error }) =>
+      error === undefined ? [] : [{ ids: group.map(({ id }) => id), code: error.code, message: error.message }],
+    );
+  }
+  return { replayed: replayed.toSorted((one, other) => one - other), refused };
+}
+
+/** The letters of one key, or of keys that belong together, in order. */
+type Group = readonly DeadLetter[];
+
+interface Replayed {
+  readonly group: Group;
+  /** Why the target refused it. */
+  readonly error: MigrateError | undefined;
+}
+
+async function replayAll(options: RetryOptions, groups: readonly Group[]): Promise<readonly Replayed[]> {
+  const results: Replayed[] = [];
+  for (const group of groups) results.push({ group, error: await replay(options, group) });
+  return results;
+}
+
+async function replay(
+  { journal, target, tables, changed, by }: RetryOptions,
+  group: Group,
+): Promise<MigrateError | undefined> {
+  const rows = await journal.rows(group.map(({ id }) => id));
+  const changes = group.map((letter) => changeOf(letter, tables, rows.get(letter.id) ?? null));
+  for (const [index, { table }] of changes.entries()) {
+    const { key, newKey } = group[index] ?? { key: [], newKey: null };
+    changed(table, key);
+    if (newKey !== null) changed(table, newKey);
+  }
+  const lane = await target.lane();
+  try {
+    await lane.begin();
+    await lane.replay(changes, []);
+    await lane.commit([], { kept: [], emptied: [], replayed: group.map(({ id }) => ({ id, by })) });
+    return undefined;
+  } catch (error) {
+    const isTheirs = error instanceof MigrateError && ['APPLY.CONSTRAINT', 'APPLY.ROW_MISSING'].includes(error.code);
+    if (!isTheirs) throw error;
+    return error;
+  } finally {
+    await lane.close();
+  }
+}
+
+function changeOf({ id, table: of, op, key }: DeadLetter, tables: readonly Table[], row: Row | null): RowChange {
+  const table = tables.find((each) => each.id === of);
+  if (table === undefined)
+    throw new MigrateError('USAGE.ARGUMENT', `${of} of dead letter ${id} is not part of the run`);
+  if (op === 'delete') return { op, table, key };
+  if (row === null) throw new MigrateError('INTERNAL.BUG', `dead letter ${id} has no row`);
+  // A column that was added since: the source had NULL in it at that time.
+  const whole = [...row, ...table.columns.slice(row.length).map(() => null)];
+  return op === 'insert' ? { op, table, row: whole } : { op, table, key, row: whole };
+}
+
+/** In the order of their first letters. */
+export function groupsOf(letters: readonly DeadLetter[]): readonly Group[] {
+  const groups = new Map<string, DeadLetter[]>();
+  for (const letter of letters) {
+    const names = [letter.key, letter.newKey ?? letter.key].map((key) => `${letter.table}\0${keyText(key)}`);
+    const found = [...new Set(names.flatMap((name) => groups.get(name) ?? []))];
+    const joined = [...found, letter].sort((one, other) => one.id - other.id);
+    for (const each of joined) {
+      for (const key of [each.key, each.newKey ?? each.key]) groups.set(`${each.table}\0${keyText(key)}`, joined);
+    }
+  }
+  return [...new Set(groups.values())].sort(([one], [other]) => (one?.id ?? 0) - (other?.id ?? 0));
+}
+
+function selected(groups: readonly Group[], { ids, table }: LetterSelection): readonly Group[] {
+  const known = new Set(groups.flat().map(({ id }) => id));
+  const missing = ids?.filter((id) => !known.has(id)) ?? [];
+  if (missing.length > 0)
+    throw new MigrateError('USAGE.ARGUMENT', `no dead letter waits with id ${missing.join(', ')}`);
+  return groups.filter((group) =>
+    group.some((letter) => {
+      if (table !== undefined && letter.table !== table) return false;
+      return ids === undefined ? letter.state === 'open' : ids.includes(letter.id);
+    }),
+  );
+}

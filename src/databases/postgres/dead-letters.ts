@@ -1,0 +1,162 @@
+// Dead letters in the journal: read and waived here, kept and replayed in the transactions of lanes.
+
+import type {
+  DeadLetter,
+  DeadLetterJournal,
+  LetterMoves,
+  LetterState,
+  NewDeadLetter,
+  Refusal,
+} from '../../journal/dead-letters.ts';
+import { MigrateError } from '../../lib/errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import type { Key, LoggedValue, Row, RowChange } from '../../model/change.ts';
+import type { Position } from '../../model/position.ts';
+import type { TableId } from '../../model/table.ts';
+import type { Session, TextRow } from './connection.ts';
+import type { JournalStatements } from './journal-states.ts';
+import { field } from './row.ts';
+import { arrayLiteral } from './sql.ts';
+
+const MOMENT = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
+const ALL: readonly LetterState[] = ['open', 'replayed', 'waived', 'superseded'];
+
+export class PostgresDeadLetterJournal implements DeadLetterJournal {
+  readonly #statements: JournalStatements;
+
+  constructor(statements: JournalStatements) {
+    this.#statements = statements;
+  }
+
+  async list(states: readonly LetterState[] = ALL): Promise<readonly DeadLetter[]> {
+    const rows = await this.#statements.read(
+      `SELECT id, table_id, key, new_key, position, op, sqlstate, "constraint", "column", state, by, reason,
+         to_char(created_at, ${MOMENT}) AS created_at, to_char(settled_at, ${MOMENT}) AS settled_at
+       FROM migrate.dead_letter WHERE run = $1 AND state = ANY ($2::text[]) ORDER BY migrate.dead_letter.id`,
+      [arrayLiteral(states)],
+    );
+    return rows.map(letterOf);
+  }
+
+  async rows(ids: readonly number[]): Promise<ReadonlyMap<number, Row | null>> {
+    const rows = await this.#statements.read(
+      'SELECT id, payload FROM migrate.dead_letter WHERE run = $1 AND id = ANY ($2::bigint[])',
+      [arrayLiteral(ids.map(String))],
+    );
+    return new Map(rows.map((row) => [Number(row.id), row.payload === null ? null : rowOf(field(row, 'payload'))]));
+  }
+
+  waive(ids: readonly number[], by: string, reason: string): Promise<number> {
+    return this.#statements.write(
+      `UPDATE migrate.dead_letter SET state = 'waived', by = $3, reason = $4, settled_at = clock_timestamp()
+       WHERE run = $1 AND id = ANY ($2::bigint[]) AND state = 'open'`,
+      [arrayLiteral(ids.map(String)), by, reason],
+    );
+  }
+}
+
+/** Within the transaction of the rows, which proves the lease. */
+export async function moveLetters(
+  session: Session,
+  run: string,
+  at: Position | undefined,
+  moves: LetterMoves,
+): Promise<void> {
+  if (moves.emptied.length > 0) await supersede(session, run, moves.emptied);
+  if (moves.kept.length > 0) {
+    if (at === undefined) throw new MigrateError('INTERNAL.BUG', 'letters are kept only with a checkpoint');
+    await failpoint('dlq.before');
+    await keep(session, run, at, moves.kept);
+    await failpoint('dlq.after');
+  }
+  if (moves.replayed.length > 0) await settle(session, run, moves.replayed);
+}
+
+/** Within a transaction that proves the lease: nothing is left of these tables that letters could be applied to. */
+export async function supersede(session: Session, run: string, tables: readonly TableId[]): Promise<void> {
+  await session.prepared(
+    'supersede_letters',
+    `UPDATE migrate.dead_letter SET state = 'superseded', reason = 'the table was emptied', settled_at = clock_timestamp()
+     WHERE run = $1 AND table_id = ANY ($2::text[]) AND state IN ('open', 'waived')`,
+    [run, arrayLiteral(tables)],
+  );
+}
+
+// Numbered in the order given: the ids are the order of the changes of a key.
+async function keep(session: Session, run: string, at: Position, letters: readonly NewDeadLetter[]): Promise<void> {
+  const column = (read: (letter: NewDeadLetter) => string | null): string => arrayLiteral(letters.map(read));
+  await session.prepared(
+    'keep_letters',
+    `INSERT INTO migrate.dead_letter (run, position, table_id, op, key, new_key, payload, sqlstate, "constraint", "column")
+     SELECT $1, $2, table_id, op, key::jsonb, new_key::jsonb, payload::jsonb, state, con, col
+     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+       WITH ORDINALITY AS l(table_id, op, key, new_key, payload, state, con, col, n) ORDER BY n`,
+    [
+      run,
+      at,
+      column(({ change }) => change.table.id),
+      column(({ change }) => change.op),
+      column(({ key }) => textOf(key)),
+      column(({ newKey }) => (newKey === null ? null : textOf(newKey))),
+      column(({ change }) => (change.op === 'delete' ? null : textOf(change.row))),
+      column(({ refusal }) => refusal?.sqlState ?? null),
+      column(({ refusal }) => refusal?.constraint ?? null),
+      column(({ refusal }) => refusal?.column ?? null),
+    ],
+  );
+}
+
+async function settle(session: Session, run: string, replayed: LetterMoves['replayed']): Promise<void> {
+  const settled = await session.prepared(
+    'settle_letters',
+    `UPDATE migrate.dead_letter AS d SET state = 'replayed', by = s.by, settled_at = clock_timestamp()
+     FROM unnest($2::bigint[], $3::text[]) AS s(id, by)
+     WHERE d.run = $1 AND d.id = s.id AND d.state IN ('open', 'waived')`,
+    [run, arrayLiteral(replayed.map(({ id }) => String(id))), arrayLiteral(replayed.map(({ by }) => by))],
+  );
+  if (settled.rowCount !== replayed.length) throw new MigrateError('LEASE.LOST', `dead letters of run ${run} changed`);
+}
+
+/** A value as JSON; `{}` is one that the log did not carry, which is not NULL. */
+type Encoded = string | null | { readonly bytes?: string };
+
+function textOf(values: readonly LoggedValue[]): string {
+  return JSON.stringify(
+    values.map((value): Encoded => {
+      if (value === undefined) return {};
+      return Buffer.isBuffer(value) ? { bytes: value.toString('hex') } : value;
+    }),
+  );
+}
+
+function rowOf(text: string): Row {
+  return (JSON.parse(text) as readonly Encoded[]).map((value): LoggedValue => {
+    if (value === null || typeof value === 'string') return value;
+    return value.bytes === undefined ? undefined : Buffer.from(value.bytes, 'hex');
+  });
+}
+
+function keyOf(text: string): Key {
+  return rowOf(text).map((value) => value ?? null);
+}
+
+function letterOf(row: TextRow): DeadLetter {
+  const refusal: Refusal | null =
+    typeof row.sqlstate === 'string'
+      ? { sqlState: row.sqlstate, constraint: row.constraint ?? null, column: row.column ?? null }
+      : null;
+  return {
+    id: Number(row.id),
+    table: field(row, 'table_id') as TableId,
+    key: keyOf(field(row, 'key')),
+    newKey: typeof row.new_key === 'string' ? keyOf(row.new_key) : null,
+    position: field(row, 'position') as Position,
+    op: field(row, 'op') as RowChange['op'],
+    refusal,
+    state: field(row, 'state') as LetterState,
+    by: row.by ?? null,
+    reason: row.reason ?? null,
+    createdAt: field(row, 'created_at'),
+    settledAt: row.settled_at ?? null,
+  };
+}

@@ -1,0 +1,14 @@
+// Shows where each table stands.
+
+import type { Journal } from '../journal/journal.ts';
+import type { RunStatus } from '../observe/status.ts';
+import { conditionsOf } from '../report/conditions.ts';
+
+export async function showConditions(journal: Journal, status: RunStatus): Promise<void> {
+  const snapshot = (await journal.stages.list()).find(({ stage }) => stage === 'snapshot');
+  const done = snapshot !== undefined && snapshot.finishedAt !== null;
+  const conditions = conditionsOf(await journal.tables.list(), await journal.states.list(), done);
+  status.update((value) => {
+    value.conditions = conditions;
+  });
+}

@@ -1,0 +1,60 @@
+// Copies tables again while the other tables are followed. Ends the attempt when they are copied: the next one reads the
+// log again from where these tables were taken out, and applies to them what their copy does not contain.
+
+import type { Applier } from '../apply/applier.ts';
+import { copyTables } from '../copy/copier.ts';
+import { planChunks } from '../copy/plan.ts';
+import type { Source } from '../databases/source.ts';
+import type { Target } from '../databases/target.ts';
+import type { Gate } from '../health/gate.ts';
+import type { Journal } from '../journal/journal.ts';
+import { MigrateError } from '../lib/errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Table } from '../model/table.ts';
+import type { Log } from '../observe/log.ts';
+import type { RunStatus } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+
+export interface RecopyParts {
+  readonly source: Source;
+  readonly target: Target;
+  readonly journal: Journal;
+  readonly tables: readonly Table[];
+  readonly applier: Applier;
+  readonly plan: Pick<Plan, 'snapshot'>;
+  readonly gate: Gate;
+  readonly status: RunStatus;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with TABLE.COPIED (retry) when all is copied, and with what ended the apply. */
+export async function copyAgain(parts: RecopyParts): Promise<never> {
+  const { applier, signal, status, tables } = parts;
+  const stop = new AbortController();
+  const copying = copy(parts, AbortSignal.any([signal, stop.signal]));
+  status.waitsFor(`copying ${tables.map(({ id }) => id).join(', ')} again`);
+  try {
+    await Promise.race([copying, applier.failed]);
+  } catch (error) {
+    stop.abort(error);
+    copying.catch(() => undefined);
+    throw error;
+  }
+  await failpoint('table.copied');
+  throw new MigrateError('TABLE.COPIED', 'tables were copied again; now their changes are applied');
+}
+
+/** At one moment, since what is unique on these tables exists already: who is interrupted starts over. */
+async function copy({ source, target, journal, tables, plan, gate, status, log }: RecopyParts, signal: AbortSignal) {
+  for (const { id } of tables) log.info('copying the table again', { table: id });
+  const start = await source.log.pair();
+  try {
+    signal.throwIfAborted();
+    await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
+    const progress = await journal.tables.list();
+    await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });
+  } finally {
+    await start.close();
+  }
+}
