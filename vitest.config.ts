@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no server. contract: each part against real servers, a database per test. scenario: the built command against
 // live writers. faults: the same under kills, cuts and restarts, on servers of their own, one file at a time.
-// first-look: the ports, tried with another engine.
+// storm: whole runs made up by a seed. first-look: the ports, tried with another engine.
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -23,6 +23,10 @@ export default defineConfig({
           testTimeout: 240_000,
           fileParallelism: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'storm', include: ['test/storm/*.test.ts'], testTimeout: 240_000, fileParallelism: false },
       },
       { extends: true, test: { name: 'first-look', include: ['test/first-look/**/*.test.ts'] } },
     ],

@@ -15,7 +15,7 @@ import type { TableProgress } from '../src/journal/journal.ts';
 import type { Position } from '../src/model/position.ts';
 import { type Table, tableId } from '../src/model/table.ts';
 import { RunStatus } from '../src/observe/status.ts';
-import { median, printTable, seconds, thousands } from './lib/results.ts';
+import { median, report, seconds, thousands } from './lib/results.ts';
 import { type ServerPair, withServers } from './lib/servers.ts';
 
 const ROWS = Number(process.argv[2] ?? 1_000_000);
@@ -75,11 +75,8 @@ await withServers(async (pair) => {
     [],
   );
   const raw = (await hasPsql()) ? rawPsql : rawStreams;
-  process.stdout.write(
-    `${thousands(ROWS)} rows, chunks of ${thousands(CHUNK_ROWS)}, median of ${ROUNDS}; raw = ${raw.name}\n`,
-  );
   const lines: string[][] = [];
-  for (const connections of [1, 2]) {
+  for (const connections of [1, 2, 4]) {
     const times: { raw: number[]; ours: number[]; ratio: number[] } = { raw: [], ours: [], ratio: [] };
     // The first round warms both servers and is not counted.
     for (let round = 0; round <= ROUNDS; round++) {
@@ -90,10 +87,14 @@ await withServers(async (pair) => {
       times.ours.push(ourSeconds);
       times.ratio.push(rawSeconds / ourSeconds);
     }
-    const rate = (values: readonly number[]) => thousands(ROWS / median(values));
+    const rate = (values: readonly number[]) => `${thousands(ROWS / median(values))} rows/s`;
     lines.push([String(connections), rate(times.raw), rate(times.ours), median(times.ratio).toFixed(2)]);
   }
-  printTable(['connections', 'raw rows/s', 'migrate rows/s', 'ratio'], lines);
+  await report({
+    title: `Copying ${thousands(ROWS)} rows of some 200 bytes, median of ${ROUNDS}`,
+    header: ['connections', raw.name, 'migrate', 'ratio'],
+    rows: lines,
+  });
   await Promise.all([source.server.close(), target.server.close()]);
 });
 

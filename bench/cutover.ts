@@ -1,18 +1,19 @@
 // The write pause and the memory of whole migrations under load: the demo's shop at a fixed rate of transactions.
-// Usage: npx tsx bench/cutover.ts [runs=5] [transactions per second=500] [rows=200000]
+// Usage: npx tsx bench/cutover.ts [runs=20] [transactions per second=500] [rows=200000]
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runDemo } from '../src/demo/demo.ts';
-import { median, printTable } from './lib/results.ts';
+import { median, percentile, report } from './lib/results.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const [runs = 5, rate = 500, rows = 200_000] = process.argv.slice(2).map(Number);
+const [runs = 20, rate = 500, rows = 200_000] = process.argv.slice(2).map(Number);
 
 interface Measured {
   readonly pauseMs: number;
   readonly peakMegabytes: number;
+  readonly steps: readonly { readonly name: string; readonly ms: number }[];
   readonly clients: { readonly acknowledged: number; readonly lost: number; readonly duplicated: number };
 }
 
@@ -55,25 +56,38 @@ async function once(): Promise<Measured> {
     signal: new AbortController().signal,
     say: () => undefined,
     run: runPlan,
-  })) as { cutover: { writePauseMs: number }; peak: number; clients: Measured['clients'] };
-  return { pauseMs: result.cutover.writePauseMs, peakMegabytes: result.peak, clients: result.clients };
+  })) as { cutover: { writePauseMs: number; steps: Measured['steps'] }; peak: number; clients: Measured['clients'] };
+  return {
+    pauseMs: result.cutover.writePauseMs,
+    steps: result.cutover.steps,
+    peakMegabytes: result.peak,
+    clients: result.clients,
+  };
 }
 
 const measured: Measured[] = [];
 for (let run = 0; run < runs; run++) measured.push(await once());
 const pauses = measured.map(({ pauseMs }) => pauseMs);
-printTable(
-  ['runs', 'tx/s', 'pause median ms', 'pause worst ms', 'memory worst MB', 'confirmed', 'lost', 'doubled'],
-  [
+await report({
+  title: `${runs} whole migrations at ${rate} transactions/s`,
+  header: ['pause median', 'pause p95', 'pause worst', 'memory at most', 'confirmed', 'lost', 'doubled'],
+  rows: [
     [
-      String(runs),
-      String(rate),
-      String(median(pauses)),
-      String(Math.max(...pauses)),
-      Math.max(...measured.map(({ peakMegabytes }) => peakMegabytes)).toFixed(0),
+      `${median(pauses)} ms`,
+      `${percentile(pauses, 0.95)} ms`,
+      `${Math.max(...pauses)} ms`,
+      `${Math.max(...measured.map(({ peakMegabytes }) => peakMegabytes)).toFixed(0)} MB`,
       String(measured.reduce((sum, { clients }) => sum + clients.acknowledged, 0)),
       String(measured.reduce((sum, { clients }) => sum + clients.lost, 0)),
       String(measured.reduce((sum, { clients }) => sum + clients.duplicated, 0)),
     ],
   ],
-);
+});
+await report({
+  title: 'Where the pause goes, median of each step',
+  header: ['step', 'ms'],
+  rows: [...new Set(measured.flatMap(({ steps }) => steps.map(({ name }) => name)))].map((name) => [
+    name,
+    median(measured.map(({ steps }) => steps.find((step) => step.name === name)?.ms ?? 0)).toFixed(0),
+  ]),
+});

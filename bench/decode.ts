@@ -6,6 +6,7 @@ import { Relations } from '../src/databases/postgres/log/relations.ts';
 import { RunQueue } from '../src/databases/postgres/log/run-queue.ts';
 import type { Position } from '../src/model/position.ts';
 import { begin, commit, insert, makeTable, relation, update } from '../test/unit/pgoutput-messages.ts';
+import { report, thousands } from './lib/results.ts';
 
 const COLUMNS = ['id', 'customer', 'state', 'total', 'created', 'note'];
 const TEXT = 25;
@@ -27,7 +28,7 @@ function frames(transactionRows: number): readonly Buffer[] {
   return made.map((message) => Buffer.concat([HEADER, message]));
 }
 
-async function measure(transactionRows: number): Promise<void> {
+async function measure(transactionRows: number): Promise<string> {
   const queue = new RunQueue({ full: () => undefined, drained: () => undefined });
   const relations = new Relations([{ table, types: COLUMNS.map(() => ({ oid: TEXT, modifier: -1 })) }], new Set());
   const decoder = new PgoutputDecoder(relations, new TransactionAssembler(queue, '0/0' as Position));
@@ -41,7 +42,9 @@ async function measure(transactionRows: number): Promise<void> {
     for (const transaction of (await queue.take()) ?? []) changes += transaction.changes.length;
   }
   const seconds = (performance.now() - started) / 1_000;
-  process.stdout.write(`transactions of ${transactionRows}: ${Math.round(changes / seconds)} changes/s\n`);
+  return `${thousands(changes / seconds)} changes/s`;
 }
 
-for (const rows of [1, 10, 1_000]) await measure(rows);
+const rows: string[][] = [];
+for (const size of [1, 10, 1_000]) rows.push([`transactions of ${size}`, await measure(size)]);
+await report({ title: 'Decoding the log, without a server', header: ['', 'decoded'], rows });

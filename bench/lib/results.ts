@@ -44,7 +44,7 @@ export async function report({ title, header, rows }: Table): Promise<void> {
 }
 
 /** Prints rows in columns: the first left-aligned, the others right-aligned. */
-export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
   const lines = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
   for (const line of lines) {

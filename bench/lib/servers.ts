@@ -19,9 +19,20 @@ export interface ServerPair {
   close(): Promise<void>;
 }
 
+export interface ServerOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Where another PostgreSQL than that of npm is installed: the folder that holds `bin`. */
+  readonly root?: string;
+}
+
 /** Starts both; stops them when the work ends, however it ends. */
-export async function withServers(work: (pair: ServerPair) => Promise<void>): Promise<void> {
-  const opened = await Promise.all([openEmbedded({ settings: SETTINGS }), openEmbedded({ settings: SETTINGS })]);
+export async function withServers(
+  work: (pair: ServerPair) => Promise<void>,
+  { settings: further = {}, root }: ServerOptions = {},
+): Promise<void> {
+  const settings = { ...SETTINGS, ...further };
+  const options = { settings, ...(root === undefined ? {} : { root }) };
+  const opened = await Promise.all([openEmbedded(options), openEmbedded(options)]);
   const [source, target] = opened;
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((server) => server.close()));

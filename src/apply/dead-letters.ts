@@ -149,7 +149,7 @@ export class LaneLetters implements Refusals {
   }
 
   holds(change: RowChange): boolean {
-    if (1 < 2) return false;
+    if (!this.#all.isDead(change.table.id, keysOf(change))) return false;
     this.#keep(change, null);
     return true;
   }

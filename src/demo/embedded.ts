@@ -19,6 +19,8 @@ export type StopMode = 'fast' | 'immediate';
 
 export interface EmbeddedOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  /** Another PostgreSQL than that of npm: the folder that holds its `bin`. */
+  readonly root?: string;
   /** The password of `postgres`; without one every local connection is let in, which only tests may want. */
   readonly password?: string;
   /** Fills the data folder; by default initdb does. Must leave it in the hands of `runAs`, if given. */
@@ -154,7 +156,8 @@ export class EmbeddedServer {
 
 /** A new server with an empty database, running. */
 export async function openEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
-  const binaries = await findBinaries();
+  const found = await findBinaries();
+  const binaries = options.root === undefined ? found : { ...found, root: options.root };
   const directory = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
   const server = new EmbeddedServer(binaries, directory, options);
   try {

@@ -42,9 +42,11 @@ export class SchemaWatch {
    */
   async carry(record: RunRecord): Promise<RunRecord> {
     const { endpoints, plan, log } = this.#options;
-    this.#record = record;
     const drift = await endpoints.source.drift(plan.tables, record);
-    if (drift === undefined) return record;
+    if (drift === undefined) {
+      this.#record = record;
+      return record;
+    }
     const error = this.#errorOf(drift, record);
     if (error.disposition !== 'retry') throw error;
     const { catalog, columns } = followColumns(record.catalog, drift);
@@ -53,6 +55,7 @@ export class SchemaWatch {
     for (const { table, column } of columns) {
       log.warn('a column that the source was given is added on the target', { table: table.id, subject: column.name });
     }
+    // Not sooner: a look meanwhile would end the attempt over columns that are just being added.
     this.#record = followed;
     return { ...record, ...followed };
   }

@@ -41,6 +41,21 @@ test('what exists on the target is found, and moved out of the way by the cures'
     expect(await checkTarget(fixture.target, catalog, false)).toEqual([]);
   }));
 
+test.each(['INDEX', 'SEQUENCE'])(
+  'an index whose name is taken on the target is found, not thought to be there (%s)',
+  (kind) =>
+    withFixture(async (fixture) => {
+      const catalog = await described(
+        fixture,
+        'CREATE SCHEMA shop; CREATE TABLE shop.t (id int PRIMARY KEY, a int); CREATE UNIQUE INDEX i ON shop.t (a)',
+      );
+      const ddl =
+        kind === 'INDEX' ? 'CREATE TABLE shop.mine (a int); CREATE INDEX i ON shop.mine (a)' : 'CREATE SEQUENCE shop.i';
+      await sql(fixture.target, `CREATE SCHEMA shop; ${ddl}`);
+      expect(only(await checkTarget(fixture.target, catalog, false), 'DDL').subject).toBe('index "shop"."i"');
+    }),
+);
+
 test('a run that resumes expects its tables', () =>
   withFixture(async (fixture) => {
     const catalog = await described(fixture, SCHEMA);

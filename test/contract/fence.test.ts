@@ -369,6 +369,22 @@ describe('the fence', () => {
     await expect(fence.permanent(10)).rejects.toMatchObject({ code: 'FENCE.ARM' });
   });
 
+  it('leaves on what another run has closed, and takes the place of a fence that is open', async () => {
+    await closed();
+    await fence.permanent(10);
+    const theirs = new PostgresFence({ server, claim: { run: 'orders', epoch: 7 }, id: 'b2', armTimeoutMs: 0 });
+    await expect(theirs.arm(TABLES, never)).rejects.toMatchObject({
+      code: 'FENCE.ARM',
+      message: expect.stringContaining('is closed by the fence of another run, migrate.fence_a1b2c3d4()'),
+    });
+    await expect(superuser.query('DELETE FROM shop.part')).rejects.toMatchObject(refused);
+    await fence.open();
+    await theirs.arm(TABLES, never);
+    await expect(fence.close(1_000)).rejects.toMatchObject({ code: 'FENCE.ARM' });
+    await theirs.close(30_000);
+    await expect(superuser.query('DELETE FROM shop.part')).rejects.toMatchObject(refused);
+  });
+
   it('does nothing for a runner whose lease was taken over', async () => {
     await closed();
     const stale = newFence(6);

@@ -128,6 +128,16 @@ test('the end of the server session ends the stream, to be tried again', async (
   expect(await reader.failure()).toMatchObject({ code: 'SOURCE.CONNECTION' });
 });
 
+test('the end of a stream is told to whoever applies it, after what was read, and not to whoever asks for its lag', async () => {
+  const reader = await fixture.read(at, [rows]);
+  expect(await reader.stream.retainedBytes()).toBeGreaterThanOrEqual(0);
+  await fixture.db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [
+    fixture.slot,
+  ]);
+  expect(await reader.failure()).toMatchObject({ code: 'SOURCE.CONNECTION' });
+  expect(await reader.stream.retainedBytes()).toBeUndefined();
+});
+
 /** Runs `work` with a stream that goes through a proxy. */
 async function throughProxy(work: (proxy: FaultProxy, server: PostgresServer) => Promise<void>): Promise<void> {
   const proxy = await openProxy(Number(new URL(fixture.url).port));

@@ -1,12 +1,8 @@
 // Every type from an older PostgreSQL to the one of the tests, where the older one is installed as on Debian.
 
 import { existsSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EmbeddedServer, FOLDER_PREFIX, initialise, own } from '../../src/demo/embedded.ts';
-import { findBinaries } from '../../src/demo/embedded-binaries.ts';
+import { openEmbedded } from '../../src/demo/embedded.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import { openPair } from '../fleet/databases.ts';
 import { changeKeys, changeValues } from './types-changes.ts';
@@ -21,7 +17,7 @@ let world: TypesWorld;
 beforeAll(async () => {
   if (OLDER === undefined) return;
   const pair = await closer.open(openPair());
-  const server = await openOlder(OLDER);
+  const server = await openEmbedded({ root: OLDER, settings: { fsync: 'off', wal_level: 'logical' } });
   closer.add(() => server.close());
   world = await closer.open(openTypesWorld({ ...pair, sourceUrl: server.url('postgres') }));
   await world.copy();
@@ -29,17 +25,6 @@ beforeAll(async () => {
   await changeKeys(world);
 });
 afterAll(() => closer.close());
-
-async function openOlder(root: string): Promise<EmbeddedServer> {
-  const binaries = { ...(await findBinaries()), root };
-  const directory = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
-  await writeFile(join(directory, 'owner'), String(process.pid));
-  const server = new EmbeddedServer(binaries, directory, { settings: { fsync: 'off', wal_level: 'logical' } });
-  await own(directory, binaries.runAs);
-  await initialise(binaries, server.dataDirectory);
-  await server.start();
-  return server;
-}
 
 test.skipIf(OLDER === undefined)('values and keys of every type arrive as they were, with equal digests', async () => {
   expect(world.entries.length).toBeGreaterThan(100);

@@ -5,6 +5,8 @@ import { TABLE_FAILPOINTS } from '../../src/lib/failpoint.ts';
 import type { MigrateProcess } from '../fleet/runner.ts';
 import { MANUAL, openScene, refusal, rowsOf, type Scene } from './scene.ts';
 
+const STEPS = ['table.apart', 'chunk.before_commit', 'table.copied', 'apply.before_commit', 'table.merging'] as const;
+
 const scenes: Scene[] = [];
 const writers: (() => Promise<void>)[] = [];
 
@@ -57,6 +59,7 @@ async function ready(s: Scene, run: MigrateProcess, condition: string): Promise<
   );
 }
 
+const FOREIGN_KEY = "SELECT count(*) FROM pg_constraint WHERE conname = 'notes_item_fkey'";
 const newestNote = 'SELECT coalesce(max(item), 0) FROM app.notes';
 const newest = async (url: string): Promise<number> => Number((await rowsOf(url, newestNote))[0]?.[0]);
 
@@ -81,6 +84,7 @@ test('a skipped table is left out of everything, named in the result, and the ot
   await ready(s, run, 'skipped');
   await noteFollows(s, run);
   expect(await rowsOf(s.targetUrl, 'SELECT count(*) FROM app.items')).toEqual([['0']]);
+  expect(await rowsOf(s.targetUrl, FOREIGN_KEY)).toEqual([['0']]);
   expect(await table(s, 'list')).toMatchObject({
     tables: [
       { table: 'app.items', condition: 'skipped', waiver: { reason: 'kept on the old server' } },
@@ -121,9 +125,7 @@ test('a table is copied again while changes of the others go on', async () => {
   expect((await s.status())?.conditions['app.items']).toBe('copying');
   await hold.release();
   await ready(s, run, 'following');
-  expect(await rowsOf(s.targetUrl, "SELECT count(*) FROM pg_constraint WHERE conname = 'notes_item_fkey'")).toEqual([
-    ['1'],
-  ]);
+  expect(await rowsOf(s.targetUrl, FOREIGN_KEY)).toEqual([['1']]);
   await stop();
   expect((await s.run(['cutover'])).code).toBe(0);
   expect(await run.exited).toMatchObject({ code: 0, json: { result: 'complete', waivers: { tables: [] } } });
@@ -142,29 +144,31 @@ test('what was copied again is compared again', async () => {
   expect(await run.exited).toMatchObject({ code: 4, json: { code: 'VERIFY.DIFFERENCES' } });
 }, 60_000);
 
+test('every step of a copy again is killed somewhere', () => {
+  expect([...TABLE_FAILPOINTS].filter((point) => !['table.recorded', ...STEPS].includes(point))).toEqual([]);
+});
+
 test('a copy of a table that is killed at every step ends with all of its rows', async () => {
   const s = await open();
   const stop = await write(s);
-  let run = s.start();
-  await s.ready(run);
-  for (const point of [...TABLE_FAILPOINTS, 'chunk.before_commit', 'apply.before_commit'] as const) {
-    run.kill('SIGKILL');
-    await run.exited;
-    // Recorded without a process; what is left of the one before goes on with it.
-    const recorded = await s.run(['table', 'copy', 'app.items'], { failpoints: `${point}=kill9` });
-    expect([recorded.code, recorded.signal]).toEqual(point === 'table.recorded' ? [null, 'SIGKILL'] : [0, null]);
-    if (point !== 'table.recorded') {
-      const killed = await s.run(['run', '--json'], { failpoints: `${point}=kill9` });
-      expect(killed.signal, `${point}\n${killed.stderr.slice(-2000)}`).toBe('SIGKILL');
-    }
-    run = s.start();
-    await ready(s, run, 'following');
+  const first = s.start();
+  await s.ready(first);
+  first.kill('SIGKILL');
+  await first.exited;
+  const recorded = await s.run(['table', 'copy', 'app.items'], { failpoints: 'table.recorded=kill9' });
+  expect(recorded.signal, recorded.stderr).toBe('SIGKILL');
+  // Each in the copy that the one before has left.
+  for (const point of STEPS) {
+    const killed = await s.run(['run', '--json'], { failpoints: `${point}=kill9` });
+    expect(killed.signal, `${point}\n${killed.stderr.slice(-2000)}`).toBe('SIGKILL');
   }
+  const run = s.start();
+  await ready(s, run, 'following');
   await stop();
   expect((await s.run(['cutover'])).code).toBe(0);
   expect(await run.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
   expect((await s.compare()).differences).toEqual([]);
-}, 120_000);
+}, 60_000);
 
 test('a table is skipped and taken back at any stage, with and without a process', async () => {
   const s = await open();
@@ -176,10 +180,16 @@ test('a table is skipped and taken back at any stage, with and without a process
   ).toEqual([['0', '40']]);
   const stop = await write(s);
   await table(s, 'retry', 'app.items');
-  const run = s.start();
+  const hold = s.hold('copied');
+  const run = s.start(['run', '--json'], { failpoints: `table.copied@2=pause(${hold.path})` });
   await ready(s, run, 'following');
+  // In the middle of a copy: its lane is left without a table.
+  await table(s, 'copy', 'app.items');
+  await run.waitFor(/^failpoint table\.copied 2$/);
   expect(await table(s, 'skip', 'app.items', '--reason', 'x')).toMatchObject({ process: 'alive' });
+  await hold.release();
   await ready(s, run, 'skipped');
+  await noteFollows(s, run);
   await table(s, 'retry', 'app.items');
   await ready(s, run, 'following');
   await stop();

@@ -69,7 +69,15 @@ describe('a good plan', () => {
       schema: { target: 'create', changes: 'stop' },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
-      apply: { lanes: 2, batchRows: 5_000, batchBytes: 8_388_608, batchWait: 20, maxTransactionRows: 1_000_000 },
+      apply: {
+        lanes: 2,
+        batchRows: 5_000,
+        batchBytes: 8_388_608,
+        batchWait: 20,
+        maxTransactionRows: 1_000_000,
+        onBadRow: 'stop',
+        deadLetterLimit: 100,
+      },
       verify: { chunkRows: 50_000, concurrency: 2, rounds: 5 },
       cutover: {
         when: 'manual',

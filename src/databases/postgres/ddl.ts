@@ -158,7 +158,10 @@ function indexStep(definition: AnyTable, index: TableObjectDefinition): Step {
   return {
     subject: `index ${quoteTable(name)}`,
     table: definition.table.id,
-    exists: existsQuery(name),
+    // One of this name on another table is not it.
+    exists:
+      `SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(${quoteLiteral(quoteTable(name))})` +
+      ` AND indrelid = pg_catalog.to_regclass(${quoteLiteral(quoteTable(definition.table))})`,
     statement: indexStatement(definition, index),
     bytes: bytesOf(definition),
   };

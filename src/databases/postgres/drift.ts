@@ -1,12 +1,18 @@
 // What became of the source's schema since a run read it, found out at one moment.
 
 import { MigrateError } from '../../lib/errors.ts';
-import { type SchemaChange, type SchemaDrift, schemaChanges, whyNotFollowed } from '../../model/drift.ts';
+import {
+  type AddedColumn,
+  type SchemaChange,
+  type SchemaDrift,
+  schemaChanges,
+  whyNotFollowed,
+} from '../../model/drift.ts';
 import type { SchemaRecord, TableSelection } from '../source.ts';
 import { readCatalogHere } from './catalog.ts';
 import { readTypes } from './catalog-types.ts';
 import type { Session } from './connection.ts';
-import { type ColumnName, readFingerprint } from './fingerprint.ts';
+import { readFingerprint } from './fingerprint.ts';
 import { field } from './row.ts';
 import { whyNotCarried } from './types.ts';
 
@@ -44,7 +50,7 @@ export function readDrift(
   }, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
 }
 
-async function whyNotCarriedHere(session: Session, added: readonly ColumnName[]): Promise<string | null> {
+async function whyNotCarriedHere(session: Session, added: readonly AddedColumn[]): Promise<string | null> {
   const rows = await session.query(
     `SELECT c.oid, a.attname, a.atttypid FROM unnest($1::text[], $2::text[], $3::text[]) AS x(schema, name, col)
      JOIN pg_namespace n ON n.nspname = x.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = x.name

@@ -39,6 +39,8 @@ const TIMEOUT_MS = 5_000;
 interface TriggerFault {
   readonly table: TableName;
   readonly fault: 'missing' | 'disabled';
+  /** The function that the trigger calls, when it is not this run's. */
+  readonly theirs: string | undefined;
 }
 
 export class PostgresFence implements Fence {
@@ -61,7 +63,8 @@ export class PostgresFence implements Fence {
     await this.#change(async (session) => {
       if ((await this.#read(session)) === undefined) await session.query(functionStatement(id, 'open'));
     });
-    for (const { table, fault } of await this.#use((session) => this.#faults(session))) {
+    for (const { table, fault, theirs } of await this.#use((session) => this.#faults(session))) {
+      if (theirs !== undefined) await this.#refuseClosed(table, theirs);
       const statement = triggerStatement(id, table);
       const again = `DROP TRIGGER ${FENCE_TRIGGER} ON ${quoteTable(table)}; ${statement}`;
       await this.#lockTable(quoteTable(table), fault === 'missing' ? statement : again, CREATE_BLOCKERS, signal);
@@ -194,6 +197,15 @@ export class PostgresFence implements Fence {
     });
   }
 
+  /** What another run has closed stays so: with our fence in place of its own, applications could write there again. */
+  async #refuseClosed(table: TableName, theirs: string): Promise<void> {
+    const state = readState(await this.#use((session) => session.one(READ_MODE, [theirs])));
+    if (state.kind === 'absent' || state.kind === 'open' || (state.kind === 'closed' && state.expired)) return;
+    throw new MigrateError('FENCE.ARM', `${table.id} is closed by the fence of another run, ${theirs}`, {
+      fix: 'That run moves the table or has moved it. Exclude it, or, when it is to be used again, take that fence off.',
+    });
+  }
+
   async #requireTriggers(session: Session): Promise<void> {
     const faults = await this.#faults(session);
     if (faults.length === 0) return;
@@ -209,18 +221,19 @@ export class PostgresFence implements Fence {
     if (tables === undefined) throw new MigrateError('FENCE.ARM', 'the fence has not been armed by this runner');
     // All of them, compared here: the planner knows nothing of triggers that were just made, and joined for each table anew.
     const rows = await session.query(
-      `SELECT n.nspname, c.relname, t.tgenabled IN ('O', 'A') AND t.tgfoid = to_regprocedure($1) AS holds
+      `SELECT n.nspname, c.relname, t.tgenabled IN ('O', 'A') AND t.tgfoid = to_regprocedure($1) AS holds,
+         nullif(t.tgfoid, to_regprocedure($1))::regprocedure::text AS theirs
        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE t.tgname = '${FENCE_TRIGGER}'`,
       [this.#call],
     );
-    const holds = new Map(
-      rows.map((row) => [quoteTable({ schema: String(row.nspname), name: String(row.relname) }), row.holds === 't']),
+    const triggers = new Map(
+      rows.map((row) => [quoteTable({ schema: String(row.nspname), name: String(row.relname) }), row]),
     );
     return tables.flatMap((table): readonly TriggerFault[] => {
-      const found = holds.get(quoteTable(table));
-      if (found === true) return [];
-      return [{ table, fault: found === undefined ? 'missing' : 'disabled' }];
+      const found = triggers.get(quoteTable(table));
+      if (found?.holds === 't') return [];
+      return [{ table, fault: found === undefined ? 'missing' : 'disabled', theirs: found?.theirs ?? undefined }];
     });
   }
 

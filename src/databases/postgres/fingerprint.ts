@@ -2,7 +2,7 @@
 // mean that the tables are still the ones that were captured. Indexes, triggers and publications are not part of it.
 
 import { MigrateError } from '../../lib/errors.ts';
-import type { TableName } from '../../model/table.ts';
+import type { AddedColumn } from '../../model/drift.ts';
 import type { TableSelection } from '../source.ts';
 import { TYPE_CHECKS, TYPE_DEFINITION, TYPE_LABELS, usedTypes } from './catalog-types.ts';
 import type { Session } from './connection.ts';
@@ -51,12 +51,6 @@ SELECT encode(sha256(convert_to(coalesce(string_agg(line, E'\\n' ORDER BY line C
   AS fingerprint
 FROM lines`;
 
-/** A column of a selected table. */
-export interface ColumnName {
-  readonly table: TableName;
-  readonly column: string;
-}
-
 /**
  * One statement, so one moment: safe to call in the freeze. `without` are columns to pass over; one that may have given
  * a value to rows that were there is never passed over.
@@ -64,7 +58,7 @@ export interface ColumnName {
 export async function readFingerprint(
   session: Session,
   selection: TableSelection,
-  without: readonly ColumnName[] = [],
+  without: readonly AddedColumn[] = [],
 ): Promise<string> {
   const row = await session.one(FINGERPRINT, [
     ...selectionValues(selection),

@@ -44,6 +44,7 @@ export class PostgresStream implements ChangeStream {
   readonly distance = distance;
   readonly #options: PostgresStreamOptions;
   #reading: Reading | undefined;
+  #failed = false;
   #closed = false;
 
   constructor(options: PostgresStreamOptions) {
@@ -84,7 +85,13 @@ export class PostgresStream implements ChangeStream {
   }
 
   async retainedBytes(): Promise<number | undefined> {
-    return this.#reading?.watch.retainedBytes();
+    try {
+      return this.#failed ? undefined : await this.#reading?.watch.retainedBytes();
+    } catch (error) {
+      // Whoever only looks must not end what was read before the end of the stream and is still being applied.
+      if (this.#failed) return undefined;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -139,6 +146,7 @@ export class PostgresStream implements ChangeStream {
         data: (bytes, start, end) => decoder.decode(bytes, start, end),
         keepalive: (walEnd) => assembler.keepalive(walEnd),
         failed: (error) => {
+          this.#failed = true;
           queue.fail(error);
           // The server need not wait until the consumer has come to the error.
           void this.#stop();
