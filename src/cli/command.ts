@@ -90,7 +90,12 @@ async function invoke<Options>(
       argument: words[0] ?? '',
       words,
       log: createLog({ level, json, secrets: io.secrets, stream: io.stderr }),
-      loadPlan: async () => loadPlan((spec.takesPlan === true ? words[0] : undefined) ?? options.plan ?? findPlan(io.env), io.env, io.secrets),
+      loadPlan: async () =>
+        loadPlan(
+          (spec.takesPlan === true ? words[0] : undefined) ?? options.plan ?? findPlan(io.env),
+          io.env,
+          io.secrets,
+        ),
     });
   } catch (error) {
     return reportError(io, error, json);

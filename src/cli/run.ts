@@ -3,8 +3,8 @@
 import { STAGES, type StageName } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { partialLines, type RunOutcome } from '../report/partial.ts';
-import { hasWaivers } from '../report/waivers.ts';
 import { resultLines } from '../report/result.ts';
+import { hasWaivers } from '../report/waivers.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { printFindings } from './findings.ts';
 import { print, printJson, say } from './io.ts';

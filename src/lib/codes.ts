@@ -313,12 +313,7 @@ export const CODES = {
     'This cannot be done with the table now.',
     'The message says why; `migrate table list` shows where each table stands.',
   ),
-  'TABLE.UNKNOWN': entry(
-    64,
-    'operator',
-    'The run has no table of this name.',
-    'Name it as `migrate table list` does.',
-  ),
+  'TABLE.UNKNOWN': entry(64, 'operator', 'The run has no table of this name.', 'Name it as `migrate table list` does.'),
   'TARGET.AUTHENTICATION': entry(
     2,
     'operator',

@@ -19,9 +19,9 @@ export interface DraftUrl {
   readonly variable: { readonly name: string; readonly value: string } | undefined;
 }
 
-/** A url as typed. One that already has references is kept. Undefined when it cannot be read. */
+/** A url as typed, without its password; references in it are kept. Undefined when it cannot be read. */
 export function draftUrl(text: string, variable: string): DraftUrl | undefined {
-  if (text.includes('${')) return { url: text, variable: undefined };
+  if (text.includes('${')) return referring(text, variable);
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   url.searchParams.delete('password');
@@ -31,6 +31,19 @@ export function draftUrl(text: string, variable: string): DraftUrl | undefined {
   url.password = 'P';
   const reference = url.href.replace(':P@', () => `:\${${variable}}@`);
   return { url: reference, variable: { name: variable, value: password } };
+}
+
+// A parser would take the braces for special characters.
+const PASSWORD = /^([^:/?#]+:\/\/[^:@/?#]*:)([^@/?#${}]+)(?=@)/;
+
+/** A password that stands beside the references of somebody's own. */
+function referring(text: string, variable: string): DraftUrl {
+  const value = PASSWORD.exec(text)?.[2];
+  if (value === undefined) return { url: text, variable: undefined };
+  return {
+    url: text.replace(PASSWORD, (_, before: string) => `${before}\${${variable}}`),
+    variable: { name: variable, value },
+  };
 }
 
 /** A name for the run, from that of the source's database. */

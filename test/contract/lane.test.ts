@@ -207,7 +207,9 @@ test('ranges of a table are emptied and the rest stays', async () => {
 
 test('a row that was read again is journalled with its position', async () => {
   const table = await items();
-  await fixture.db.query(`INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ('${RUN}', '${table.id}', 0, false)`);
+  await fixture.db.query(
+    `INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ('${RUN}', '${table.id}', 0, false)`,
+  );
   const chunk = (at: string) => ({ key: ['4'], at: position(at) });
   await lane.begin();
   const [set] = sets(table, insert(table, '4', 'four', '4'));

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { proveLease } from '../../src/databases/postgres/journal-schema.ts';
-import { PostgresLease } from '../../src/databases/postgres/lease.ts';
+import { type FormerLock, PostgresLease } from '../../src/databases/postgres/lease.ts';
 import { openPair, withClient } from '../fleet/databases.ts';
 
 let pair: Awaited<ReturnType<typeof openPair>>;
@@ -19,11 +19,19 @@ afterEach(async () => {
   await pair.close();
 });
 
-function runner(run = 'orders', targetUrl = pair.targetUrl): { lease: PostgresLease; target: PostgresServer } {
+interface RunnerOptions {
+  readonly run?: string;
+  readonly targetUrl?: string;
+  readonly holder?: string;
+  readonly former?: FormerLock;
+}
+
+function runner(options: RunnerOptions = {}): { lease: PostgresLease; target: PostgresServer } {
+  const { run = 'orders', targetUrl = pair.targetUrl, holder = 'test', former = {} } = options;
   const source = new PostgresServer('source', pair.sourceUrl, run);
   const target = new PostgresServer('target', targetUrl, run);
   servers.push(source, target);
-  return { lease: new PostgresLease({ source, target, run, holder: 'test' }), target };
+  return { lease: new PostgresLease({ source, target, run, holder, former }), target };
 }
 
 const epochs = (): Promise<string[]> =>
@@ -47,6 +55,26 @@ test('locking writes nothing, claiming raises the epoch on both databases', asyn
   await next.lease.claimEpoch();
   expect(await epochs()).toEqual(['2', '2']);
   await next.lease.release();
+});
+
+test('a runner that was taken over does not come back, although nobody holds the lease at the moment', async () => {
+  const former: FormerLock = {};
+  const first = runner({ holder: 'first', former });
+  await first.lease.lock(false);
+  await first.lease.claimEpoch();
+  // Its own lost connection is no takeover.
+  await first.lease.release();
+  const again = runner({ holder: 'first', former });
+  await again.lease.lock(false);
+  await again.lease.claimEpoch();
+  const second = runner({ holder: 'second' });
+  await second.lease.lock(true);
+  await second.lease.claimEpoch();
+  await expect(again.lease.lost).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  await second.lease.release();
+  const before = await epochs();
+  await expect(runner({ holder: 'first', former }).lease.lock(false)).rejects.toMatchObject({ code: 'LEASE.LOST' });
+  expect(await epochs()).toEqual(before);
 });
 
 test('a second runner is refused and changes nothing', async () => {
@@ -81,7 +109,7 @@ test('a name that leads to another target is refused on the source', async () =>
   await first.lease.claimEpoch();
   const other = await openPair();
   try {
-    const second = runner('orders', other.targetUrl);
+    const second = runner({ targetUrl: other.targetUrl });
     await second.lease.lock(false);
     await expect(second.lease.claimEpoch()).rejects.toMatchObject({ code: 'RUN.NAME' });
     expect(await epochs()).toEqual(['1', '1']);
@@ -93,8 +121,8 @@ test('a name that leads to another target is refused on the source', async () =>
 });
 
 test('forgetting the last lease takes schema migrate away, and only then', async () => {
-  const one = runner('one');
-  const two = runner('two');
+  const one = runner({ run: 'one' });
+  const two = runner({ run: 'two' });
   for (const { lease } of [one, two]) {
     await lease.lock(false);
     await lease.claimEpoch();

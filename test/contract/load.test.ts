@@ -61,7 +61,9 @@ test('a reader that fails half-way leaves nothing behind, and its own error is r
     })(),
   );
   const loader = fixture.loader();
-  await expect(loader.load(items, WHOLE, AT, { format: 'text', bytes, rows: () => 1 })).rejects.toThrow('the source broke');
+  await expect(loader.load(items, WHOLE, AT, { format: 'text', bytes, rows: () => 1 })).rejects.toThrow(
+    'the source broke',
+  );
   await expectNothing();
   expect(await loader.load(items, WHOLE, AT, chunkOf(['1\ta']))).toBe(1);
   await loader.close();
@@ -72,7 +74,9 @@ test('a reader that failed before the load began fails the load with its error',
   bytes.on('error', () => undefined);
   bytes.destroy(new Error('the source broke early'));
   const loader = fixture.loader();
-  await expect(loader.load(items, WHOLE, AT, { format: 'text', bytes, rows: () => 0 })).rejects.toThrow('the source broke early');
+  await expect(loader.load(items, WHOLE, AT, { format: 'text', bytes, rows: () => 0 })).rejects.toThrow(
+    'the source broke early',
+  );
   await expectNothing();
   await loader.close();
 });

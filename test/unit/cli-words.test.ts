@@ -151,6 +151,16 @@ describe('init', () => {
     });
   });
 
+  test('takes a password out that stands beside references', async () => {
+    const source = `postgres://me:hush@\${HOST}:5432/shop`;
+    const { code, stdout, stderr } = await run(['init', '--source', source, '--target', 'postgres://you@new/shop']);
+    expect(code).toBe(0);
+    expect(stdout + stderr).not.toContain('hush');
+    expect(readPlan(stdout, 'x.yaml', { HOST: 'old', SOURCE_PASSWORD: 'p' })).toMatchObject({
+      plan: { source: { url: 'postgres://me:p@old:5432/shop' } },
+    });
+  });
+
   test('writes a plan to be filled in when it is told nothing', async () => {
     const { code, stdout } = await run(['init']);
     expect(code).toBe(0);

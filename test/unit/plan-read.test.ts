@@ -78,7 +78,7 @@ describe('a good plan', () => {
         onBadRow: 'stop',
         deadLetterLimit: 100,
       },
-      verify: { chunkRows: 50_000, concurrency: 2, rounds: 5 },
+      verify: { chunkRows: 100_000, concurrency: 2, rounds: 5 },
       cutover: {
         when: 'manual',
         maxLag: 1_000,

@@ -19,9 +19,12 @@ export interface LeaseOptions {
   readonly former?: FormerLock;
 }
 
-/** The session that held the lock last, as the target names it. */
+/** What the process had before its connections were lost. */
 export interface FormerLock {
+  /** The session that held the lock last, as the target names it. */
   session?: { readonly pid: number; readonly since: string };
+  /** The epoch that was claimed last. */
+  epoch?: number;
 }
 
 // After a kill -9 the server needs a moment to notice that the old sessions are gone.
@@ -55,7 +58,8 @@ export class PostgresLease implements Lease {
 
   /**
    * Makes sure that no other runner lives; writes nothing unless `takeover`, which first fences the other runner by
-   * raising the epoch and then ends its sessions. Rejects with LEASE.HELD.
+   * raising the epoch and then ends its sessions. Rejects with LEASE.HELD, or with LEASE.LOST where another runner
+   * took over from this process.
    */
   async lock(takeover: boolean): Promise<void> {
     const { target, run } = this.#options;
@@ -67,16 +71,27 @@ export class PostgresLease implements Lease {
     });
     await this.#endFormer(session);
     const patience = performance.now() + LOCK_PATIENCE_MS;
-    let fenced = false;
     while (!(await tryLock(session, run))) {
-      if (takeover && !fenced) {
-        await this.#takeOver();
-        fenced = true;
-      } else if (performance.now() > patience) {
+      if (performance.now() > patience) {
         throw new MigrateError('LEASE.HELD', `another runner is working on run ${run}: ${await this.#holder()}`);
       }
+      // Until it is our turn: a session that is just being opened is not ended at the first try.
+      if (takeover) await this.#takeOver();
       await sleep(100);
     }
+    await this.#expectNotTakenOver(session);
+  }
+
+  /**
+   * A takeover looks like a lost connection here, and the new runner may itself be without one at the moment: only the
+   * epoch tells that we are not to go on. One that this process has raised on one side only is no takeover.
+   */
+  async #expectNotTakenOver(session: Session): Promise<void> {
+    const { former, holder, run } = this.#options;
+    if (former?.epoch === undefined) return;
+    const row = await session.one('SELECT epoch, holder FROM migrate.lease WHERE run = $1', [run]);
+    if (Number(row?.epoch ?? 0) <= former.epoch || row?.holder === holder) return;
+    throw new MigrateError('LEASE.LOST', `another runner took over run ${run}: ${row?.holder}`);
   }
 
   /** Takes the lease: ends what an earlier runner left open and raises the epoch on both databases. */
@@ -84,6 +99,7 @@ export class PostgresLease implements Lease {
     if (this.#lock === undefined)
       throw new MigrateError('INTERNAL.BUG', 'the lease must be locked before it is claimed');
     this.#epoch = await this.#takeOver();
+    if (this.#options.former !== undefined) this.#options.former.epoch = this.#epoch;
     await failpoint('lease.acquired');
   }
 
