@@ -6,6 +6,8 @@ import { KEY_KINDS, type KeyKind, TYPES, VALUE_KINDS, type ValueKind } from './k
 import type { Random } from './random.ts';
 
 export const LEDGER = 'storm.ledger';
+/** The largest of any sequence. */
+export const INCREMENT = 3n;
 
 export interface StormColumn {
   readonly name: string;
@@ -249,7 +251,7 @@ export function makeSchema(random: Random): StormSchema {
     ...TYPES,
     `CREATE SCHEMA ${quote(SCHEMAS[1])}`,
     `CREATE TABLE ${LEDGER} (token text PRIMARY KEY)`,
-    'CREATE SEQUENCE storm.loose INCREMENT 3',
+    `CREATE SEQUENCE storm.loose INCREMENT ${INCREMENT}`,
     ...made.flatMap(({ first }) => first),
     ...made.flatMap(({ last }) => last),
     ...tables.map((table) => insertion(table, 1, table.rows, table.mayConflict ? ' ON CONFLICT DO NOTHING' : '')),

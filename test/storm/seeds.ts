@@ -1,3 +1,7 @@
-// Seeds that were red once, each with what it had found. Every one is carried out in every test run.
+// Seeds that were red once, each with what the first storm of that number had found. All are carried out in every test
+// run; what they found has a smaller test of its own as well, since another draw makes another storm of a seed.
 
-export const RED_SEEDS: readonly { readonly seed: number; readonly found: string }[] = [];
+export const RED_SEEDS: readonly { readonly seed: number; readonly found: string }[] = [
+  { seed: 2, found: 'a runner that was taken over came back and kept the new one out' },
+  { seed: 10, found: 'the end of the log ended the apply before what had been read was committed, each time anew' },
+];

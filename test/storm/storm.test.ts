@@ -1,5 +1,5 @@
 // Whole runs in which only the seed decides what the tables are, what is written and what goes wrong.
-// STORM_SEED=7 STORM_COUNT=20 carries out the seeds 7 to 26; without it those that were red once.
+// Those that were red once are always carried out; STORM_SEED=7 STORM_COUNT=20 adds the seeds 7 to 26.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServer } from '../fleet/postgres.ts';

@@ -31,9 +31,11 @@ export interface Outcome {
 // A run that gave way to a runner whose sessions the server still takes for alive is started with --takeover.
 const STARTS = 8;
 const LIMIT_MS = 100_000;
+const FREEZE_MS = 4_000;
 
 class Storm {
   readonly log: string[] = [];
+  sourceCrashed = false;
   readonly writers: StormWriters;
   readonly #servers: Servers;
   readonly #proxies: Readonly<Record<Side, FaultProxy>>;
@@ -173,14 +175,17 @@ class Storm {
     for (const { moment, trouble } of acts) {
       if (!(await passed(process, moment))) return;
       this.#note(`${JSON.stringify(moment)}: ${JSON.stringify(trouble)}`);
-      await this.#make(trouble);
+      await this.#make(process, trouble);
     }
   }
 
-  async #make(trouble: Trouble): Promise<void> {
+  async #make(process: MigrateProcess, trouble: Trouble): Promise<void> {
+    // In a freeze nobody can write.
+    const written = (count: number): Promise<unknown> =>
+      Promise.race([this.writers.more(count), process.exited, sleep(FREEZE_MS)]);
     if (trouble.kind === 'pause') {
       await runMigrate(['pause', this.#plan, '--json']);
-      await this.writers.more(trouble.transactions);
+      await written(trouble.transactions);
       const { code, stderr } = await runMigrate(['resume', this.#plan, '--json']);
       if (code !== 0) this.#note(`resume: ${code} ${stderr.slice(-300)}`);
       return;
@@ -197,7 +202,7 @@ class Storm {
         return proxy.blackhole(false);
       case 'latency':
         proxy.latency(trouble.ms);
-        await this.writers.more(trouble.transactions);
+        await written(trouble.transactions);
         return proxy.latency(0);
       case 'lost commit':
         void proxy.cutOn('COMMIT', 'after');
@@ -206,6 +211,7 @@ class Storm {
         void proxy.cutOn('SELECT', 'after');
         return;
       case 'restart':
+        if (trouble.side === 'source' && trouble.mode === 'immediate') this.sourceCrashed = true;
         await this.#servers[trouble.side].stop(trouble.mode);
         await this.#servers[trouble.side].start();
     }
@@ -253,7 +259,7 @@ export async function carryOut(seed: number, servers: Servers): Promise<Outcome>
   try {
     await storm.writers.more(5);
     const result = await storm.run(lives);
-    const faults = await judge(storm.writers, { result, before, urls, schema });
+    const faults = await judge(storm.writers, { result, before, urls, schema, sourceCrashed: storm.sourceCrashed });
     return { ...faults, log: [...storm.log, JSON.stringify(storm.writers.refusals), ...storm.complaints()] };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -270,12 +276,19 @@ interface Ended {
   readonly before: readonly string[];
   readonly urls: Readonly<Record<Side, string>>;
   readonly schema: StormSchema;
+  readonly sourceCrashed: boolean;
 }
 
-async function judge(writers: StormWriters, { result, before, urls, schema }: Ended): Promise<Omit<Outcome, 'log'>> {
+async function judge(
+  writers: StormWriters,
+  { result, before, urls, schema, sourceCrashed }: Ended,
+): Promise<Omit<Outcome, 'log'>> {
   await writers.knocked();
   await writers.stop();
-  const { rows, differences } = await compare(urls.source, urls.target, schema);
+  const { rows, differences } = await compare(
+    { sourceUrl: urls.source, targetUrl: urls.target, sourceCrashed },
+    schema,
+  );
   const faults = [...differences];
   for (const miss of await misses(writers.told, urls.source, LEDGER)) faults.push(`told and not so: ${miss}`);
   const { letInAt = 0 } = writers;

@@ -7,9 +7,12 @@ import type { LogSink } from './pgoutput.ts';
 import type { RunQueue } from './run-queue.ts';
 
 // Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
-// each drops whole pieces. Other limits, or another measure of bytes, are another format of the journal.
+// each drops whole pieces. Nor may it depend on what is known of the tables: columns may be added meanwhile. Other limits,
+// or another measure of bytes, are another format of the journal.
 const PIECE_CHANGES = 5_000;
 const PIECE_BYTES = 4 * 1024 * 1024;
+/** About what a value costs in memory besides its text. */
+const VALUE_OVERHEAD = 24;
 
 export class TransactionAssembler implements LogSink {
   readonly #queue: RunQueue;
@@ -22,6 +25,9 @@ export class TransactionAssembler implements LogSink {
   #skipping = false;
   #finalLsn = 0n;
   #changes: Change[] = [];
+  /** Of the messages. */
+  #logged = 0;
+  /** In memory. */
   #bytes = 0;
   /** Changes of the open transaction so far, those that are left out included. */
   #ordinal = 0;
@@ -52,9 +58,10 @@ export class TransactionAssembler implements LogSink {
     this.#ordinal++;
     if (this.#ordinal <= this.#leftOut) return;
     this.#changes.push(change);
-    this.#bytes += bytes;
+    this.#logged += bytes;
+    this.#bytes += bytes + ('table' in change ? VALUE_OVERHEAD * change.table.columns.length : 0);
     // The end is not known yet.
-    if (this.#changes.length >= PIECE_CHANGES || this.#bytes >= PIECE_BYTES)
+    if (this.#changes.length >= PIECE_CHANGES || this.#logged >= PIECE_BYTES)
       this.#deliver(formatLsn(this.#finalLsn, this.#ordinal), false);
   }
 
@@ -82,6 +89,7 @@ export class TransactionAssembler implements LogSink {
   #deliver(position: Position, last: boolean): void {
     this.#queue.push({ position, changes: this.#changes, bytes: this.#bytes, last });
     this.#changes = [];
+    this.#logged = 0;
     this.#bytes = 0;
   }
 }

@@ -13,6 +13,7 @@ export interface LogSink {
   begin(finalLsn: bigint): void;
   /** True while changes are read over: their transaction is already applied. */
   readonly skipping: boolean;
+  /** `bytes`: of its message in the log. */
   change(change: Change, bytes: number): void;
   /** `endLsn`: where the commit record ends. */
   commit(endLsn: bigint): void;
@@ -38,8 +39,6 @@ const NULL = 0x6e; // n
 const UNAVAILABLE = 0x75; // u: an unchanged value stored out of line
 const TEXT = 0x74; // t
 
-/** About what a value costs in memory besides its text. */
-const VALUE_OVERHEAD = 24;
 /** Up to here a text is cheaper to build character by character; from 13 on V8 would make a tree of its parts. */
 const SHORT = 12;
 /** The longest text that a string of V8 holds, in bytes of which each may become a character. */
@@ -83,13 +82,12 @@ export class PgoutputDecoder {
   #rowChange(tag: typeof INSERT | typeof UPDATE | typeof DELETE): void {
     const relation = this.#relations.find(this.#int32());
     const { table } = relation;
-    const size = this.#size + VALUE_OVERHEAD * table.columns.length;
     let kind = this.#byte();
     if (tag === DELETE) {
       this.#expect(kind === KEY || kind === OLD, kind);
       const gone = this.#tuple(relation);
       this.#checkEnd();
-      this.#sink.change({ op: 'delete', table, key: keyIn(table, gone) }, size);
+      this.#sink.change({ op: 'delete', table, key: keyIn(table, gone) }, this.#size);
       return;
     }
     let old: Row | undefined;
@@ -102,11 +100,11 @@ export class PgoutputDecoder {
     const row = this.#tuple(relation);
     this.#checkEnd();
     if (tag === INSERT) {
-      this.#sink.change({ op: 'insert', table, row }, size);
+      this.#sink.change({ op: 'insert', table, row }, this.#size);
       return;
     }
     if (old !== undefined && this.#incomplete) fillFrom(row, old, wholeOld ? undefined : relation.inIdentity);
-    this.#sink.change({ op: 'update', table, key: keyIn(table, old ?? row), row }, size);
+    this.#sink.change({ op: 'update', table, key: keyIn(table, old ?? row), row }, this.#size);
   }
 
   #tuple(relation: Relation): LoggedValue[] {
