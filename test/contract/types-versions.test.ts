@@ -15,7 +15,10 @@ const closer = new Closer();
 let world: TypesWorld;
 
 beforeAll(async () => {
-  if (OLDER === undefined) return;
+  if (OLDER === undefined) {
+    if (process.env.CI === 'true') throw new Error('no older PostgreSQL: apt-get install postgresql-15');
+    return;
+  }
   const pair = await closer.open(openPair());
   const server = await openEmbedded({ root: OLDER, settings: { fsync: 'off', wal_level: 'logical' } });
   closer.add(() => server.close());
@@ -26,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => closer.close());
 
-test.skipIf(OLDER === undefined)('values and keys of every type arrive as they were, with equal digests', async () => {
+test.skipIf(OLDER === undefined && process.env.CI !== 'true')('values and keys of every type arrive as they were, with equal digests', async () => {
   expect(world.entries.length).toBeGreaterThan(100);
   for (const [index, { key, type }] of world.entries.entries()) {
     for (const name of [nameOf('t', index), ...(key ? [nameOf('k', index)] : [])]) {
