@@ -9,6 +9,8 @@ import { changeKeys, changeValues } from './types-changes.ts';
 import { nameOf, openTypesWorld, type TypesWorld } from './types-world.ts';
 
 const OLDER = ['14', '15', '16', '17'].map((version) => `/usr/lib/postgresql/${version}`).find(existsSync);
+/** Not where everything must run. */
+const SKIPPED = OLDER === undefined && process.env.CI !== 'true';
 const ALL = { lower: null, upper: null };
 
 const closer = new Closer();
@@ -29,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => closer.close());
 
-test.skipIf(OLDER === undefined && process.env.CI !== 'true')('values and keys of every type arrive as they were, with equal digests', async () => {
+test.skipIf(SKIPPED)('values and keys of every type arrive as they were, with equal digests', async () => {
   expect(world.entries.length).toBeGreaterThan(100);
   for (const [index, { key, type }] of world.entries.entries()) {
     for (const name of [nameOf('t', index), ...(key ? [nameOf('k', index)] : [])]) {
