@@ -283,6 +283,12 @@ export const CODES = {
     'The source has sent nothing for too long.',
     'Check the network; the run reconnects by itself.',
   ),
+  'STREAM.UNDECODABLE': entry(
+    2,
+    'operator',
+    'The source itself failed to decode its log, with an internal error of its own. Nothing is skipped.',
+    'Run the same command again; if it fails at the same place, abort with --drop, update PostgreSQL on the source and start again.',
+  ),
   'STREAM.UNKNOWN': entry(
     2,
     'operator',

@@ -47,6 +47,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
   transaction_timeout: '0',
+  // Reading the catalog is estimated dear enough to be compiled, which takes seconds where the reading takes milliseconds.
+  jit: 'off',
   // A peer that is gone without a goodbye must not keep its locks for hours.
   tcp_keepalives_idle: '10',
   tcp_keepalives_interval: '5',

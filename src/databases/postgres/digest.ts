@@ -16,9 +16,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   // A row policy must fail the statement: rows hidden on both sides would compare equal.
   row_security: 'off',
   default_transaction_read_only: 'on',
-  // `concurrency` is a promise about load: no workers beyond it, and no compilation for statements this simple.
+  // `concurrency` is a promise about load: no workers beyond it.
   max_parallel_workers_per_gather: '0',
-  jit: 'off',
 };
 
 export interface PostgresDigestsOptions {

@@ -20,7 +20,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   row_security: 'off',
   enable_seqscan: 'off',
   max_parallel_workers_per_gather: '0',
-  jit: 'off',
 };
 
 /** The form in which a table's rows are read here. */

@@ -218,7 +218,9 @@ const GONE_STATES = new Set(['42704', '55000', '58P01']);
 export function translateStreamError(session: Session, error: unknown): MigrateError {
   const state = sqlState(error);
   const translated = translateError(session.side, error);
-  return state !== undefined && GONE_STATES.has(state)
-    ? new MigrateError('STREAM.GONE', translated.message, { cause: error })
-    : translated;
+  if (state === undefined) return translated;
+  if (GONE_STATES.has(state)) return new MigrateError('STREAM.GONE', translated.message, { cause: error });
+  // Internal error. Seen with 18 after TRUNCATEs among concurrent writers: "could not map filenumber to relation".
+  if (state === 'XX000') return new MigrateError('STREAM.UNDECODABLE', translated.message, { cause: error });
+  return translated;
 }

@@ -35,7 +35,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: STATEMENT_TIMEOUT,
   lock_timeout: '30s',
   row_security: 'off',
-  jit: 'off',
   // Sets are joined by key, always through the key's index. A plan made while a table was empty, kept with the
   // prepared statement, must not read the whole table for each row once it has grown.
   plan_cache_mode: 'force_generic_plan',
