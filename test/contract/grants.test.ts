@@ -36,6 +36,8 @@ beforeAll(async () => {
      CREATE TABLE shop."Odd name" (id int PRIMARY KEY, c ext.citext);
      ALTER TABLE shop.orders OWNER TO "${ROLES.owner}"; ALTER TABLE shop."Odd name" OWNER TO "${ROLES.owner}";
      ALTER TABLE shop.notes OWNER TO "${ROLES.other}"; ALTER SEQUENCE shop.numbers OWNER TO "${ROLES.other}";
+     CREATE TABLE shop.rented (id int PRIMARY KEY); ALTER TABLE shop.rented OWNER TO "${ROLES.owner}";
+     ALTER TABLE shop.rented ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.rented FORCE ROW LEVEL SECURITY;
      REVOKE ALL ON shop."Odd name" FROM "${ROLES.owner}"; REVOKE ALL ON SEQUENCE shop.numbers FROM "${ROLES.other}"`,
   );
   await sql(
@@ -89,7 +91,7 @@ const errors = (findings: readonly Finding[]): readonly Finding[] => findings.fi
 /** What takes a statement back. */
 function reversed(statement: string): string {
   const plain = statement.replace(/ WITH INHERIT TRUE, SET FALSE;$/, ';');
-  if (plain.startsWith('ALTER ROLE')) return plain.replace(' REPLICATION;', ' NOREPLICATION;');
+  if (plain.startsWith('ALTER ROLE')) return plain.replace(/ (REPLICATION|BYPASSRLS);$/, ' NO$1;');
   return plain.replace(/^GRANT (.*) TO /, 'REVOKE $1 FROM ');
 }
 
@@ -133,6 +135,7 @@ test('what is shown covers each kind of right once', async () => {
     `check: GRANT pg_read_all_stats TO ${migrator};`,
     `copy: GRANT USAGE ON SCHEMA "types" TO ${migrator};`,
     `copy: GRANT SELECT ON "shop"."Odd name" TO ${migrator};`,
+    `copy: ALTER ROLE ${migrator} BYPASSRLS;`,
     `stream: ALTER ROLE ${migrator} REPLICATION;`,
     `stream: GRANT CREATE ON DATABASE ${database} TO ${migrator};`,
     `stream: GRANT ${name(ROLES.owner)} TO ${migrator} WITH INHERIT TRUE, SET FALSE;`,
@@ -147,4 +150,19 @@ test('what is shown covers each kind of right once', async () => {
     `schema: GRANT USAGE, CREATE ON SCHEMA "shop" TO ${migrator};`,
     `apply: GRANT SET ON PARAMETER session_replication_role TO ${migrator};`,
   ]);
+});
+
+test('owners and row security, which stay behind, are named with the statements that bring them', async () => {
+  const findings = await checkSource(fixture.source, catalog, CONTEXT);
+  const cure = (subject: string): string => {
+    const found = findings.find((finding) => finding.code.endsWith('NOT_CARRIED') && finding.subject === subject);
+    return found?.cure ?? '';
+  };
+  expect(cure('owner')).toContain(`ALTER TABLE shop."Odd name" OWNER TO "${ROLES.owner}";`);
+  expect(cure('owner')).toContain(`ALTER TABLE shop.numbers OWNER TO ${ROLES.other};`);
+  expect(cure('owner')).toContain(`ALTER SCHEMA shop OWNER TO "${ROLES.owner}";`);
+  expect(cure('owner')).not.toContain('types');
+  expect(cure('row security')).toBe('ALTER TABLE shop.rented ENABLE ROW LEVEL SECURITY;');
+  expect(cure('forced row security')).toBe('ALTER TABLE shop.rented FORCE ROW LEVEL SECURITY;');
+  expect(cure('extension')).toBe('CREATE EXTENSION IF NOT EXISTS citext SCHEMA ext;');
 });

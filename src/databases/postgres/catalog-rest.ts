@@ -45,8 +45,26 @@ WITH captured AS (
   JOIN pg_namespace n ON n.oid = x.relnamespace
   WHERE NOT i.indisvalid
   UNION ALL
-  SELECT 'pg_extension'::regclass, e.oid, 'extension ' || quote_ident(e.extname)
-  FROM pg_extension e WHERE e.extname <> 'plpgsql'
+  SELECT 'pg_extension'::regclass, e.oid, 'extension ' || quote_ident(e.extname) || ' in ' || quote_ident(n.nspname)
+  FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plpgsql'
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid, 'row security of ' || c.id FROM captured c WHERE c.relrowsecurity
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid, 'forced row security of ' || c.id FROM captured c WHERE c.relforcerowsecurity
+  UNION ALL
+  -- On the target the run's role owns what it makes.
+  SELECT 'pg_class'::regclass, c.oid, 'owner ' || c.relowner::regrole || ' of ' || c.id
+  FROM captured c WHERE pg_get_userbyid(c.relowner) <> current_user
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid, 'owner ' || c.relowner::regrole || ' of ' || s.id || '.' || quote_ident(c.relname)
+  FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+  WHERE c.relkind = 'S' AND pg_get_userbyid(c.relowner) <> current_user AND NOT EXISTS (
+    SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+      AND d.refclassid = 'pg_class'::regclass)
+  UNION ALL
+  SELECT 'pg_namespace'::regclass, n.oid, 'owner ' || n.nspowner::regrole || ' of schema ' || s.id
+  FROM pg_namespace n JOIN spaces s USING (oid)
+  WHERE n.nspname <> 'public' AND pg_get_userbyid(n.nspowner) <> current_user
   UNION ALL
   SELECT 'pg_class'::regclass, c.oid, 'privileges on ' || c.id FROM captured c
   WHERE c.relacl IS NOT NULL

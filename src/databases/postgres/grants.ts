@@ -6,6 +6,7 @@ import type { Grant, GrantPhase, RoleGrants } from '../../model/grant.ts';
 import type { TableSelection } from '../source.ts';
 import type { Session, TextRow } from './connection.ts';
 import {
+  grantAllRows,
   grantConnect,
   grantCreate,
   grantCreateIn,
@@ -61,6 +62,9 @@ export async function readSourceGrants(session: Session, query: SourceGrantsQuer
       ...unreadable
         .filter(({ kind }) => kind === 'table')
         .map((table) => needed('copy', grantSelect(table, 'table', quoted), 'not even its owner may read it')),
+      ...(selected.forced
+        ? [needed('copy', grantAllRows(quoted), 'row security of a table holds for its owner, too')]
+        : []),
       needed('stream', grantReplication(quoted, managed), 'to read the log'),
       needed('stream', grantCreate(database, quoted), 'for the publication, and schema migrate with fence and lease'),
       ...(await inSchemaMigrate(session, 'stream', subject)),
@@ -215,18 +219,25 @@ interface Selected {
   readonly oids: readonly string[];
   /** Other roles than the one that is to be given something. */
   readonly owners: readonly Owner[];
+  /** True when a policy of a table holds for its owner. */
+  readonly forced: boolean;
 }
 
 async function readSelected(session: Session, selection: TableSelection, role: string): Promise<Selected> {
   const rows = await session.query(
-    `SELECT c.oid AS relation, r.oid, r.rolname, quote_ident(r.rolname) AS owner, r.rolsuper
+    `SELECT c.oid AS relation, r.oid, r.rolname, quote_ident(r.rolname) AS owner, r.rolsuper,
+            c.relrowsecurity AND c.relforcerowsecurity AS forced
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.oid = c.relowner
      WHERE c.relkind IN ('r', 'p', 'f') AND ${IS_SELECTED} ORDER BY owner`,
     selectionValues(selection),
   );
   const others = rows.filter((row) => row.rolname !== role);
   const owners = new Map(others.map((row) => [field(row, 'oid'), toOwner(row)]));
-  return { oids: rows.map((row) => field(row, 'relation')), owners: [...owners.values()] };
+  return {
+    oids: rows.map((row) => field(row, 'relation')),
+    owners: [...owners.values()],
+    forced: rows.some((row) => isTrue(row, 'forced')),
+  };
 }
 
 function toOwner(row: TextRow): Owner {

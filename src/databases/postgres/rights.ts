@@ -5,6 +5,11 @@ import { quoteName, quoteTable } from './sql.ts';
 
 export const RDS_REPLICATION = 'rds_replication';
 
+/** Only a superuser may give it, or who has it and may create roles. */
+export function grantAllRows(role: string): string {
+  return `ALTER ROLE ${role} BYPASSRLS;`;
+}
+
 /** `managed`: the service keeps the attribute to itself and has a role for it. */
 export function grantReplication(role: string, managed: boolean): string {
   return managed ? `GRANT ${RDS_REPLICATION} TO ${role};` : `ALTER ROLE ${role} REPLICATION;`;

@@ -22,6 +22,18 @@ const statements =
   (names) =>
     names.map(text).join(' ');
 
+/** The parts of `role of table`, `role of schema name` and `extension in schema`: the first is a quoted name or a plain one. */
+const PARTS = /^((?:"[^"]*")+|\S+) (?:of|in) (.*)$/s;
+
+const owners: Cure = (names) => {
+  const changes = names.map((name) => {
+    const [, role = '', object = ''] = PARTS.exec(name) ?? [];
+    const isSchema = object.startsWith('schema ');
+    return `ALTER ${isSchema ? `SCHEMA ${object.slice('schema '.length)}` : `TABLE ${object}`} OWNER TO ${role};`;
+  });
+  return `${changes.join(' ')} -- until the run is complete, its role must be a member of these`;
+};
+
 const routines = entries('FUNCTION|PROCEDURE|AGGREGATE');
 const types = entries('DOMAIN|TYPE');
 
@@ -41,7 +53,13 @@ const CURES: Readonly<Record<string, Cure>> = {
   policy: entries('POLICY|ROW SECURITY'),
   statistics: entries('STATISTICS'),
   'invalid index': statements((name) => `REINDEX INDEX CONCURRENTLY ${name.replace(/ on .*$/, '')};`),
-  extension: statements((name) => `CREATE EXTENSION IF NOT EXISTS ${name};`),
+  extension: statements((name) => {
+    const [, extension = '', schema = ''] = PARTS.exec(name) ?? [];
+    return `CREATE EXTENSION IF NOT EXISTS ${extension} SCHEMA ${schema};`;
+  }),
+  'row security': statements((name) => `ALTER TABLE ${name.replace(/^of /, '')} ENABLE ROW LEVEL SECURITY;`),
+  'forced row security': statements((name) => `ALTER TABLE ${name.replace(/^of /, '')} FORCE ROW LEVEL SECURITY;`),
+  owner: owners,
   privileges: entries('ACL|DEFAULT ACL'),
   publication: entries('PUBLICATION|PUBLICATION TABLE'),
   subscription: entries('SUBSCRIPTION'),

@@ -2,6 +2,7 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
+import { grantAllRows } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteName, quoteTable } from '../sql.ts';
@@ -79,7 +80,7 @@ export const rowSecurity: SourceCheck = async ({ session, oids, facts }) => {
       code: 'ROW_SECURITY',
       subject: tableId(field(row, 'nspname'), field(row, 'relname')),
       message: `its row level security holds for role ${facts.role}: rows would be hidden from the copy`,
-      cure: `ALTER ROLE ${facts.role} BYPASSRLS; -- as a superuser`,
+      cure: `${grantAllRows(facts.role)} -- as a superuser`,
     }),
   );
 };
