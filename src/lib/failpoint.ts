@@ -93,6 +93,19 @@ export function enableFailpoints(specification: string): void {
   }
 }
 
+/** At once, so that it is out before a kill; a pipe whose reader is slow is waited for. */
+async function tell(line: string): Promise<void> {
+  for (;;) {
+    try {
+      writeSync(2, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await sleep(5);
+    }
+  }
+}
+
 /** A place of this name was reached. Costs one comparison when failpoints are off. */
 export function failpoint(name: Failpoint): Promise<void> | undefined {
   return enabled ? reached(name) : undefined;
@@ -102,7 +115,7 @@ async function reached(name: Failpoint): Promise<void> {
   const hit = (hits.get(name) ?? 0) + 1;
   hits.set(name, hit);
   // Unbuffered: the line must be out before the process is killed.
-  writeSync(2, `failpoint ${name} ${hit}\n`);
+  await tell(`failpoint ${name} ${hit}\n`);
   const plan = armed.get(name);
   if (plan === undefined || plan.hit !== hit) return;
   const argument = /\((.+)\)/.exec(plan.action)?.[1] ?? '';
