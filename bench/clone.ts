@@ -31,10 +31,6 @@ const FILL = TABLES.map(
 ).join(';');
 const CONTENTS = TABLES.map((name) => `SELECT count(*) AS rows FROM public.${name}`).join(' UNION ALL ');
 
-if (!existsSync(join(ROOT, 'bin/postgres')) || !existsSync(PGCOPYDB)) {
-  process.stdout.write('not run: apt-get install postgresql-15 pgcopydb\n');
-} else await withServers(compareTools, { root: ROOT });
-
 async function compareTools(pair: ServerPair): Promise<void> {
   const source = new PostgresServer('source', pair.source.url(), 'bench');
   await source.with('fill', (session) => session.run(FILL, [], { timeoutMs: 0 }));
@@ -106,3 +102,7 @@ const cloneMigrate: Clone = async (source, target, folder) => {
   );
   return run(process.execPath, [MAIN, 'run', '--only', 'snapshot', '--quiet', '--json', '--plan', plan]);
 };
+
+if (!existsSync(join(ROOT, 'bin/postgres')) || !existsSync(PGCOPYDB)) {
+  process.stdout.write('not run: apt-get install postgresql-15 pgcopydb\n');
+} else await withServers(compareTools, { root: ROOT });
