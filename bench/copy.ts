@@ -7,7 +7,8 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { copyTables } from '../src/copy/copier.ts';
 import { PostgresChunks } from '../src/databases/postgres/chunks.ts';
 import { PostgresServer, type Session } from '../src/databases/postgres/connection.ts';
-import { JOURNAL_SCHEMA, LEASE_SCHEMA } from '../src/databases/postgres/journal-schema.ts';
+import { JOURNAL_SCHEMA } from '../src/databases/postgres/journal/schema.ts';
+import { LEASE_SCHEMA } from '../src/databases/postgres/lease-proof.ts';
 import { PostgresLoader } from '../src/databases/postgres/load.ts';
 import { openChunkReader } from '../src/databases/postgres/snapshot.ts';
 import { Gate } from '../src/health/gate.ts';
@@ -27,8 +28,6 @@ const column = (name: string, type: string) => ({
   name,
   type,
   castType: type,
-  ridesAsText: false,
-  binaryPortable: true,
 });
 const TABLE: Table = {
   id: tableId('public', 'orders'),

@@ -3,8 +3,8 @@
 import { TransactionAssembler } from '../src/databases/postgres/log/assembler.ts';
 import { PgoutputDecoder } from '../src/databases/postgres/log/pgoutput.ts';
 import { Relations } from '../src/databases/postgres/log/relations.ts';
-import { RunQueue } from '../src/databases/postgres/log/run-queue.ts';
 import type { Position } from '../src/model/position.ts';
+import { RunQueue } from '../src/stream/run-queue.ts';
 import { begin, commit, insert, makeTable, relation, update } from '../test/unit/pgoutput-messages.ts';
 import { report, thousands } from './lib/results.ts';
 

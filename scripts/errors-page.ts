@@ -2,6 +2,7 @@
 
 import type { Disposition } from '../src/lib/codes.ts';
 import { CODES, type CodeEntry } from '../src/lib/codes.ts';
+import { EXITS } from '../src/lib/exits.ts';
 import { FINDING_CODES, FINDING_PREFIX, type FindingEntry } from '../src/lib/finding-codes.ts';
 import { heading, table } from './markdown.ts';
 
@@ -11,19 +12,6 @@ const DISPOSITIONS: Readonly<Record<Disposition, string>> = {
   ambiguous: 'The outcome is unknown and nothing is repeated. A person has to find out and say.',
   bug: 'This should not have happened.',
 };
-
-const EXITS: readonly (readonly [CodeEntry['exit'] | 0 | 7 | '130, 143', string])[] = [
-  [0, 'done; never before verification has passed'],
-  [1, 'a bug in the program'],
-  [2, 'an expected failure: plan, connection, a check, the databases'],
-  [3, 'refused or cancelled by a person'],
-  [4, 'verification found differences'],
-  [5, 'the cutover was not reached in its time'],
-  [6, 'the plan does not fit the run'],
-  [7, 'done, without what somebody waived: a table, a row change'],
-  [64, 'the command line is wrong'],
-  ['130, 143', 'ended by a signal'],
-];
 
 export function errorsPage(): string {
   const entries = Object.entries<CodeEntry>(CODES);
@@ -40,10 +28,7 @@ export function errorsPage(): string {
     '## Who acts next\n',
     table(['disposition', 'meaning'], Object.entries(DISPOSITIONS)),
     '## Exit codes\n',
-    table(
-      ['code', 'meaning'],
-      EXITS.map(([code, text]) => [String(code), text]),
-    ),
+    table(['code', 'meaning'], Object.entries(EXITS)),
     '## Codes\n',
     sections.join('\n'),
     '## Findings\n',

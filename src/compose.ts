@@ -3,10 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Application } from './cli/application.ts';
+import { readExtensions } from './databases/postgres/check/extensions.ts';
 import { readServerFacts } from './databases/postgres/check/facts.ts';
 import { PostgresServer } from './databases/postgres/connection.ts';
 import { readHashForm } from './databases/postgres/digest.ts';
-import { PostgresJournal } from './databases/postgres/journal.ts';
+import { PostgresJournal } from './databases/postgres/journal/journal.ts';
 import { type FormerLock, PostgresLease } from './databases/postgres/lease.ts';
 import { PostgresStream } from './databases/postgres/log/stream.ts';
 import { PostgresSource } from './databases/postgres/source.ts';
@@ -94,6 +95,7 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
         selection: plan.tables,
         endsTransactions: plan.cutover.openTransactions === 'end',
         onWaiting: options.onWaiting,
+        targetExtensions: () => target.with('facts', readExtensions),
       }),
       target: new PostgresTarget({
         ...shared,
@@ -111,6 +113,7 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
           server: source,
           tables: catalog.tables.map(({ table }) => table),
           networkTimeoutMs: plan.limits.networkTimeout,
+          decodingMemory: plan.limits.decodingMemory,
         }),
       forget: (side) => lease.forget(side),
       destroy: (reason) => {

@@ -5,9 +5,8 @@
 import { runCommandLine } from './cli/program.ts';
 import { createApplication } from './compose.ts';
 import { MigrateError } from './lib/errors.ts';
+import { SIGNAL_EXITS } from './lib/exits.ts';
 import { Secrets } from './observe/secrets.ts';
-
-const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 const stop = new AbortController();
 let signalled: number | undefined;

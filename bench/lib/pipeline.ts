@@ -5,8 +5,8 @@ import type { ApplyLimits } from '../../src/apply/options.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresChunks } from '../../src/databases/postgres/chunks.ts';
 import type { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { PostgresJournal } from '../../src/databases/postgres/journal.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { PostgresLog } from '../../src/databases/postgres/log/log.ts';
 import { PostgresStream } from '../../src/databases/postgres/log/stream.ts';
 import { readCheckpoints } from '../../src/databases/postgres/write/journal-moves.ts';
@@ -68,7 +68,14 @@ export async function follow(
   { source, target, log, tables, progress }: Pipeline,
   limits: Partial<ApplyLimits> = {},
 ): Promise<Following> {
-  const stream = new PostgresStream({ server: source, slot: PUBLICATION, publication: PUBLICATION, tables });
+  const { decodingMemory } = planSchema.shape.limits.parse({});
+  const stream = new PostgresStream({
+    server: source,
+    slot: PUBLICATION,
+    publication: PUBLICATION,
+    tables,
+    decodingMemory,
+  });
   const applier = new Applier({
     stream,
     target: {

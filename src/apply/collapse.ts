@@ -5,11 +5,12 @@ import type { TableChanges } from '../databases/target.ts';
 import { type Key, keyText, type Row, type RowChange, type Update } from '../model/change.ts';
 import type { KeyChunk } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
-import { compareKeys, isComplete, keyAfter, movesKey, newKey, oldKey, withKey } from './keys.ts';
+import { compareKeys, isComplete, keyAfter, keyOrder, movesKey, newKey, oldKey, withKey } from './keys.ts';
 
 /** What the batch did to one key so far. */
 interface Net {
   readonly key: Key;
+  readonly order: number;
   /** Whether the row was there before the batch. */
   readonly existed: boolean;
   /** The values known now, or null when the row is gone. Complete when the row did not exist before. */
@@ -88,7 +89,7 @@ function foldPartial(nets: Map<string, Net>, change: Update): boolean {
 function appear(nets: Map<string, Net>, key: Key, row: Row): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, existed: false, row });
+  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: false, row });
   else if (net.row !== null) return false;
   // Deleted and inserted again: an update of every column. It needs no second pass over the indexes of columns
   // that did not change, and a delete and an insert of one key could not be told apart by their order in the sets.
@@ -99,7 +100,7 @@ function appear(nets: Map<string, Net>, key: Key, row: Row): boolean {
 function vanish(nets: Map<string, Net>, key: Key): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, existed: true, row: null });
+  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: true, row: null });
   else if (net.row === null) return false;
   else net.row = null;
   return true;
@@ -108,7 +109,7 @@ function vanish(nets: Map<string, Net>, key: Key): boolean {
 function alter(nets: Map<string, Net>, key: Key, row: Row): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, existed: true, row });
+  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: true, row });
   else if (net.row === null) return false;
   else net.row = merge(net.row, row);
   return true;
@@ -122,7 +123,7 @@ function merge(earlier: Row, later: Row): Row {
 }
 
 function byKey(left: Net, right: Net): number {
-  return compareKeys(left.key, right.key);
+  return left.order - right.order || compareKeys(left.key, right.key);
 }
 
 function toSets(table: Table, nets: Iterable<Net>, keyChunks: readonly KeyChunk[]): TableChanges {

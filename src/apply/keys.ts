@@ -25,11 +25,12 @@ export function newKey(change: RowChange): Key | undefined {
 }
 
 /** True when an update moves its row to another key. */
-export function movesKey(change: Update): boolean {
-  return change.table.key.some((column, index) => {
-    const value = change.row[column];
-    return value !== undefined && !sameValue(value, change.key[index]);
-  });
+export function movesKey({ table: { key: columns }, row, key }: Update): boolean {
+  for (let index = 0; index < columns.length; index++) {
+    const value = row[columns[index] ?? 0];
+    if (value !== undefined && !sameValue(value, key[index])) return true;
+  }
+  return false;
 }
 
 /** True when every column outside the key has a value. */
@@ -49,7 +50,8 @@ export function withKey(table: Table, row: Row, key: Key): Row {
  * page after page, and two writers of the same rows meet them in the same order.
  */
 export function compareKeys(left: Key, right: Key): number {
-  for (const [index, value] of left.entries()) {
+  for (let index = 0; index < left.length; index++) {
+    const value = left[index] ?? null;
     const other = right[index] ?? null;
     if (value === other || value === null || other === null) continue;
     const order = value.length - other.length;
@@ -59,6 +61,18 @@ export function compareKeys(left: Key, right: Key): number {
   return 0;
 }
 
+/** A number that orders keys much as `compareKeys` does, where it tells them apart: comparing numbers is several times as fast. */
+export function keyOrder(key: Key): number {
+  const [value] = key;
+  if (typeof value !== 'string') return 0;
+  let order = Math.min(value.length, 8_191);
+  for (let index = 0; index < 5; index++) {
+    order = order * 256 + (index < value.length ? Math.min(value.charCodeAt(index), 255) : 0);
+  }
+  return order;
+}
+
 function sameValue(left: Value, right: Value | undefined): boolean {
-  return left === right || (Buffer.isBuffer(left) && Buffer.isBuffer(right) && left.equals(right));
+  if (left === right) return true;
+  return typeof left === 'object' && Buffer.isBuffer(left) && Buffer.isBuffer(right) && left.equals(right);
 }

@@ -147,7 +147,7 @@ export class Judge {
     if (change.op === 'update' && movesKey(change)) return this.#keyChange(change, position);
     const key = oldKey(change) ?? newKey(change);
     if (key === undefined || this.#contains(change.table, key, position)) return undefined;
-    return { op: 'change', change };
+    return change;
   }
 
   /** What is left of a truncation for one of its tables. */
@@ -176,10 +176,10 @@ export class Judge {
     const goneAlready = this.#contains(table, change.key, position);
     const thereAlready = this.#contains(table, key, position);
     if (goneAlready && thereAlready) return undefined;
-    if (thereAlready) return { op: 'change', change: { op: 'delete', table, key: change.key } };
-    if (!goneAlready) return { op: 'change', change };
+    if (thereAlready) return { op: 'delete', table, key: change.key };
+    if (!goneAlready) return change;
     if (isComplete(table, change.row)) {
-      return { op: 'change', change: { op: 'insert', table, row: withKey(table, change.row, key) } };
+      return { op: 'insert', table, row: withKey(table, change.row, key) };
     }
     // The row that had the missing values was never copied: its chunk was read after it had moved away.
     return this.#reread(table, key);

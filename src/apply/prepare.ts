@@ -114,8 +114,13 @@ export class Preparer {
           if (this.#isWanted(lane, transaction)) put(sorted, lane, { op: 'empty', table, ranges: 'all' }, 1);
         }
       } else {
+        const only = router.laneOf(change);
+        if (only !== undefined) {
+          if (this.#isWanted(only, transaction)) put(sorted, only, change, 1);
+          continue;
+        }
         for (const { lane, change: part, counts } of router.route(change)) {
-          if (this.#isWanted(lane, transaction)) put(sorted, lane, { op: 'change', change: part }, counts);
+          if (this.#isWanted(lane, transaction)) put(sorted, lane, part, counts);
         }
       }
     }

@@ -20,6 +20,8 @@ interface Route {
   spread: boolean;
 }
 
+const NONE: readonly Table[] = [];
+
 export class Router {
   readonly #lanes: number;
   readonly #routes: ReadonlyMap<TableId, Route>;
@@ -47,24 +49,28 @@ export class Router {
   /** The tables of a change that must be at home for it: no lane alone could empty a spread one, or move what it cannot see. */
   homesNeeded(change: Change): readonly Table[] {
     if (change.op === 'truncate') return change.tables.filter(({ id }) => this.isSpread(id));
-    if (change.op !== 'update' || !change.row.includes(undefined) || !this.isSpread(change.table.id)) return [];
-    return this.#leavesLane(change) && !isComplete(change.table, change.row) ? [change.table] : [];
+    if (change.op !== 'update' || !change.row.includes(undefined) || !this.isSpread(change.table.id)) return NONE;
+    return this.#leavesLane(change) && !isComplete(change.table, change.row) ? [change.table] : NONE;
   }
 
-  /** Where a change goes. A change of key from one lane to another becomes a delete there and an insert here. */
+  /** Where a change goes; undefined when it goes to two lanes: then `route` divides it. */
+  laneOf(change: RowChange): number | undefined {
+    const { home, spread } = this.#route(change.table);
+    if (!spread) return home;
+    if (change.op === 'update' && this.#leavesLane(change)) return undefined;
+    return this.#laneOf(change.op === 'insert' ? keyAfter(change.table, change.row) : change.key);
+  }
+
+  /** What goes where. A change of key from one lane to another becomes a delete there and an insert here. */
   route(change: RowChange): readonly Routed[] {
+    const lane = this.laneOf(change);
+    if (lane !== undefined || change.op !== 'update') return [{ lane: lane ?? 0, change, counts: 1 }];
     const { table } = change;
-    const { home, spread } = this.#route(table);
-    if (!spread) return [{ lane: home, change, counts: 1 }];
-    if (change.op === 'update' && this.#leavesLane(change)) {
-      const key = keyAfter(table, change.row, change.key);
-      return [
-        { lane: this.#laneOf(change.key), change: { op: 'delete', table, key: change.key }, counts: 1 },
-        { lane: this.#laneOf(key), change: { op: 'insert', table, row: withKey(table, change.row, key) }, counts: 0 },
-      ];
-    }
-    const key = change.op === 'insert' ? keyAfter(table, change.row) : change.key;
-    return [{ lane: this.#laneOf(key), change, counts: 1 }];
+    const key = keyAfter(table, change.row, change.key);
+    return [
+      { lane: this.#laneOf(change.key), change: { op: 'delete', table, key: change.key }, counts: 1 },
+      { lane: this.#laneOf(key), change: { op: 'insert', table, row: withKey(table, change.row, key) }, counts: 0 },
+    ];
   }
 
   #leavesLane(change: Update): boolean {

@@ -36,16 +36,19 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
   let changes: RowChange[] = [];
   let keyChunks: TableKeyChunk[] = [];
   let emptied: EmptyStep[] = [];
+  let hasKeyless = false;
   const endRows = (): void => {
     // Rows without a key stand apart: if others have to be replayed one by one, these need not, each of them would be
     // found by reading its whole table.
-    for (const identity of ['key', 'row'] as const) {
-      const some = changes.filter(({ table }) => table.identity === identity);
-      const chunks = keyChunks.filter(({ table }) => table.identity === identity);
+    for (const identity of hasKeyless ? (['key', 'row'] as const) : [undefined]) {
+      const isOf = ({ table }: { readonly table: Table }): boolean => table.identity === identity;
+      const some = identity === undefined ? changes : changes.filter(isOf);
+      const chunks = identity === undefined ? keyChunks : keyChunks.filter(isOf);
       if (some.length + chunks.length > 0) segments.push(rowsSegment(some, chunks));
     }
     changes = [];
     keyChunks = [];
+    hasKeyless = false;
   };
   const endEmptied = (): void => {
     if (emptied.length > 0)
@@ -59,13 +62,14 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
       continue;
     }
     endEmptied();
+    hasKeyless ||= step.table.identity === 'row';
     if (step.op === 'reread') {
       keyChunks.push({ table: step.table, chunk: step.chunk });
       if (step.row !== undefined) changes.push({ op: 'insert', table: step.table, row: step.row });
-    } else if (isUncollapsible(step.change)) {
+    } else if (isUncollapsible(step)) {
       endRows();
-      segments.push({ kind: 'rows', changes: [step.change], keyChunks: [], sets: undefined });
-    } else changes.push(step.change);
+      segments.push({ kind: 'rows', changes: [step], keyChunks: [], sets: undefined });
+    } else changes.push(step);
   }
   endRows();
   endEmptied();

@@ -4,12 +4,6 @@ import type { Row, RowChange } from '../model/change.ts';
 import type { KeyChunk, KeyRange } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
 
-/** Apply the change as it is. */
-export interface ChangeStep {
-  readonly op: 'change';
-  readonly change: RowChange;
-}
-
 /** Put the row as the source has it now, if it has it. The target has no row of this key at that moment. */
 export interface RereadStep {
   readonly op: 'reread';
@@ -25,4 +19,5 @@ export interface EmptyStep {
   readonly ranges: readonly KeyRange[] | 'all';
 }
 
-export type Step = ChangeStep | RereadStep | EmptyStep;
+/** A change by itself is applied as it is. */
+export type Step = RowChange | RereadStep | EmptyStep;

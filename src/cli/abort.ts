@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { refuseOver } from '../runner/abort.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { type Io, print, printJson, say } from './io.ts';
 
@@ -31,6 +32,9 @@ export const abortCommand = (wiring: Wiring) =>
           .option('--takeover', 'fence a runner that does not answer'),
       action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
+        // Before anything is asked or stopped: a process that is past the commit point has work left to do.
+        const found = await app.inspect(plan);
+        if (found !== undefined) refuseOver(found);
         await confirm(io, options, plan.name);
         await stopProcess(socketPath(plan), io.signal);
         const result = await app.abort(plan, { drop: options.drop === true, takeover: options.takeover === true });

@@ -1,6 +1,7 @@
 // The command line: one program, one list of commands.
 
 import { Command, CommanderError } from 'commander';
+import { EXITS, USAGE_EXIT } from '../lib/exits.ts';
 import { VERSION } from '../lib/version.ts';
 import { abortCommand } from './abort.ts';
 import type { Application } from './application.ts';
@@ -20,7 +21,9 @@ import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { tableCommand } from './table.ts';
 
-const USAGE_EXIT = 64;
+function exitLines(): readonly string[] {
+  return Object.entries(EXITS).map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`);
+}
 
 /** Runs one command line; resolves with the exit code. */
 export async function runCommandLine(argv: readonly string[], app: Application, io: Io): Promise<number> {
@@ -48,10 +51,7 @@ export function createProgram(wiring: Wiring): Command {
     .description('Moves a live database to another one: copy, follow the log, verify, cut over.')
     .version(VERSION)
     .showHelpAfterError('(add --help for how to use it)')
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 ok, 1 bug, 2 failed, 3 refused, 4 differences, 5 cutover not reached, 6 plan changed, 7 done with waivers, 64 usage.',
-    );
+    .addHelpText('after', `\nExit codes:\n${exitLines().join('\n')}`);
   const commands = [
     initCommand,
     runCommand,

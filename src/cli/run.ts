@@ -2,6 +2,7 @@
 
 import { STAGES, type StageName } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { WAIVED_EXIT } from '../lib/exits.ts';
 import { partialLines, type RunOutcome } from '../report/partial.ts';
 import { resultLines } from '../report/result.ts';
 import { hasWaivers } from '../report/waivers.ts';
@@ -17,9 +18,6 @@ interface RunOptions {
   readonly only?: string;
   readonly keys?: boolean;
 }
-
-/** Done, but not with everything. */
-const WAIVED_EXIT = 7;
 
 /** Stages at whose end a run can stop by itself; at the end of the others it is over. */
 const STOPS: readonly StageName[] = STAGES.slice(0, STAGES.indexOf('cutover'));

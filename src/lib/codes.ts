@@ -1,6 +1,7 @@
 // The catalogue of error codes: the source of docs/errors.md and of each error's cure and exit code.
-// Sorted by code. Exit codes: 1 bug, 2 expected failure, 3 refused or cancelled, 4 verification found
-// differences, 5 cutover not reached in its time, 6 the plan does not fit the run, 64 usage.
+// Sorted by code.
+
+import type { ExitCode } from './exits.ts';
 
 /**
  * retry: the runner starts the session again; operator: a person must act, then the same command goes on;
@@ -10,7 +11,7 @@ export type Disposition = 'retry' | 'operator' | 'ambiguous' | 'bug';
 
 export interface CodeEntry {
   readonly disposition: Disposition;
-  readonly exit: 1 | 2 | 3 | 4 | 5 | 6 | 64;
+  readonly exit: Exclude<ExitCode, 0 | 7 | 130 | 143>;
   readonly why: string;
   readonly fix: string;
 }
@@ -271,6 +272,12 @@ export const CODES = {
     'The source url is malformed.',
     'Use postgres://user:password@host:port/database?sslmode=….',
   ),
+  'STREAM.FORMAT': entry(
+    2,
+    'operator',
+    'The source logged changes in a form that cannot be followed: as statements, in parts, compressed, or prepared in two phases.',
+    'Nothing is skipped. The message names the setting or statement: undo it, then abort with --drop and start again.',
+  ),
   'STREAM.GONE': entry(
     2,
     'operator',
@@ -314,7 +321,7 @@ export const CODES = {
     'Nothing: the run starts again by itself.',
   ),
   'TABLE.REFUSED': entry(
-    3,
+    2,
     'operator',
     'This cannot be done with the table now.',
     'The message says why; `migrate table list` shows where each table stands.',

@@ -48,6 +48,10 @@ export const FINDING_CODES = {
     'The tables use an extension that the target does not have, or has in another schema.',
     'CREATE EXTENSION on the target, in the schema that the source has it in.',
   ),
+  FENCED: entry(
+    'The fence of another run closes the table for good: that run moves it, or has moved it, to another database.',
+    'Exclude the table. When it is to be written on this server again, drop the function of that fence with CASCADE.',
+  ),
   FOREIGN_KEY: entry(
     'A foreign key points at a table that does not move: on the target it could not be made.',
     'Select that table too, or drop the constraint.',
@@ -69,14 +73,6 @@ export const FINDING_CODES = {
     'Another publication has a list of columns of the table that only goes with its present replica identity.',
     'Publish all columns there, let the replica identity name the primary key, or exclude the table.',
   ),
-  KEY_COLLATION: entry(
-    'With a nondeterministic collation, keys that are different texts are one row for the database.',
-    EXCLUDE,
-  ),
-  KEY_TYPE: entry(
-    'Keys are compared by the operators of the system; those of an extension order and equate values in their own way.',
-    EXCLUDE,
-  ),
   LARGE_OBJECTS: entry(
     'Large objects lie outside of all tables, and no log carries them. Only their numbers move.',
     'Move them by other means before the cutover, or store them in bytea columns.',
@@ -91,7 +87,7 @@ export const FINDING_CODES = {
   ),
   NO_COLUMNS: entry('The log tells nothing of the rows of a table without columns.', EXCLUDE),
   NO_KEY: entry(
-    'The table has no unique NOT NULL columns: its rows are found by all their values, which is slow for large tables.',
+    'The table has no key that the run could use: its rows are found by all their values, which is slow for large tables.',
     'Nothing, or ADD PRIMARY KEY before the run begins.',
   ),
   NO_MATCH: entry('A pattern of tables.include matches no table.', 'Write it as schema.name; * stands for any text.'),
@@ -115,6 +111,10 @@ export const FINDING_CODES = {
   PARENT: entry(
     'A part of a table is selected and the table is not: writes through it could not be stopped.',
     'Select the table, too.',
+  ),
+  PARTITIONED: entry(
+    'Partitions that are made, attached, detached or dropped during the run stop it: the log has nothing of what it does not know.',
+    'Make those that will be needed before the run begins, and pause what makes or drops them by a schedule.',
   ),
   PART_LEFT_OUT: entry(
     'A part of a selected table is not selected: its rows stay behind.',

@@ -16,6 +16,8 @@ export interface SchemaChange {
   readonly added?: AddedColumn;
   /** False when nothing brings back what was there. */
   readonly undoable: boolean;
+  /** What undoes it, where there is more to say than that: sentences. */
+  readonly undo?: string;
 }
 
 export interface SchemaDrift {
@@ -42,7 +44,7 @@ export function schemaChanges(before: Catalog, now: Catalog): readonly SchemaCha
       const found = current.get(id);
       return found === undefined ? [goneTable(id, relation, old, current)] : changesOf(relation, found);
     }),
-    ...[...current.keys()].filter((id) => !old.has(id)).map(newTable),
+    ...[...current].filter(([id]) => !old.has(id)).map(newTable),
     ...typeChanges(before, now),
   ];
 }
@@ -83,8 +85,20 @@ function relations(catalog: Catalog): ReadonlyMap<TableId, Relation> {
   return new Map([...catalog.parents, ...catalog.tables].map((relation) => [relation.table.id, relation]));
 }
 
-function newTable(id: TableId): SchemaChange {
-  return { what: `${id} is a new table, and tables.include selects it`, undoable: true };
+function newTable([id, { partitionOf }]: readonly [TableId, Relation]): SchemaChange {
+  const away = 'drop it or move it to a schema that the plan does not select';
+  if (partitionOf === null) {
+    return {
+      what: `${id} is a new table, and tables.include selects it`,
+      undoable: true,
+      undo: `On the source, ${away}.`,
+    };
+  }
+  return {
+    what: `${id} is a new partition of ${partitionOf.parent.id}`,
+    undoable: true,
+    undo: `On the source, detach it, then ${away}; rows that it has already must be brought back by hand. Make no partition until the cutover is over.`,
+  };
 }
 
 function goneTable(

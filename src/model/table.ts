@@ -18,13 +18,8 @@ export interface Column {
   readonly type: string;
   /** The native type without length or precision, safe to use in a cast: `numeric`, `bpchar`, `"bit"`. */
   readonly castType: string;
-  /** True when an array of values would not come apart into these values (arrays, composites): they ride in an array of texts. */
-  readonly ridesAsText: boolean;
-  /**
-   * False when the binary form belongs to one engine, server or version (it names a user's type by number): such columns are
-   * copied as text.
-   */
-  readonly binaryPortable: boolean;
+  /** What only the adapter of the engine whose type it is asks of the type, in its own words. None by default. */
+  readonly traits?: readonly string[];
 }
 
 export interface Table extends TableName {

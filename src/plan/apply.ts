@@ -12,7 +12,13 @@ export const applySchema = z
       min: 1,
       max: 64,
     }),
-    batchRows: count({ about: 'Row changes that end a batch.', default: 5_000, min: 1, max: 1_000_000 }),
+    batchRows: count({
+      about:
+        'Row changes that end a batch. While the target keeps up batches are smaller: they hold what arrived meanwhile.',
+      default: 20_000,
+      min: 1,
+      max: 1_000_000,
+    }),
     batchBytes: size({ about: 'Bytes of changes that end a batch.', default: '8MB', min: '1KB', max: '1GB' }),
     batchWait: duration({
       about: 'How long a batch that is not full waits for more changes.',

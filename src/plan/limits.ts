@@ -1,7 +1,7 @@
-// Plan section `limits`: how long the run is patient.
+// Plan section `limits`: how long the run is patient, and what it may use of the source.
 
 import { z } from 'zod';
-import { duration } from './units.ts';
+import { duration, size } from './units.ts';
 
 export const limitsSchema = z
   .strictObject({
@@ -17,6 +17,13 @@ export const limitsSchema = z
       min: '1s',
       max: '720h',
     }),
+    decodingMemory: size({
+      about:
+        "How much of the source's memory its server may use to put transactions together for the stream before it writes them to disk (PostgreSQL: logical_decoding_work_mem of our one session). Used by large transactions only, which it makes a good deal faster.",
+      default: '256MB',
+      min: '1MB',
+      max: '64GB',
+    }),
   })
   .prefault({})
-  .describe('How long the run is patient.');
+  .describe('How long the run is patient, and what it may use of the source.');

@@ -5,6 +5,7 @@ import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { releaseSource } from '../stages/open.ts';
 import type { Endpoints, OpenEndpoints } from './endpoints.ts';
+import type { RunView } from './inspect.ts';
 
 export interface AbortResult {
   readonly result: 'aborted';
@@ -24,10 +25,12 @@ export interface AbortOptions {
 export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndpoints): Promise<AbortResult> {
   const endpoints = await open(plan, { lock: true, takeover: options.takeover, onWaiting: () => undefined });
   try {
-    await refuseWhenOver(plan, endpoints);
+    const { record, journal } = endpoints;
+    if (record === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+    refuseOver({ record, cutover: await journal.cutovers.latest() });
     await endpoints.claim();
     // Only the holder of the lease may ask a fence. The target may be open although the journal does not know it yet.
-    if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan);
+    if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan.name, false);
     await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
     await releaseSource(endpoints.source);
     const onSource = ['the fence, the slot, the publication and schema migrate on the source'];
@@ -56,14 +59,23 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
   }
 }
 
-async function refuseWhenOver(plan: Plan, { record, journal }: Endpoints): Promise<void> {
-  if (record === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
-  const cutover = await journal.cutovers.latest();
-  if (record.outcome === 'complete' || record.outcome === 'copied' || cutover?.phase === 'committed') throw over(plan);
+/** Throws RUN.COMPLETE when there is nothing left to give up. */
+export function refuseOver({ record, cutover }: Pick<RunView, 'record' | 'cutover'>): void {
+  if (record.outcome === 'copied') throw over(record.name, true);
+  if (record.outcome === 'complete' || cutover?.phase === 'committed') throw over(record.name, false);
 }
 
-function over(plan: Plan): MigrateError {
-  return new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over: the target is open`);
+function over(run: string, copy: boolean): MigrateError {
+  const source = copy
+    ? ''
+    : " Its tables stay closed on the source: what opens them is in docs/operating.md, 'After the cutover'.";
+  return new MigrateError(
+    'RUN.COMPLETE',
+    `run ${run} ${copy ? 'has made its copy' : 'has cut over'}: the target is open`,
+    {
+      fix: `There is nothing to give up, and nothing was done. Where a process still works on it, let it end.${source} To remove the journal of a run that has ended: DROP SCHEMA migrate CASCADE; -- on the target`,
+    },
+  );
 }
 
 async function dropTarget({ record, target, journal, forget }: Endpoints): Promise<boolean> {

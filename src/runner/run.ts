@@ -8,7 +8,6 @@ import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import { once } from '../lib/once.ts';
 import { VERSION } from '../lib/version.ts';
-import type { TableId } from '../model/table.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { openMetricsServer } from '../observe/metrics-server.ts';
 import { RunStatus, type StatusSnapshot } from '../observe/status.ts';
@@ -18,6 +17,7 @@ import { attempt } from './attempt.ts';
 import type { OpenEndpoints } from './endpoints.ts';
 import { Operator } from './operator.ts';
 import type { RunRequest } from './request.ts';
+import type { Runner } from './runner.ts';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
@@ -34,41 +34,34 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
     stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
   request.onStatus(() => operator.status());
+  const runner: Runner = {
+    request: { ...request, signal: AbortSignal.any([request.signal, stop.signal]) },
+    operator,
+    gate,
+    status,
+    verification: new Verification(),
+    homeward: new Set(),
+  };
   try {
     return await attempts(
-      { ...request, signal: AbortSignal.any([request.signal, stop.signal]) },
-      {
-        open,
-        operator,
-        gate,
-        status,
-        verification: new Verification(),
-        homeward: new Set(),
-        listen: once(() => listen(request, operator, closer)),
-      },
+      runner,
+      open,
+      once(() => listen(request, operator, closer)),
     );
   } finally {
     await closer.close();
   }
 }
 
-interface Process {
-  readonly open: OpenEndpoints;
-  readonly operator: Operator;
-  readonly gate: Gate;
-  readonly status: RunStatus;
-  readonly verification: Verification;
-  readonly homeward: Set<TableId>;
-  /** Starts the control socket and the metrics at its first call: no sooner, the socket may belong to another runner. */
-  readonly listen: () => Promise<void>;
-}
+/** Starts the control socket and the metrics at its first call: no sooner, the socket may belong to another runner. */
+type Listen = () => Promise<void>;
 
-async function attempts(request: RunRequest, process: Process): Promise<RunOutcome> {
-  const { status } = process;
+async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Promise<RunOutcome> {
+  const { request, status } = runner;
   const progress = new ProgressClock(request.plan.limits.giveUpAfter);
   for (let count = 0; ; count++) {
     try {
-      return await oneAttempt(request, process, count === 0);
+      return await oneAttempt(runner, { open, listen, first: count === 0 });
     } catch (thrown) {
       const error = toMigrateError(thrown);
       if (request.signal.aborted) throw toMigrateError(request.signal.reason);
@@ -90,8 +83,14 @@ async function attempts(request: RunRequest, process: Process): Promise<RunOutco
   }
 }
 
-async function oneAttempt(request: RunRequest, process: Process, first: boolean): Promise<RunOutcome> {
-  const { open, operator, gate, status, verification, homeward } = process;
+interface Opening {
+  readonly open: OpenEndpoints;
+  readonly listen: Listen;
+  readonly first: boolean;
+}
+
+async function oneAttempt(runner: Runner, { open, listen, first }: Opening): Promise<RunOutcome> {
+  const { request, status } = runner;
   const endpoints = await open(request.plan, {
     lock: true,
     // A takeover is meant once: a runner that was itself taken over must not fight back.
@@ -99,8 +98,8 @@ async function oneAttempt(request: RunRequest, process: Process, first: boolean)
     onWaiting: (reason) => status.waitsFor(reason),
   });
   try {
-    await process.listen();
-    return await attempt({ request, endpoints, operator, gate, status, verification, homeward });
+    await listen();
+    return await attempt(runner, endpoints);
   } finally {
     await endpoints.close().catch(() => undefined);
   }

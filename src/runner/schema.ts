@@ -139,9 +139,10 @@ function cureOf({ changes }: SchemaDrift, notFollowed: string | null): string {
   if (notFollowed === null) {
     return 'Set schema.changes: add-columns in the plan and run the same command again: the target gets the columns, too.';
   }
-  return changes.every(({ undoable }) => undoable)
-    ? CODES['SCHEMA.CHANGED'].fix
-    : 'This cannot be undone: abort with --drop and start again.';
+  if (!changes.every(({ undoable }) => undoable)) return 'This cannot be undone: abort with --drop and start again.';
+  const undo = changes.flatMap((change) => change.undo ?? []);
+  if (undo.length < changes.length) return CODES['SCHEMA.CHANGED'].fix;
+  return `${[...new Set(undo)].join(' ')} Then run the same command again; or abort with --drop and start again.`;
 }
 
 /** The source, with a look at its schema after each exact pair: what is read there is read with the columns the run knows. */

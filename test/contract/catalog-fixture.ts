@@ -1,9 +1,12 @@
 // Two fresh databases with a session on each, for tests of what is read from and made in the system catalogue.
 
+import { type Closing, createClosed } from '../../src/databases/postgres/build.ts';
 import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
+import { functionStatement } from '../../src/databases/postgres/fence/function.ts';
 import type { Side } from '../../src/databases/postgres/side.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
 import { Closer } from '../../src/lib/closer.ts';
+import type { Catalog } from '../../src/model/catalog.ts';
 import { openPair } from '../fleet/databases.ts';
 
 export const ALL: TableSelection = { include: ['*'], exclude: [] };
@@ -52,4 +55,14 @@ export async function withFixture(work: (fixture: CatalogFixture) => Promise<voi
 /** Runs SQL of any number of statements. */
 export async function sql(session: Session, text: string): Promise<void> {
   await session.run(text, []);
+}
+
+/** Of a runner that may always write, to a fence that no session passes. */
+export const CLOSING: Closing = { id: 'a1b2c3d4', prove: async () => undefined, pass: async () => undefined };
+
+/** Makes the tables on the target as a run does, then opens their fence. */
+export async function createTables(target: Session, catalog: Catalog): Promise<void> {
+  await sql(target, 'CREATE SCHEMA IF NOT EXISTS migrate');
+  await createClosed(target, catalog, CLOSING);
+  await sql(target, functionStatement(CLOSING.id, 'open'));
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { readFingerprint } from '../../src/databases/postgres/fingerprint.ts';
+import { isCopiedAsText, ridesAsText } from '../../src/databases/postgres/types.ts';
 import type { Catalog, TableDefinition } from '../../src/model/catalog.ts';
 import { ALL, type CatalogFixture, openCatalogFixture, sql, withFixture } from './catalog-fixture.ts';
 
@@ -102,8 +103,8 @@ test('a type is named in full, and without its length for casts', () => {
 
 test('only the binary form of arrays of own types belongs to one server', () => {
   const { columns } = table('shop.people').table;
-  expect(columns.filter(({ binaryPortable }) => !binaryPortable).map(({ name }) => name)).toEqual(['moods']);
-  expect(columns.filter(({ ridesAsText }) => ridesAsText).map(({ name }) => name)).toEqual(['moods', 'tags']);
+  expect(columns.filter(isCopiedAsText).map(({ name }) => name)).toEqual(['moods']);
+  expect(columns.filter(ridesAsText).map(({ name }) => name)).toEqual(['moods', 'tags']);
 });
 
 test('defaults, collations, identity and nullability are read as the source prints them', () => {

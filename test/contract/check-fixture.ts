@@ -7,18 +7,23 @@ import { checkSource } from '../../src/databases/postgres/check/source.ts';
 import type { SourceContext } from '../../src/databases/postgres/check/source-subject.ts';
 import type { Session } from '../../src/databases/postgres/connection.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
+import type { Catalog } from '../../src/model/catalog.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { ALL, sql } from './catalog-fixture.ts';
 
-const CONTEXT: SourceContext = { slot: 'migrate_s', publication: 'migrate_p', selection: ALL };
+const CONTEXT: SourceContext = { id: 's', slot: 'migrate_s', publication: 'migrate_p', selection: ALL };
 
 export async function findingsOf(
   session: Session,
   selection: TableSelection = ALL,
   context: Partial<SourceContext> = {},
+  catalog?: Catalog,
 ): Promise<readonly Finding[]> {
-  const catalog = await readCatalog(session, selection);
-  return checkSource(session, catalog, { ...CONTEXT, ...context, selection });
+  return checkSource(session, catalog ?? (await readCatalog(session, selection)), {
+    ...CONTEXT,
+    ...context,
+    selection,
+  });
 }
 
 /** The only finding of the code (about the subject, if given). */

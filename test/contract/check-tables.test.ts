@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { readCatalog } from '../../src/databases/postgres/catalog.ts';
+import { functionStatement, triggerStatement } from '../../src/databases/postgres/fence/function.ts';
 import { sql, withFixture } from './catalog-fixture.ts';
 import { codes, findingsOf, only, pasteIntoPlan, withRole } from './check-fixture.ts';
 
@@ -19,6 +21,7 @@ test('a plain schema has no error', () =>
     expect(findings.filter(({ level }) => level === 'info').map(({ subject }) => subject)).toEqual([
       'function',
       'trigger',
+      'all at once',
     ]);
   }));
 
@@ -44,6 +47,21 @@ test.each(CURED_BY_SQL)('%s on %s is found, and gone when its SQL was run (%s)',
 const TOLD: readonly (readonly [string, string, string])[] = [
   ['NO_KEY', 'all their values', 'CREATE TABLE t (a int NOT NULL, b int UNIQUE)'],
   ['NO_KEY', 'all their values', 'CREATE TABLE t (a text NOT NULL); CREATE UNIQUE INDEX ON t (a COLLATE "C")'],
+  [
+    'NO_KEY',
+    'key t_pkey does not tell rows apart',
+    'CREATE EXTENSION citext; CREATE TABLE t (n int, k citext, PRIMARY KEY (n, k))',
+  ],
+  [
+    'NO_KEY',
+    'key t_pkey does not tell rows apart',
+    "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE t (n int, k text COLLATE ci, PRIMARY KEY (n, k))",
+  ],
+  [
+    'NO_KEY',
+    'key t_pkey does not tell rows apart',
+    "CREATE TYPE e AS ENUM ('a'); CREATE DOMAIN d AS e; CREATE TABLE t (k d PRIMARY KEY)",
+  ],
   ['REPLICA_IDENTITY', 'REPLICA IDENTITY FULL,.* DEFAULT again', 'CREATE TABLE t (a int)'],
   ['REPLICA_IDENTITY', 'USING INDEX t_a_key,.* DEFAULT again', 'CREATE TABLE t (a int NOT NULL UNIQUE)'],
   [
@@ -99,14 +117,8 @@ const CURED_BY_PLAN: readonly (readonly [string, string, string])[] = [
   ['RULE', 'public.t', 'CREATE TABLE t (id int PRIMARY KEY); CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING'],
   ['NO_COLUMNS', 'public.t', 'CREATE TABLE t ()'],
   ['TYPED_TABLE', 'public.t', 'CREATE TYPE c AS (id int); CREATE TABLE t OF c (PRIMARY KEY (id))'],
-  [
-    'KEY_COLLATION',
-    'public.t.k',
-    "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE t (n int, k text COLLATE ci, PRIMARY KEY (n, k))",
-  ],
   ['COLUMN_TYPE', 'public.t.n', 'CREATE TABLE t (id int PRIMARY KEY, n pg_node_tree)'],
   ['COLUMN_TYPE', 'public.t.u', 'CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, u u[])'],
-  ['KEY_TYPE', 'public.t.k', 'CREATE EXTENSION citext; CREATE TABLE t (n int, k citext, PRIMARY KEY (n, k))'],
 ];
 
 test.each(CURED_BY_PLAN)('%s on %s is found, and gone when the plan excludes it (%s)', (code, subject, schema) =>
@@ -141,8 +153,60 @@ test('a part whose table is not selected is an error, and one that is left out a
     expect(codes(await findingsOf(source, { include: ['*'], exclude: [] }))).toEqual([]);
     const left = await findingsOf(source, SELECTION);
     expect(codes(left)).toEqual([]);
-    expect(codes(left, 'warning')).toEqual(['PART_LEFT_OUT', 'PART_LEFT_OUT']);
+    expect(codes(left, 'warning')).toEqual(['PART_LEFT_OUT', 'PART_LEFT_OUT', 'PARTITIONED']);
     expect(only(left, 'PART_LEFT_OUT', 'x.p').message).toContain('public.t');
+  }));
+
+test('tables that get partitions by a schedule are warned of, once for each tree', () =>
+  withFixture(async ({ source }) => {
+    await sql(
+      source,
+      `SET search_path = public; CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id);
+       CREATE TABLE p PARTITION OF t FOR VALUES FROM (1) TO (9) PARTITION BY LIST (id);
+       CREATE TABLE q PARTITION OF p FOR VALUES IN (2);
+       CREATE TABLE h (id int PRIMARY KEY) PARTITION BY HASH (id); SET search_path = pg_catalog`,
+    );
+    const found = await findingsOf(source, SELECTION);
+    expect(codes(found)).toEqual([]);
+    expect(codes(found, 'warning')).toEqual(['PARTITIONED']);
+    expect(only(found, 'PARTITIONED', 'public.t').cure).toContain('pg_partman');
+    // Alone it is the top of its tree.
+    only(await findingsOf(source, { include: ['public.p', 'public.q'], exclude: [] }), 'PARTITIONED', 'public.p');
+  }));
+
+test('a large table without a key is a warning that says what it costs', () =>
+  withFixture(async ({ source }) => {
+    await sql(source, 'CREATE TABLE public.t (a int)');
+    const catalog = await readCatalog(source, SELECTION);
+    const tables = catalog.tables.map((definition) => ({
+      ...definition,
+      table: { ...definition.table, rowEstimate: 12_000_000, byteEstimate: 4e9 },
+    }));
+    const finding = only(await findingsOf(source, SELECTION, {}, { ...catalog, tables }), 'NO_KEY', 'public.t');
+    expect(finding).toMatchObject({
+      level: 'warning',
+      message: expect.stringMatching(/12,000,000 rows, 4,000 MB.*some 20 s more/),
+      cure: expect.stringContaining('primary key'),
+    });
+  }));
+
+test('tables that another run has closed for good are found before the cutover would, and gone with its fence', () =>
+  withFixture(async ({ source }) => {
+    await sql(source, 'CREATE TABLE public.t (id int PRIMARY KEY); CREATE TABLE public.u (id int PRIMARY KEY)');
+    await sql(source, 'CREATE SCHEMA migrate');
+    const tables = ['t', 'u'].map((name) => ({ schema: 'public', name }));
+    for (const mode of ['open', 'permanent'] as const) await sql(source, functionStatement('Other', mode));
+    for (const table of tables) await sql(source, triggerStatement('Other', table));
+    expect(codes(await findingsOf(source, SELECTION, { id: 'Other' }))).toEqual([]);
+    const finding = only(await findingsOf(source, SELECTION), 'FENCED', 'fence migrate."fence_Other"');
+    expect(finding).toMatchObject({ level: 'error', message: expect.stringContaining('public.t, public.u') });
+    expect(codes(await findingsOf(source, { include: ['public.x'], exclude: [] }))).not.toContain('FENCED');
+    const [drop = ''] = finding.cure?.split(' -- ') ?? [];
+    await sql(source, functionStatement('Other', 'open'));
+    expect(codes(await findingsOf(source, SELECTION))).toEqual([]);
+    await sql(source, functionStatement('Other', 'permanent'));
+    await sql(source, drop);
+    expect(codes(await findingsOf(source, SELECTION))).toEqual([]);
   }));
 
 test('row level security is an error only where it would hide rows from the run', () =>
@@ -209,5 +273,6 @@ test('what is not carried is one finding per kind', () =>
       ['unused composite type', 'public.ct'],
       ['unused range type', 'public.rt'],
       ['view', 'public."V", public.w'],
+      ['all at once', 'give it again just before the cutover'],
     ]);
   }));

@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
-import { createSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { readServerFacts } from '../../src/databases/postgres/check/facts.ts';
 import { checkTarget } from '../../src/databases/postgres/check/target.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
-import { ALL, type CatalogFixture, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, type CatalogFixture, createTables, sql, withFixture } from './catalog-fixture.ts';
 import { codes, only, withRole } from './check-fixture.ts';
 
 async function described({ source }: CatalogFixture, schema: string): Promise<Catalog> {
@@ -28,7 +27,7 @@ test('an empty target has no finding, and the check leaves nothing behind', () =
 test('what exists on the target is found, and moved out of the way by the cures', () =>
   withFixture(async (fixture) => {
     const catalog = await described(fixture, SCHEMA);
-    await fixture.target.transaction(() => createSchema(fixture.target, catalog));
+    await createTables(fixture.target, catalog);
     const findings = await checkTarget(fixture.target, catalog, false);
     expect(codes(findings)).toEqual([
       'TARGET_NOT_EMPTY',
@@ -59,7 +58,7 @@ test.each(['INDEX', 'SEQUENCE'])(
 test('a run that resumes expects its tables', () =>
   withFixture(async (fixture) => {
     const catalog = await described(fixture, SCHEMA);
-    await fixture.target.transaction(() => createSchema(fixture.target, catalog));
+    await createTables(fixture.target, catalog);
     expect(await checkTarget(fixture.target, catalog, true)).toEqual([]);
     await sql(fixture.target, 'DROP TABLE shop.u');
     expect(only(await checkTarget(fixture.target, catalog, true), 'TARGET_TABLE_GONE').subject).toContain('"u"');

@@ -1,7 +1,8 @@
 // What the tests of the copy share: servers with the journal's tables, table values, an exported snapshot.
 
 import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
-import { JOURNAL_SCHEMA, LEASE_SCHEMA, type LeaseClaim } from '../../src/databases/postgres/journal-schema.ts';
+import { JOURNAL_SCHEMA } from '../../src/databases/postgres/journal/schema.ts';
+import { LEASE_SCHEMA, type LeaseClaim } from '../../src/databases/postgres/lease-proof.ts';
 import { PostgresLoader } from '../../src/databases/postgres/load.ts';
 import { openChunkReader } from '../../src/databases/postgres/snapshot.ts';
 import type { Start } from '../../src/databases/source.ts';
@@ -89,8 +90,6 @@ export function tableOf(
       name: column,
       type,
       castType: type.replace(/\(.*\)/, ''),
-      ridesAsText: false,
-      binaryPortable: true,
       ...overrides,
     })),
     key,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { copyTables } from '../../src/copy/copier.ts';
 import { planChunks } from '../../src/copy/plan.ts';
 import { PostgresChunks } from '../../src/databases/postgres/chunks.ts';
+import { COPIED_AS_TEXT, RIDES_AS_TEXT } from '../../src/databases/postgres/types.ts';
 import type { Start } from '../../src/databases/source.ts';
 import { Gate } from '../../src/health/gate.ts';
 import type { TableProgress } from '../../src/journal/journal.ts';
@@ -25,7 +26,7 @@ const big = {
 };
 const small = tableOf('small', [
   ['code', 'text'],
-  ['tags', '_text', { ridesAsText: true, binaryPortable: false }],
+  ['tags', '_text', { traits: [RIDES_AS_TEXT, COPIED_AS_TEXT] }],
 ]);
 const SCHEMA = `
   CREATE TABLE big (id int PRIMARY KEY, v text, n numeric, at timestamptz, blob bytea);

@@ -7,9 +7,9 @@ import { Cutover } from '../../src/cutover/cutover.ts';
 import type { CutoverOptions } from '../../src/cutover/options.ts';
 import { writableSide } from '../../src/cutover/writable.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { PostgresFence } from '../../src/databases/postgres/fence.ts';
-import { closedFromBirth } from '../../src/databases/postgres/fence-function.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresFence } from '../../src/databases/postgres/fence/fence.ts';
+import { functionStatement, triggerStatement } from '../../src/databases/postgres/fence/function.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import type { CutoverRecord } from '../../src/journal/journal.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
@@ -69,7 +69,7 @@ describe('a cutover between two databases', () => {
       await client.query(LEASE_SCHEMA);
       await client.query(`INSERT INTO migrate.lease VALUES ('orders', 1, 'test')`);
     }
-    for (const statement of closedFromBirth(ID, [item])) await target.query(statement);
+    await target.query(`${functionStatement(ID, 'permanent')}; ${triggerStatement(ID, item)}`);
     await target.query('SET session_replication_role = replica');
     servers = {
       source: new PostgresServer('source', pair.sourceUrl, 'orders'),

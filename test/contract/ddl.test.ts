@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { completeSchema, createSchema, dropSchema } from '../../src/databases/postgres/build.ts';
+import { completeSchema, dropSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
-import { ALL, type CatalogFixture, openCatalogFixture, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, type CatalogFixture, createTables, openCatalogFixture, sql, withFixture } from './catalog-fixture.ts';
 
 const SCHEMA = `
 CREATE SCHEMA shop;
@@ -58,7 +58,7 @@ function comparable(read: Catalog): unknown {
 
 test('a created and completed target reads like the source, and doing it twice changes nothing', async () => {
   for (let time = 0; time < 2; time++) {
-    await fixture.target.transaction(() => createSchema(fixture.target, catalog));
+    await createTables(fixture.target, catalog);
   }
   const bare = await readCatalog(fixture.target, ALL);
   for (const table of bare.tables) {
@@ -91,7 +91,7 @@ test('a build that stopped in the middle goes on with what is missing', () =>
       ...small,
       tables: small.tables.map((definition) => ({ ...definition, table: { ...definition.table, byteEstimate: 1e9 } })),
     };
-    await target.transaction(() => createSchema(target, read));
+    await createTables(target, read);
     const stop = new Error('stopped');
     await expect(
       completeSchema(target, read, (subject) => {
@@ -111,7 +111,7 @@ test('a creation that fails leaves nothing', () =>
        CREATE TABLE public.a (id int PRIMARY KEY); CREATE TABLE public.b (id int PRIMARY KEY DEFAULT public.f())`,
     );
     const read = await readCatalog(source, ALL);
-    await expect(target.transaction(() => createSchema(target, read))).rejects.toThrow('public.f()');
+    await expect(createTables(target, read)).rejects.toThrow('public.f()');
     expect((await readCatalog(target, ALL)).tables).toEqual([]);
   }));
 
@@ -122,7 +122,7 @@ test('rows that a check of the source was never tried on are accepted', () =>
       'CREATE TABLE public.t (id int PRIMARY KEY); ALTER TABLE public.t ADD CONSTRAINT c CHECK (id > 5) NOT VALID',
     );
     const read = await readCatalog(source, ALL);
-    await target.transaction(() => createSchema(target, read));
+    await createTables(target, read);
     await sql(target, 'INSERT INTO public.t VALUES (1)');
     await completeSchema(target, read, () => undefined);
     await expect(sql(target, 'INSERT INTO public.t VALUES (2)')).rejects.toThrow('violates check constraint');
@@ -132,7 +132,7 @@ test('an identity column takes the updates of the apply', () =>
   withFixture(async ({ source, target }) => {
     await sql(source, 'CREATE TABLE public.t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)');
     const read = await readCatalog(source, ALL);
-    await target.transaction(() => createSchema(target, read));
+    await createTables(target, read);
     await sql(target, 'INSERT INTO public.t VALUES (7); UPDATE public.t SET id = 8');
     expect(await target.query('SELECT id FROM public.t')).toEqual([{ id: '8' }]);
   }));
@@ -140,7 +140,7 @@ test('an identity column takes the updates of the apply', () =>
 test('a drop removes what was created, keeps what was there, and can be repeated', () =>
   withFixture(async ({ target }) => {
     await sql(target, 'CREATE SCHEMA shop; CREATE TABLE shop.mine (id int PRIMARY KEY)');
-    await target.transaction(() => createSchema(target, catalog));
+    await createTables(target, catalog);
     await completeSchema(target, catalog, () => undefined);
     for (let time = 0; time < 2; time++) await dropSchema(target, catalog);
     const rest = await readCatalog(target, ALL);
@@ -150,7 +150,7 @@ test('a drop removes what was created, keeps what was there, and can be repeated
 
 test('a drop that would take what others built is refused as a whole', () =>
   withFixture(async ({ target }) => {
-    await target.transaction(() => createSchema(target, catalog));
+    await createTables(target, catalog);
     await sql(target, 'CREATE VIEW public.v AS SELECT id FROM shop.people');
     await expect(dropSchema(target, catalog)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
     expect((await readCatalog(target, ALL)).tables).toHaveLength(2);

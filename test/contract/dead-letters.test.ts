@@ -5,9 +5,9 @@ import { DeadLetters } from '../../src/apply/dead-letters.ts';
 import { Lanes } from '../../src/apply/lanes.ts';
 import { retryLetters } from '../../src/apply/retry-letters.ts';
 import { segmentsOf } from '../../src/apply/segment.ts';
-import type { EmptyStep, Step } from '../../src/apply/step.ts';
+import type { EmptyStep } from '../../src/apply/step.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { PostgresJournal } from '../../src/databases/postgres/journal.ts';
+import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
 import { PostgresLane } from '../../src/databases/postgres/write/lane.ts';
 import type { LoggedValue, RowChange } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
@@ -62,8 +62,7 @@ async function open(limit = 100, onBadRow: 'stop' | 'deadLetter' = 'deadLetter')
 }
 
 /** Writes one batch and commits it. */
-async function apply(...changes: (RowChange | EmptyStep)[]): Promise<void> {
-  const steps = changes.map((change): Step => (change.op === 'empty' ? change : { op: 'change', change }));
+async function apply(...steps: (RowChange | EmptyStep)[]): Promise<void> {
   const segments = segmentsOf(steps);
   at++;
   await lanes?.write([{ lane: 0, segments, changes: steps.length }], position(`0/${at}`));

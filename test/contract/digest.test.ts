@@ -21,7 +21,7 @@ function table(name: string, columns: Readonly<Record<string, string>>, key: rea
     byteEstimate: 0,
     columns: Object.entries(columns).map(([column, type]) => {
       const castType = type.replace(/\(.*?\)/, '').replace(/^char\b/, 'bpchar');
-      return { name: column, type, castType, ridesAsText: type.endsWith('[]'), binaryPortable: true };
+      return { name: column, type, castType };
     }),
   };
 }

@@ -60,10 +60,7 @@ const NAMED: readonly (readonly [string, string])[] = [
   ['ALTER TABLE app.items SET SCHEMA attic', 'app.items was dropped, or renamed'],
   ['DROP TABLE app.rows', 'app.rows was dropped, or renamed'],
   ['CREATE TABLE app.fresh (x int)', 'app.fresh is a new table, and tables.include selects it'],
-  [
-    'CREATE TABLE app.parts_2 PARTITION OF app.parts FOR VALUES IN (2)',
-    'app.parts_2 is a new table, and tables.include selects it',
-  ],
+  ['CREATE TABLE app.parts_2 PARTITION OF app.parts FOR VALUES IN (2)', 'app.parts_2 is a new partition of app.parts'],
   ['ALTER TABLE app.parts DETACH PARTITION app.parts_1', 'app.parts_1 is no partition any more'],
   ['ALTER TABLE app.heir NO INHERIT app.base', 'app.heir inherits from other tables'],
   [`ALTER TYPE app.mood ADD VALUE 'new'`, 'a label was added to type app.mood'],
@@ -77,6 +74,20 @@ const NAMED: readonly (readonly [string, string])[] = [
 test.each(NAMED)('%s is told as: %s', async (statement, told) => {
   const drift = await driftAfter(statement);
   expect(drift?.changes.map(({ what }) => what).join('; ')).toBe(told);
+});
+
+test('a new partition is undone as its cure says', async () => {
+  const record = {
+    catalog: await readCatalog(session, SELECTION),
+    fingerprint: await readFingerprint(session, SELECTION),
+  };
+  await session.run('CREATE TABLE app.parts_2 PARTITION OF app.parts FOR VALUES IN (2)', []);
+  const drift = await readDrift(session, SELECTION, record);
+  expect(drift?.changes).toMatchObject([
+    { undoable: true, undo: expect.stringMatching(/detach it, then drop it or move/) },
+  ]);
+  await session.run('ALTER TABLE app.parts DETACH PARTITION app.parts_2; ALTER TABLE app.parts_2 SET SCHEMA attic', []);
+  expect(await readDrift(session, SELECTION, record)).toBeUndefined();
 });
 
 test('what changes nothing that is carried is no drift', async () => {

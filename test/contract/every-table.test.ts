@@ -3,15 +3,12 @@ import { completeSchema, createClosed, dropSchema, readOwn } from '../../src/dat
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { rehearse } from '../../src/databases/postgres/check/rehearsal.ts';
 import type { Session } from '../../src/databases/postgres/connection.ts';
-import { PostgresFence } from '../../src/databases/postgres/fence.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresFence } from '../../src/databases/postgres/fence/fence.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { writtenTables } from '../../src/model/catalog.ts';
-import { ALL, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, CLOSING, sql, withFixture } from './catalog-fixture.ts';
 import { codes, findingsOf } from './check-fixture.ts';
 import { RENTAL, readFacts } from './rental.ts';
-
-const ID = 'a1b2c3d4';
-const closing = { id: ID, prove: async () => undefined, pass: async () => undefined };
 
 async function prepare(source: Session, target: Session): Promise<void> {
   await sql(source, RENTAL);
@@ -24,7 +21,7 @@ test('every kind of table is made on the target as the source has it', () =>
     expect(codes(await findingsOf(source))).toEqual([]);
     const catalog = await readCatalog(source, ALL);
     expect(await rehearse(target, catalog)).toEqual([]);
-    for (let time = 0; time < 2; time++) await createClosed(target, catalog, closing);
+    for (let time = 0; time < 2; time++) await createClosed(target, catalog, CLOSING);
     const built: string[] = [];
     for (let time = 0; time < 2; time++) await completeSchema(target, catalog, (subject) => built.push(subject));
     expect(new Set(built).size).toBe(built.length);
@@ -66,10 +63,10 @@ test('a closed fence stops writes through roots, to partitions and to heirs, on 
     await sql(source, LEASE_SCHEMA);
     await sql(source, "INSERT INTO migrate.lease VALUES ('r', 1, 'test')");
     const [catalog, facts] = [await readCatalog(source, ALL), await readFacts(source)];
-    await createClosed(target, catalog, closing);
+    await createClosed(target, catalog, CLOSING);
     await refusals(await connect('target'), 'writes are stopped');
 
-    const fence = new PostgresFence({ server: server('source'), claim: { run: 'r', epoch: 1 }, id: ID });
+    const fence = new PostgresFence({ server: server('source'), claim: { run: 'r', epoch: 1 }, id: CLOSING.id });
     await fence.arm(writtenTables(catalog), new AbortController().signal);
     await fence.close(60_000);
     await refusals(await connect('source'), 'writes are stopped');
@@ -100,7 +97,7 @@ test('a creation that stops anywhere goes on where it stopped', () =>
       const prove = async (): Promise<void> => {
         if (++proofs === 3) throw stopped;
       };
-      const left = await createClosed(target, catalog, { ...closing, prove }).catch((error: unknown) => error);
+      const left = await createClosed(target, catalog, { ...CLOSING, prove }).catch((error: unknown) => error);
       if (left === undefined) break;
       expect(left).toBe(stopped);
       const open = await target.query(
@@ -119,13 +116,13 @@ test('a table that somebody else made is not taken over, nor dropped', () =>
     await sql(target, LEASE_SCHEMA);
     const catalog = await readCatalog(source, ALL);
     await sql(target, 'CREATE TABLE public.b (id int PRIMARY KEY)');
-    await expect(createClosed(target, catalog, closing)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
+    await expect(createClosed(target, catalog, CLOSING)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
     expect((await readCatalog(target, ALL)).tables).toHaveLength(1);
     await sql(target, 'DROP TABLE public.b');
-    await createClosed(target, catalog, closing);
+    await createClosed(target, catalog, CLOSING);
     await sql(target, 'DROP TABLE public.b; CREATE TABLE public.b (id int PRIMARY KEY)');
-    await expect(createClosed(target, catalog, closing)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
-    await dropSchema(target, await readOwn(target, catalog, ID));
+    await expect(createClosed(target, catalog, CLOSING)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
+    await dropSchema(target, await readOwn(target, catalog, CLOSING.id));
     expect((await readCatalog(target, ALL)).tables.map(({ table }) => table.name)).toEqual(['b']);
   }));
 
@@ -133,7 +130,7 @@ test('a drop removes partitioned tables, heirs and what they share, and can be r
   withFixture(async ({ source, target }) => {
     await prepare(source, target);
     const catalog = await readCatalog(source, ALL);
-    await createClosed(target, catalog, closing);
+    await createClosed(target, catalog, CLOSING);
     await completeSchema(target, catalog, () => undefined);
     for (let time = 0; time < 2; time++) await dropSchema(target, catalog);
     const rest = await readCatalog(target, ALL);

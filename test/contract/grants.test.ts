@@ -14,7 +14,7 @@ import { ALL, type CatalogFixture, openCatalogFixture, sql } from './catalog-fix
 
 const suffix = randomBytes(6).toString('hex');
 const ROLES = { owner: `Owner ${suffix}`, other: `other_${suffix}`, migrator: `Migrator's ${suffix}` };
-const CONTEXT = { slot: 'migrate_s', publication: 'migrate_p', selection: ALL, endsTransactions: true };
+const CONTEXT = { id: 's', slot: 'migrate_s', publication: 'migrate_p', selection: ALL, endsTransactions: true };
 
 let fixture: CatalogFixture;
 let catalog: Catalog;

@@ -3,8 +3,8 @@
 import pg from 'pg';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { PostgresJournal } from '../../src/databases/postgres/journal.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { readCheckpoints } from '../../src/databases/postgres/write/journal-moves.ts';
 import { PostgresLane } from '../../src/databases/postgres/write/lane.ts';
 import type { Position } from '../../src/model/position.ts';

@@ -1,9 +1,10 @@
 // The lease: one runner at a time, an epoch on both databases that only grows, and a name that belongs to one target.
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { proveLease } from '../../src/databases/postgres/journal-schema.ts';
 import { type FormerLock, PostgresLease } from '../../src/databases/postgres/lease.ts';
+import { proveLease } from '../../src/databases/postgres/lease-proof.ts';
 import { openPair, withClient } from '../fleet/databases.ts';
 
 let pair: Awaited<ReturnType<typeof openPair>>;
@@ -77,11 +78,14 @@ test('a runner that was taken over does not come back, although nobody holds the
   expect(await epochs()).toEqual(before);
 });
 
-test('a second runner is refused and changes nothing', async () => {
-  const { lease } = runner();
+test('a second runner is refused and changes nothing, also when it waits while the first takes the lease', async () => {
+  const { lease, target } = runner();
   await lease.lock(false);
+  const refused = expect(runner().lease.lock(false)).rejects.toMatchObject({ code: 'LEASE.HELD' });
+  // Sessions are ended only when they are clearly older than the claim.
+  await target.with('test', (session) => session.query('SELECT pg_sleep(1)'));
   await lease.claimEpoch();
-  await expect(runner().lease.lock(false)).rejects.toMatchObject({ code: 'LEASE.HELD' });
+  await refused;
   expect(await epochs()).toEqual(['1', '1']);
   await lease.release();
 }, 30_000);
@@ -137,4 +141,35 @@ test('forgetting the last lease takes schema migrate away, and only then', async
   await two.lease.forget('source');
   expect(await schema()).toBeNull();
   await Promise.all([one.lease.release(), two.lease.release()]);
+});
+
+test('schema migrate, and what is in it, stays where all of it belongs to others', async () => {
+  const role = `r_${randomBytes(6).toString('hex')}`;
+  const first = runner();
+  await first.lease.lock(false);
+  await first.lease.claimEpoch();
+  const admin = (...statements: readonly string[]): Promise<void> =>
+    withClient(pair.targetUrl, async (client) => {
+      for (const statement of statements) await client.query(statement);
+    });
+  await admin(
+    `CREATE ROLE ${role} LOGIN`,
+    `GRANT USAGE ON SCHEMA migrate TO ${role}`,
+    `GRANT SELECT, UPDATE, DELETE ON migrate.lease TO ${role}`,
+  );
+  try {
+    const source = new PostgresServer('source', pair.sourceUrl, 'orders');
+    const url = Object.assign(new URL(pair.targetUrl), { username: role });
+    const target = new PostgresServer('target', url.href, 'orders');
+    servers.push(source, target);
+    const lease = new PostgresLease({ source, target, run: 'orders', holder: 'test' });
+    vi.spyOn(lease, 'claim').mockReturnValue({ run: 'orders', epoch: 1 });
+    await lease.forget('target');
+    await withClient(pair.targetUrl, async (client) => {
+      expect((await client.query('SELECT count(*) AS n FROM migrate.lease')).rows).toEqual([{ n: '0' }]);
+    });
+  } finally {
+    await first.lease.release();
+    await admin(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+  }
 });

@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { COPIED_AS_TEXT } from '../../src/databases/postgres/types.ts';
 import type { ChunkBytes } from '../../src/databases/source.ts';
 import type { Chunk } from '../../src/model/chunk.ts';
 import { AT, type CopyFixture, openCopyFixture, tableOf } from './copy-fixture.ts';
 
 const items = tableOf('items', [
   ['id', 'int4'],
-  ['v', 'text', { binaryPortable: false }],
+  ['v', 'text', { traits: [COPIED_AS_TEXT] }],
 ]);
 const WHOLE: Chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { completeSchema, createClosed, dropSchema, readOwn } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import {
   createPublication,
   dropPublication,
@@ -10,7 +10,7 @@ import {
 } from '../../src/databases/postgres/log/publication.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import { startServer } from '../fleet/postgres.ts';
-import { ALL, sql } from './catalog-fixture.ts';
+import { ALL, CLOSING, sql } from './catalog-fixture.ts';
 
 // Far more than the server's lock table has room for.
 const TABLES = 1_500;
@@ -21,7 +21,6 @@ const SMALL = {
   max_replication_slots: '5',
   max_prepared_transactions: '0',
 };
-const closing = { id: 'a1b2c3d4', prove: async () => undefined, pass: async () => undefined };
 const closer = new Closer();
 let source: Session;
 let target: Session;
@@ -57,13 +56,13 @@ test('a publication, a schema and its end need no more locks than a small server
   await createPublication(source, 'p', tables, proven);
   expect((await publishedRelations(source, 'p')).size).toBe(TABLES);
   await dropPublication(source, 'p', proven);
-  await createClosed(target, catalog, closing);
+  await createClosed(target, catalog, CLOSING);
   await completeSchema(target, catalog, () => undefined);
   const made = await target.query(
     `SELECT (SELECT count(*) FROM pg_class WHERE relkind = 'i' AND relnamespace = 'public'::regnamespace) AS indexes,
             (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated) AS keys`,
   );
   expect(made).toEqual([{ indexes: String(2 * TABLES), keys: String(TABLES) }]);
-  await dropSchema(target, await readOwn(target, catalog, closing.id));
+  await dropSchema(target, await readOwn(target, catalog, CLOSING.id));
   expect(await target.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")).toEqual([]);
 });

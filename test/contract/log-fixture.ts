@@ -4,9 +4,11 @@ import pg from 'pg';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { PostgresLog, type PostgresLogOptions } from '../../src/databases/postgres/log/log.ts';
 import { PostgresStream, type PostgresStreamOptions } from '../../src/databases/postgres/log/stream.ts';
+import { COPIED_AS_TEXT } from '../../src/databases/postgres/types.ts';
 import type { Change, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
 import { type Table, tableId } from '../../src/model/table.ts';
+import type { ChangeStream } from '../../src/stream/change-stream.ts';
 import { openPair } from '../fleet/databases.ts';
 
 export interface LogFixture {
@@ -38,9 +40,8 @@ export function tableOf(
       name: column,
       type,
       castType: type.replace(/\(.*\)/, ''),
-      ridesAsText: false,
       // Copied as text, which the tests can read.
-      binaryPortable: false,
+      traits: [COPIED_AS_TEXT],
     })),
     key,
     rowEstimate: 0,
@@ -104,14 +105,14 @@ export async function openLogFixture(url?: string): Promise<LogFixture> {
 }
 
 export class LogReader {
-  readonly stream: PostgresStream;
+  readonly stream: ChangeStream;
   readonly taken: Transaction[] = [];
   readonly abort: AbortController;
   readonly ack: (position: Position) => void;
   readonly #runs: AsyncIterator<readonly Transaction[]>;
 
   private constructor(
-    stream: PostgresStream,
+    stream: ChangeStream,
     abort: AbortController,
     shard: { changes: AsyncIterable<readonly Transaction[]>; ack(position: Position): void },
   ) {
@@ -121,7 +122,7 @@ export class LogReader {
     this.#runs = shard.changes[Symbol.asyncIterator]();
   }
 
-  static async open(stream: PostgresStream, from: Position): Promise<LogReader> {
+  static async open(stream: ChangeStream, from: Position): Promise<LogReader> {
     const abort = new AbortController();
     try {
       for await (const shard of stream.open(async () => from, abort.signal)) return new LogReader(stream, abort, shard);

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { resolveNames } from '../../src/convert/names.ts';
-import { completeSchema, createSchema, dropSchema } from '../../src/databases/postgres/build.ts';
+import { completeSchema, dropSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { checkTarget } from '../../src/databases/postgres/check/target.ts';
 import type { Session } from '../../src/databases/postgres/connection.ts';
@@ -10,7 +10,7 @@ import { renameCatalog } from '../../src/databases/postgres/rename.ts';
 import type { RenamedCatalog } from '../../src/databases/target.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
 import type { NameMap } from '../../src/plan/tables.ts';
-import { ALL, type CatalogFixture, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, type CatalogFixture, createTables, sql, withFixture } from './catalog-fixture.ts';
 
 const SCHEMA = `
 CREATE SCHEMA shop; CREATE SCHEMA store;
@@ -54,7 +54,7 @@ async function expectMade({ target }: CatalogFixture, catalog: Catalog | undefin
   if (catalog === undefined) throw new Error('nothing was renamed');
   expect(await checkTarget(target, catalog, false)).toEqual([]);
   for (let time = 0; time < 2; time++) {
-    await target.transaction(() => createSchema(target, catalog));
+    await createTables(target, catalog);
     await completeSchema(target, catalog, () => undefined);
   }
   const read = await readCatalog(target, ALL);

@@ -4,8 +4,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDeferred } from '../../src/apply/deferred.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
-import { PostgresFence } from '../../src/databases/postgres/fence.ts';
-import { LEASE_SCHEMA } from '../../src/databases/postgres/journal-schema.ts';
+import { PostgresFence } from '../../src/databases/postgres/fence/fence.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import type { PostgresLog } from '../../src/databases/postgres/log/log.ts';
 import {
   type IdentityOptions,

@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
-import { createSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresSequences } from '../../src/databases/postgres/sequences.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
-import { ALL, type CatalogFixture, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, type CatalogFixture, createTables, sql, withFixture } from './catalog-fixture.ts';
 
 async function prepare({ source, target }: CatalogFixture, schema: string): Promise<Catalog> {
   await sql(source, `SET search_path = public; ${schema}; SET search_path = pg_catalog`);
   const catalog = await readCatalog(source, ALL);
-  await target.transaction(() => createSchema(target, catalog));
+  await createTables(target, catalog);
   return catalog;
 }
 

@@ -1,14 +1,14 @@
 // Every type from an older PostgreSQL to the one of the tests, where the older one is installed as on Debian.
 
-import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEmbedded } from '../../src/demo/embedded.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import { openPair } from '../fleet/databases.ts';
+import { findOlder } from '../fleet/postgres.ts';
 import { changeKeys, changeValues } from './types-changes.ts';
 import { nameOf, openTypesWorld, type TypesWorld } from './types-world.ts';
 
-const OLDER = ['14', '15', '16', '17'].map((version) => `/usr/lib/postgresql/${version}`).find(existsSync);
+const OLDER = findOlder('14', '15', '16', '17');
 /** Not where everything must run. */
 const SKIPPED = OLDER === undefined && process.env.CI !== 'true';
 const ALL = { lower: null, upper: null };

@@ -3,7 +3,6 @@
 import pg from 'pg';
 import { collapse } from '../../src/apply/collapse.ts';
 import type { Digests } from '../../src/databases/digests.ts';
-import { createSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresChunks } from '../../src/databases/postgres/chunks.ts';
 import { PostgresDigests } from '../../src/databases/postgres/digest.ts';
@@ -17,6 +16,7 @@ import type { RowChange, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { Table } from '../../src/model/table.ts';
 import { openPair, type Pair, withClient } from '../fleet/databases.ts';
+import { createTables } from './catalog-fixture.ts';
 import { AT, CLAIM, type CopyFixture, openCopyFixture } from './copy-fixture.ts';
 import { LogReader } from './log-fixture.ts';
 import { EXTENSIONS, TYPE_GROUPS, type TypeEntry, USER_TYPES } from './types-fixture.ts';
@@ -100,7 +100,7 @@ async function open(closer: Closer, given: Pair | undefined): Promise<TypesWorld
   const catalog = await fixture.source.with('catalog', (session) =>
     readCatalog(session, { include: ['*'], exclude: [] }),
   );
-  await fixture.target.with('schema', (session) => session.transaction(() => createSchema(session, catalog)));
+  await fixture.target.with('schema', (session) => createTables(session, catalog));
   const tables = new Map(catalog.tables.map(({ table }) => [table.name, table]));
   const names = { server: fixture.source, slot: 'migrate_types', publication: 'migrate_types' };
   const slot = { ...names, slot: `${names.slot}_${new URL(fixture.sourceUrl).pathname.slice(1)}` };

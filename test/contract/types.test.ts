@@ -1,6 +1,7 @@
 // Every type of the checked-in table: its values through snapshot, stream and verification.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isCopiedAsText } from '../../src/databases/postgres/types.ts';
 import { changeKeys, changeValues } from './types-changes.ts';
 import { TYPE_GROUPS } from './types-fixture.ts';
 import { nameOf, openTypesWorld, type TypesWorld } from './types-world.ts';
@@ -27,7 +28,7 @@ describe('values', () => {
     expect(rows).toHaveLength(3 * count - 2);
     expect(new Set(rows.map((row) => row.slice(row.indexOf('|')))).size).toBe(count);
     expect(await world.rows('target', name)).toEqual(rows);
-    expect(world.table(name).columns[1]?.binaryPortable).toBe(entry.copied === 'binary');
+    expect(isCopiedAsText(world.table(name).columns[1]!)).toBe(entry.copied !== 'binary');
   });
 
   test.each(TYPES)('of type %s have equal digests, and one that is another has not', async (_, index, entry) => {

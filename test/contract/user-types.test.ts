@@ -1,11 +1,11 @@
 // Types that users create, and extensions: read, made on a target, watched for changes, and told about.
 
 import { describe, expect, test } from 'vitest';
-import { completeSchema, createSchema, dropSchema } from '../../src/databases/postgres/build.ts';
+import { completeSchema, dropSchema } from '../../src/databases/postgres/build.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { checkTarget } from '../../src/databases/postgres/check/target.ts';
 import { readFingerprint } from '../../src/databases/postgres/fingerprint.ts';
-import { ALL, sql, withFixture } from './catalog-fixture.ts';
+import { ALL, createTables, sql, withFixture } from './catalog-fixture.ts';
 import { codes, findingsOf, only } from './check-fixture.ts';
 import { USER_TYPES } from './types-fixture.ts';
 
@@ -42,7 +42,7 @@ test('types are made in the order in which they need each other, and read back a
     for (const [first, second] of needs) expect(names.indexOf(first)).toBeLessThan(names.indexOf(second));
     const catalog = await readCatalog(source, ALL);
     expect(catalog.notCarried).toEqual([]);
-    for (let time = 0; time < 2; time++) await target.transaction(() => createSchema(target, catalog));
+    for (let time = 0; time < 2; time++) await createTables(target, catalog);
     expect((await readCatalog(target, ALL)).types).toEqual(types);
     await dropSchema(target, catalog);
     expect(await target.query('SELECT FROM pg_type WHERE typnamespace = \'"Own ""types"""\'::regnamespace')).toEqual(
@@ -58,7 +58,7 @@ test('a check of a domain that was never validated is made when the values are t
        INSERT INTO public.t VALUES (1, -1); ALTER DOMAIN public.d ADD CONSTRAINT later CHECK (value > 0) NOT VALID`,
     );
     const catalog = await readCatalog(source, ALL);
-    await target.transaction(() => createSchema(target, catalog));
+    await createTables(target, catalog);
     await sql(target, 'INSERT INTO public.t VALUES (1, -1)');
     const built: string[] = [];
     for (let time = 0; time < 2; time++) await completeSchema(target, catalog, (subject) => built.push(subject));

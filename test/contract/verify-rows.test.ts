@@ -21,8 +21,6 @@ const LOGS: Table = {
     name: `c${index}`,
     type,
     castType: type,
-    ridesAsText: false,
-    binaryPortable: true,
   })),
   key: [0, 1, 2],
   identity: 'row',

@@ -22,10 +22,10 @@ const ITEMS: Table = {
   schema: 'public',
   name: 'items',
   columns: [
-    { name: 'id', type: 'integer', castType: 'int4', ridesAsText: false, binaryPortable: true },
-    { name: 'v', type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true },
-    { name: 'n', type: 'numeric', castType: 'numeric', ridesAsText: false, binaryPortable: true },
-    { name: 'at', type: 'timestamptz', castType: 'timestamptz', ridesAsText: false, binaryPortable: true },
+    { name: 'id', type: 'integer', castType: 'int4' },
+    { name: 'v', type: 'text', castType: 'text' },
+    { name: 'n', type: 'numeric', castType: 'numeric' },
+    { name: 'at', type: 'timestamptz', castType: 'timestamptz' },
   ],
   key: [0],
   rowEstimate: 5000,
@@ -123,7 +123,7 @@ describe('comparing tables while writes go on', () => {
       INSERT INTO words SELECT CASE i % 2 WHEN 0 THEN 'a' ELSE 'B' END || i FROM generate_series(1, 8000) i`;
     await onSource(words.replace('ORDER_BY', '"und-x-icu"'));
     await onTarget(words.replace('ORDER_BY', '"C"'));
-    const column = { name: 'w', type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true };
+    const column = { name: 'w', type: 'text', castType: 'text' };
     const table = { ...ITEMS, id: tableId('public', 'words'), name: 'words', columns: [column], rowEstimate: 8000 };
     const compare = () => compareTables({ ...context, tables: [table], progress: [] });
     expect(await compare()).toEqual({ rowsCompared: 8000, differences: [], unstable: 0 });

@@ -2,7 +2,8 @@
 // verification, with PostgreSQL's adapters on the other side.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type MysqlServer, startMysql } from '../fleet/mysql.ts';
+import { startMysql } from '../fleet/mysql.ts';
+import type { MysqlServer } from '../fleet/mysqld.ts';
 import { type Look, openLook } from './fixture.ts';
 import { MysqlSession } from './mysql-session.ts';
 
@@ -90,6 +91,9 @@ const VALUES: readonly (readonly [type: string, inMysql: string, inPostgres: str
   ['double', '-9.007199254740993e15', '-9.007199254740992e+15'],
   ['double', '-0.00001', '-1e-05'],
   ['double', '5e-324', '5e-324'],
+  ['double', '-0e0', '-0'],
+  ['decimal(12,3)', '1.5', '1.500'],
+  ['decimal(12,3)', '-0.000', '0.000'],
   ['double', '0.1e0 + 0.2e0', '0.30000000000000004'],
   ['varchar(20)', "'\\\\N'", '\\N'],
   ['varchar(20)', "'\\\\.'", '\\.'],
@@ -106,6 +110,7 @@ const VALUES: readonly (readonly [type: string, inMysql: string, inPostgres: str
   ['datetime(6)', "'2024-02-29 23:59:59.100200'", '2024-02-29 23:59:59.1002'],
   ['datetime(6)', "'2024-02-29 00:00:00'", '2024-02-29 00:00:00'],
   ['timestamp(6)', "'2024-02-29 23:59:59.120000'", '2024-02-29 23:59:59.12+00'],
+  ['timestamp', "'2024-11-03 01:30:00-05:00'", '2024-11-03 06:30:00+00'],
   ['time(6)', "'-838:59:58.500000'", '-838:59:58.5'],
   ['time', "'00:00:00'", '00:00:00'],
   ['json', `'{"bb": 12345678901234567890, "a": [1.0, null]}'`, '{"a": [1.0, null], "bb": 12345678901234567890}'],

@@ -71,8 +71,6 @@ function definition([schema, name, rows, bytes]: TextValues, found: readonly Tex
       name: column.name,
       type: column.type,
       castType: formOf(column.type).sourceCast,
-      ridesAsText: false,
-      binaryPortable: false,
     })),
     key: key.length > 0 ? key : columns.map((_, index) => index),
     identity: key.length > 0 ? 'key' : 'row',

@@ -1,9 +1,10 @@
 // PostgreSQL servers for tests: each with an empty cluster of its own, copied from a template because initdb is slow.
 
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type EmbeddedServer, initialise, openEmbedded, own, type StopMode } from '../../src/demo/embedded.ts';
 import { findBinaries, type RunAs } from '../../src/demo/embedded-binaries.ts';
@@ -41,7 +42,14 @@ const TEMPLATES = 6;
 const SHARED = 2;
 let next = SHARED;
 
+/** The first of these major versions that is installed as on Debian; undefined when none is. */
+export function findOlder(...versions: readonly string[]): string | undefined {
+  return versions.map((version) => `/usr/lib/postgresql/${version}`).find(existsSync);
+}
+
 export interface TestServerOptions {
+  /** Another PostgreSQL than that of npm: the folder that holds its `bin`. */
+  readonly root?: string | undefined;
   readonly settings?: Record<string, string>;
   /** Which template to copy; by default each server of a process takes another one. */
   readonly template?: number;
@@ -58,10 +66,12 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     next = next + 1 < TEMPLATES ? next + 1 : SHARED;
   }
   const number = template;
+  const { root } = options;
   const server: EmbeddedServer = await openEmbedded({
+    ...(root === undefined ? {} : { root }),
     settings: { ...SETTINGS, ...options.settings },
     fill: async (dataDirectory, runAs) => {
-      const from = options.standbyOf ?? (await makeTemplate(number, runAs));
+      const from = options.standbyOf ?? (await makeTemplate(number, runAs, root));
       if (options.directory === undefined) await copyData(from, dataDirectory);
       else {
         await copyData(from, join(options.directory, 'data'));
@@ -82,8 +92,9 @@ async function copyData(from: string, to: string): Promise<void> {
   else await run('cp', ['-a', from, to]);
 }
 
-async function makeTemplate(number: number, runAs: RunAs | undefined): Promise<string> {
-  const binaries = await findBinaries();
+async function makeTemplate(number: number, runAs: RunAs | undefined, root: string | undefined): Promise<string> {
+  const found = await findBinaries();
+  const binaries = root === undefined ? found : { ...found, root, version: basename(root) };
   const folder = join(tmpdir(), `migrate-fleet-${binaries.version}-${process.getuid?.() ?? 0}`);
   const template = join(folder, String(number));
   if ((await stat(template).catch(() => undefined)) !== undefined) return template;

@@ -14,19 +14,27 @@ export interface Standby {
   promote(): Promise<void>;
 }
 
+export interface StandbyOptions {
+  /** Needs PostgreSQL 17. */
+  readonly keepSlots: boolean;
+  /** As given to the other server. */
+  readonly root?: string | undefined;
+}
+
 /** Stops `primary` for the copy and starts it again. */
-export async function startStandby(primary: TestServer, options: { readonly keepSlots: boolean }): Promise<Standby> {
+export async function startStandby(primary: TestServer, options: StandbyOptions): Promise<Standby> {
   await withClient(primary.url(), (client) =>
     client.query(`SELECT pg_create_physical_replication_slot('standby', true)`),
   );
   await primary.stop('fast');
   const copying = startServer({
     standbyOf: primary.dataDirectory,
+    root: options.root,
     settings: {
       primary_conninfo: `host=127.0.0.1 port=${primary.port} user=postgres dbname=postgres`,
       primary_slot_name: 'standby',
       hot_standby_feedback: 'on',
-      sync_replication_slots: options.keepSlots ? 'on' : 'off',
+      ...(options.keepSlots ? { sync_replication_slots: 'on' } : {}),
       wal_receiver_status_interval: '1s',
       wal_retrieve_retry_interval: '100ms',
     },

@@ -232,9 +232,16 @@ test('abort --drop stops a living runner and leaves neither side with anything o
   expect((await catalogOf(s.targetUrl)).filter((line) => !line.startsWith('namespace | app'))).toEqual(onTarget);
   expect(await s.run(['abort', '--drop', '--yes', '--json'])).toMatchObject({ code: 2, json: { code: 'RUN.NONE' } });
 
+  // Past the commit point a process has still work to do, and nothing may stop it.
   await s.write({ cutover: AUTO });
-  expect(await s.run()).toMatchObject({ code: 0, json: { result: 'complete' } });
-  expect(await s.run(['abort', '--yes', '--json'])).toMatchObject({ code: 2, json: { code: 'RUN.COMPLETE' } });
+  const gate = s.hold('released');
+  const over = s.start(undefined, { failpoints: `cleanup.before_release=pause(${gate.path})` });
+  await over.waitFor(/^failpoint cleanup\.before_release 1$/);
+  const refused = { code: 2, json: { code: 'RUN.COMPLETE', fix: expect.stringContaining('nothing was done') } };
+  expect(await s.run(['abort', '--yes', '--json'])).toMatchObject(refused);
+  await gate.release();
+  expect(await over.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
+  expect(await s.run(['abort', '--yes', '--json'])).toMatchObject(refused);
   await s.onTarget(`INSERT INTO app.items (id, name) VALUES (7777, 'after')`);
 });
 

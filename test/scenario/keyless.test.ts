@@ -8,7 +8,14 @@ import { openProxy } from '../fleet/proxy.ts';
 import type { MigrateResult } from '../fleet/runner.ts';
 import { AUTO, MANUAL, openScene, refusal, rowsOf, type Scene, type Sections } from './scene.ts';
 
+/** A run does not make them. */
+const BEFORE = [
+  'CREATE EXTENSION citext SCHEMA public',
+  `CREATE COLLATION public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+];
+
 const SCHEMA = `
+${BEFORE.join(';')};
 CREATE SCHEMA app;
 CREATE TABLE app.events (kind int, body text, tag varchar(10));
 ALTER TABLE app.events ALTER body SET STORAGE EXTERNAL;
@@ -16,6 +23,11 @@ CREATE TABLE app.shapes (j json, spot point, n numeric, blank char(4));
 CREATE TABLE app.lines (doc text NOT NULL, n int NOT NULL, v text, CONSTRAINT doc_line UNIQUE (doc, n));
 CREATE TABLE app.hidden (id bigint PRIMARY KEY, v text); ALTER TABLE app.hidden REPLICA IDENTITY NOTHING;
 CREATE TABLE app.late (id bigint PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text);
+-- Their keys are equal for the database although their texts differ.
+CREATE TABLE app.names (name citext PRIMARY KEY, v int);
+CREATE TABLE app.codes (code text COLLATE public.any_case PRIMARY KEY, v int);
+INSERT INTO app.names SELECT 'Name' || n, n FROM generate_series(1, 40) n;
+INSERT INTO app.codes SELECT 'Code' || n, n FROM generate_series(1, 40) n;
 INSERT INTO app.events SELECT n % 7, repeat('b', 3000 * (n % 2)), nullif('', (n % 3)::text) FROM generate_series(1, 120) n;
 INSERT INTO app.events SELECT NULL, NULL, NULL FROM generate_series(1, 9);
 INSERT INTO app.shapes SELECT '{"a" : 1}', point(n % 3, 0), (n % 2)::numeric(9,2), 'x' FROM generate_series(1, 60) n;
@@ -43,6 +55,17 @@ const STATEMENTS: readonly ((n: number) => readonly [text: string, values?: read
   (n) => ['UPDATE app.hidden SET v = $2 WHERE id = $1', [n % 60, String(n)]],
   (n) => ['DELETE FROM app.hidden WHERE id = $1', [n % 97]],
   () => ['UPDATE app.late SET id = id + 1'],
+  // The same key, written in another way.
+  (n) => [
+    `UPDATE app.names SET name = $2::citext, v = v + 1 WHERE name = $1::citext`,
+    [`name${n % 40}`, `${n % 2 ? 'NA' : 'na'}me${n % 40}`],
+  ],
+  (n) => [
+    `UPDATE app.codes SET code = $2, v = $3 WHERE code = $1`,
+    [`code${n % 40}`, `${n % 2 ? 'CO' : 'Co'}de${n % 40}`, n],
+  ],
+  (n) => ['DELETE FROM app.names WHERE name = $1::citext', [`NAME${n % 40}`]],
+  (n) => ['INSERT INTO app.names VALUES ($1::citext, $2)', [`nAme${n % 40}`, n]],
 ];
 
 /** Between two statements of a client: what a small machine can follow. */
@@ -88,6 +111,7 @@ let application: Application;
 
 async function open(sections: Sections): Promise<readonly (readonly unknown[])[]> {
   scene = await openScene({ schema: SCHEMA, sections: { ...SMALL, ...sections } });
+  await scene.onTarget(...BEFORE);
   const before = await rowsOf(scene.sourceUrl, IDENTITIES);
   application = new Application(scene.sourceUrl);
   return before;
@@ -131,10 +155,12 @@ test('kills in the middle keep every copy, and the replica identities are as bef
     expect(signal, `${point}: ${stderr.slice(-2_000)}`).toBe('SIGKILL');
   }
   expect(await rowsOf(scene.sourceUrl, IDENTITIES)).toEqual([
+    ['codes', 'f'],
     ['events', 'f'],
     ['hidden', 'd'],
     ['late', 'f'],
     ['lines', 'i'],
+    ['names', 'f'],
     ['shapes', 'f'],
   ]);
   const killed = await runHeld('identity.restoring=kill9');
@@ -190,7 +216,7 @@ test('a run that is given up leaves the identities as they were', async () => {
   await scene.ready(process);
   process.kill('SIGKILL');
   await process.exited;
-  expect((await rowsOf(scene.sourceUrl, IDENTITIES))[0]).toEqual(['events', 'f']);
+  expect((await rowsOf(scene.sourceUrl, IDENTITIES))[1]).toEqual(['events', 'f']);
   const { code, stderr } = await scene.run(['abort', '--drop', '--yes']);
   expect(code, stderr).toBe(0);
   await application.stop();

@@ -167,6 +167,15 @@ export function refusal(url: string, statement: string): Promise<string | undefi
   });
 }
 
+/** Resolves once a session of such a name waits for a lock. */
+export async function waitsForLock(url: string, application: string): Promise<void> {
+  const waiting = `SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE NOT l.granted AND a.application_name LIKE '${application}' AND a.datname = current_database()`;
+  await withClient(url, async (client) => {
+    while ((await client.query({ text: waiting, rowMode: 'array' })).rows[0]?.[0] !== true);
+  });
+}
+
 // Whatever an operator of the source could notice afterwards.
 const CATALOG = `
 SELECT 'namespace', nspname, nspacl::text, '' FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'

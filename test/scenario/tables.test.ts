@@ -207,7 +207,7 @@ test('what cannot be done with a table is refused, and nothing is recorded', asy
     [['skip', 'app.items'], 'USAGE.ARGUMENT', 64],
     [['copy'], 'USAGE.ARGUMENT', 64],
     [['copy', 'app.items', '--reason', 'x'], 'USAGE.ARGUMENT', 64],
-    [['retry', 'app.items'], 'TABLE.REFUSED', 3],
+    [['retry', 'app.items'], 'TABLE.REFUSED', 2],
   ] as const) {
     expect([words, await s.run(['table', ...words, '--json'])]).toMatchObject([words, { code: exit, json: { code } }]);
   }

@@ -17,8 +17,6 @@ export function createTable(name: string, columns: readonly string[] = ['a', 'b'
         name: column,
         type: index < keyColumns ? 'integer' : 'text',
         castType: index < keyColumns ? 'integer' : 'text',
-        ridesAsText: false,
-        binaryPortable: true,
       }),
     ),
     key: Array.from({ length: keyColumns }, (_, index) => index),

@@ -10,7 +10,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Application } from '../../src/cli/application.ts';
 import { EXPLAINED } from '../../src/cli/explain.ts';
 import { createProgram, runCommandLine } from '../../src/cli/program.ts';
+import { CODES } from '../../src/lib/codes.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
+import { EXITS } from '../../src/lib/exits.ts';
 import { FINDING_CODES } from '../../src/lib/finding-codes.ts';
 import { Secrets } from '../../src/observe/secrets.ts';
 import { readPlan } from '../../src/plan/read.ts';
@@ -62,6 +64,14 @@ describe('explain', () => {
     expect(code).toBe(64);
     expect(stderr).toContain(meant);
   });
+});
+
+test('the help tells every exit code, and only what a person ended exits with 3', async () => {
+  const { code, stdout } = await run(['--help']);
+  expect(code).toBe(0);
+  for (const [exit, meaning] of Object.entries(EXITS)) expect(stdout).toContain(`${exit}  ${meaning}\n`);
+  const ended = Object.entries(CODES).filter(([, entry]) => entry.exit === 3);
+  expect(ended.map(([name]) => name)).toEqual(['INTERRUPTED', 'USAGE.CANCELLED']);
 });
 
 test('every code of a finding is used by a check', () => {

@@ -57,7 +57,7 @@ test('texts that a type calls equal are different rows, and so are NULL, the emp
 
 test('they stand apart from changes that may have to be replayed', () => {
   const steps = [insert(items, '1', 'a', 'b'), insert(logs, '1', 'x'), insert(items, '2', 'a', 'b')];
-  const segments = segmentsOf(steps.map((change) => ({ op: 'change', change })));
+  const segments = segmentsOf(steps);
   expect(segments.map((segment) => (segment.kind === 'rows' ? segment.changes : []))).toEqual([
     [steps[0], steps[2]],
     [steps[1]],

@@ -61,7 +61,7 @@ test('a change of key that leaves values behind cannot be collapsed and stands a
   expect(isUncollapsible(moved)).toBe(true);
   expect(net(moved)).toBeUndefined();
   const changes = [insert(items, '9', 'a', 'b'), moved, remove(items, '2')];
-  const segments = segmentsOf(changes.map((change) => ({ op: 'change', change })));
+  const segments = segmentsOf(changes);
   expect(
     segments.map((segment) => (segment.kind === 'rows' ? [segment.changes, segment.sets !== undefined] : [])),
   ).toEqual([
@@ -140,7 +140,7 @@ test('writing the collapsed sets gives what the changes give one by one', () => 
         one.apply(change);
         changes.push(change);
       }
-      for (const segment of segmentsOf(changes.map((change) => ({ op: 'change', change })))) {
+      for (const segment of segmentsOf(changes)) {
         if (segment.kind !== 'rows') throw new Error('nothing was emptied');
         if (segment.sets === undefined) for (const change of segment.changes) sets.apply(change);
         else for (const set of segment.sets) write(sets, set);

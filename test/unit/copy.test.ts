@@ -7,7 +7,7 @@ import type { Position } from '../../src/model/position.ts';
 import { type Table, type TableId, tableId } from '../../src/model/table.ts';
 
 function table(name: string, byteEstimate = 0, key: readonly number[] = [0]): Table {
-  const column = { type: 'int4', castType: 'int4', ridesAsText: false, binaryPortable: true };
+  const column = { type: 'int4', castType: 'int4' };
   return {
     id: tableId('shop', name),
     schema: 'shop',

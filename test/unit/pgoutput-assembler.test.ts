@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { TransactionAssembler } from '../../src/databases/postgres/log/assembler.ts';
-import { RunQueue } from '../../src/databases/postgres/log/run-queue.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import type { Change, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
+import { RunQueue } from '../../src/stream/run-queue.ts';
 
 const change: Change = { op: 'marker', content: 'm' };
 

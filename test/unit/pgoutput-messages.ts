@@ -18,9 +18,7 @@ export function makeTable(name: string, columns: readonly string[], key: readonl
     id: tableId('shop', name),
     schema: 'shop',
     name,
-    columns: columns.map(
-      (column): Column => ({ name: column, type: 'text', castType: 'text', ridesAsText: false, binaryPortable: true }),
-    ),
+    columns: columns.map((column): Column => ({ name: column, type: 'text', castType: 'text' })),
     key,
     rowEstimate: 0,
     identity: 'key',

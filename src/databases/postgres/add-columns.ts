@@ -7,7 +7,7 @@ import type { SchemaRecord } from '../source.ts';
 import type { NewColumn } from '../target.ts';
 import type { Session } from './connection.ts';
 import { columnClause } from './ddl-table.ts';
-import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { field } from './row.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 

@@ -6,9 +6,9 @@ import type { Position } from '../../model/position.ts';
 import type { Table } from '../../model/table.ts';
 import { neededBy } from '../../model/without.ts';
 import type { Session } from './connection.ts';
-import { supersede } from './dead-letters.ts';
 import { emptyTable } from './existing.ts';
-import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { supersede } from './journal/dead-letters.ts';
+import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { passFence } from './pass.ts';
 import { quoteName, quoteTable } from './sql.ts';
 

@@ -6,7 +6,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { Session } from './connection.ts';
 import { completeSteps, createSteps, dropStatements, type Step } from './ddl.ts';
-import { fencedTables, functionStatement, hasFence, triggerStatement } from './fence-function.ts';
+import { fencedTables, functionStatement, hasFence, triggerStatement } from './fence/function.ts';
 import { quoteTable } from './sql.ts';
 
 /** Objects that are made in one transaction at most. */
@@ -52,11 +52,6 @@ export async function createClosed(session: Session, catalog: Catalog, closing: 
       await session.run(statements.join(';\n'), []);
     });
   }
-}
-
-/** Creates what is missing, open to everyone, in the caller's transaction. */
-export async function createSchema(session: Session, catalog: Catalog): Promise<void> {
-  for (const batch of batches(createSteps(catalog))) await runMissing(session, batch);
 }
 
 /** Statistics for tables that have none: the planner would guess at rows that were just copied. */

@@ -12,7 +12,7 @@ import type {
 import { type Column, type TableName, tableId } from '../../model/table.ts';
 import type { TextRow } from './connection.ts';
 import { field, isTrue } from './row.ts';
-import { formOf, type TypeFacts } from './types.ts';
+import { canBeKey, type TypeFacts, traitsOf } from './types.ts';
 
 /** A table with all that was read of it, and what its parts refer to. */
 export interface TableRows {
@@ -50,8 +50,7 @@ export function toTable(rows: TableRows): TableDefinition {
   const columns = rows.columns.filter((column) => column.attgenerated === '');
   // Attribute numbers have gaps where columns were dropped.
   const order = new Map(columns.map((column, index) => [field(column, 'attnum'), index]));
-  // Two rows may have one deferrable key for a moment: then it does not say which of them a change is of.
-  const keyed = row.key_name !== null && isTrue(row, 'key_immediate');
+  const keyed = findsRows(rows);
   const key = keyed
     ? field(row, 'key')
         .split(',')
@@ -66,8 +65,6 @@ export function toTable(rows: TableRows): TableDefinition {
       spread:
         keyed &&
         !isTrue(row, 'otherwise_unique') &&
-        // One key may be written in two ways.
-        isTrue(row, 'key_divides') &&
         key.every((index) => EQUAL_AS_TEXT.has(columns[index]?.cast_type ?? '')),
       rowEstimate: Number(field(row, 'rows')),
       byteEstimate: Number(field(row, 'bytes')),
@@ -75,6 +72,21 @@ export function toTable(rows: TableRows): TableDefinition {
     ...toRelation(rows),
     inherits: row.bound === null ? parentsOf(rows) : [],
   };
+}
+
+/**
+ * Whether the key says of which row a change is. Two rows may have one deferrable key for a moment. One whose values are
+ * written in several ways, by its collation or as citext, is one key for the database and two for the run.
+ */
+function findsRows({ row, columns, types }: TableRows): boolean {
+  if (row.key_name === null || !isTrue(row, 'key_immediate') || !isTrue(row, 'key_divides')) return false;
+  const numbers = new Set(field(row, 'key').split(','));
+  return columns
+    .filter((column) => numbers.has(field(column, 'attnum')))
+    .every((column) => {
+      const type = types.get(field(column, 'atttypid'));
+      return type !== undefined && canBeKey(type);
+    });
 }
 
 export function toParent(rows: TableRows): ParentDefinition {
@@ -142,7 +154,7 @@ function toColumn(row: TextRow, types: ReadonlyMap<string, TypeFacts>): Column {
     name: field(row, 'attname'),
     type: field(row, 'type'),
     castType: field(row, 'cast_type'),
-    ...formOf(type),
+    traits: traitsOf(type),
   };
 }
 

@@ -1,8 +1,9 @@
 // Connections to one PostgreSQL server, all set up alike: every value as text, in the same text form everywhere.
 
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
-import { translateError } from './errors.ts';
+import { translateError, translateLogin } from './errors.ts';
 import type { Side } from './side.ts';
 import { quoteLiteral } from './sql.ts';
 import { clientConfig } from './url.ts';
@@ -56,6 +57,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   // A dead client must not keep its locks while its query runs (PostgreSQL 14+).
   client_connection_check_interval: '2s',
 };
+
+// The type leaves out what a socket has as a stream.
+const UNBUFFERED = { readableHighWaterMark: 1 } as SocketConstructorOpts;
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const asText = { getTypeParser: () => (value: string) => value };
@@ -186,11 +190,15 @@ export class PostgresServer {
     const client = new pg.Client({
       ...this.#config,
       application_name: `migrate ${this.#run} ${options.purpose}`.slice(0, 63),
-      ...(options.replication ? ({ replication: 'database' } as object) : {}),
+      // Without a buffer of its own, so that a paused stream stops reading at once: see WalReceiver.
+      ...(options.replication ? ({ replication: 'database', stream: () => new Socket(UNBUFFERED) } as object) : {}),
     });
     const session = new Session(client, this.side);
+    const login = { user: client.user ?? '', database: client.database ?? '' };
     try {
-      await client.connect();
+      await client.connect().catch((error: unknown) => {
+        throw translateLogin(this.side, error, { ...login, replication: options.replication === true });
+      });
       await session.run(settingsStatement({ ...SETTINGS, ...options.settings }), []);
       this.#refuseDestroyed();
     } catch (error) {

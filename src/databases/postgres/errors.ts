@@ -3,6 +3,7 @@
 import type { Disposition, ErrorCode } from '../../lib/codes.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from './side.ts';
+import { quoteName } from './sql.ts';
 
 /** What a server or socket error carries besides its message. */
 interface Coded {
@@ -12,6 +13,8 @@ interface Coded {
   readonly table?: string;
   readonly column?: string;
   readonly constraint?: string;
+  /** Of the server's own source, where the error was raised. */
+  readonly routine?: string;
 }
 
 /** The SQLSTATE or errno of an error, looking through translated ones. */
@@ -31,14 +34,73 @@ const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
 
 // Data exceptions quote the value in the message itself, and what a user's own function raises may say anything.
-const QUOTES_VALUES = /^(22...|P0001)$/;
+const QUOTES_VALUES = /^(22...|38...|P0001)$/;
+// RAISE of PL/pgSQL, which takes any SQLSTATE.
+const RAISED = 'exec_stmt_raise';
 
 /** The server's message with its SQLSTATE, or only where it happened when the message may quote a cell. */
 function safeMessage(error: Coded, state: string): string {
   if (!/^[0-9A-Z]{5}$/.test(state)) return error.message;
-  if (!QUOTES_VALUES.test(state)) return `${error.message} (${state})`;
+  if (!QUOTES_VALUES.test(state) && error.routine !== RAISED) return `${error.message} (${state})`;
   const place = [error.schema, error.table, error.column ?? error.constraint].filter((part) => part !== undefined);
-  return `a value was refused with SQLSTATE ${state}${place.length === 0 ? '' : ` at ${place.join('.')}`}`;
+  const what = state.startsWith('22') ? 'a value' : 'a statement';
+  return `${what} was refused with SQLSTATE ${state}${place.length === 0 ? '' : ` at ${place.join('.')}`}`;
+}
+
+/** Who logs in where, as the url says. */
+export interface Login {
+  readonly user: string;
+  readonly database: string;
+  readonly replication: boolean;
+}
+
+/** Translates what kept a session from being opened. What the server refuses comes with the cure of just that. */
+export function translateLogin(side: Side, thrown: unknown, login: Login): MigrateError {
+  const error = translateError(side, thrown);
+  const fix = loginCure(side, error, login);
+  if (fix === undefined) return error;
+  const code = side === 'source' ? 'SOURCE.AUTHENTICATION' : 'TARGET.AUTHENTICATION';
+  const ours = sqlState(thrown) === undefined;
+  return new MigrateError(code, ours ? `${side}: the server asks for a password` : error.message, {
+    cause: thrown,
+    fix,
+  });
+}
+
+// By codes, and by what is the same in every language that a server may speak.
+function loginCure(side: Side, error: MigrateError, login: Login): string | undefined {
+  const user = quoteName(login.user);
+  const asAdmin = (statement: string): string => `${statement} -- on the ${side}, as a superuser`;
+  switch (sqlState(error.cause)) {
+    case '42501':
+      return login.replication
+        ? asAdmin(`ALTER ROLE ${user} REPLICATION;`)
+        : asAdmin(`GRANT CONNECT ON DATABASE ${quoteName(login.database)} TO ${user};`);
+    case '3D000':
+      return `Name a database that exists on the ${side} in ${side}.url, or: ${asAdmin(`CREATE DATABASE ${quoteName(login.database)};`)}`;
+    case '28P01':
+      return (
+        `Correct the user or the password in ${side}.url, or where that takes it from; a server says the same of a role that` +
+        ` does not exist, has no password or one that has expired. To set it: ${asAdmin(`ALTER ROLE ${user} PASSWORD '...';`)}`
+      );
+    case '28000':
+      if (/pg_hba\.conf/.test(error.message)) return hbaCure(side, login);
+      return `Correct the user in ${side}.url, or let it log in: ${asAdmin(`ALTER ROLE ${user} LOGIN;`)}`;
+    case undefined:
+      // The driver, which was asked for a password that the url does not have.
+      if (!/password must be a/.test(error.message)) return undefined;
+      return `${side}.url has none: write it there as a reference to the environment, user:\${PASSWORD}@host.`;
+    default:
+      return undefined;
+  }
+}
+
+function hbaCure(side: Side, { user, database }: Login): string {
+  return (
+    `Let this machine in, in pg_hba.conf of the ${side}, above any line that rejects it:` +
+    ` host ${quoteName(database)} ${quoteName(user)} <the address in the message>/32 scram-sha-256` +
+    ` and then SELECT pg_reload_conf(); where the server takes TLS connections only: sslmode=require or stricter in ${side}.url`
+  );
 }
 
 /** Translates what `pg` threw; passes MigrateErrors through. */

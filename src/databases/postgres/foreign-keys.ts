@@ -6,7 +6,7 @@ import type { Catalog } from '../../model/catalog.ts';
 import type { ForeignKeys, Validation } from '../foreign-keys.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { sqlState } from './errors.ts';
-import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { needsPass } from './pass.ts';
 import { quoteName, quoteTable } from './sql.ts';
 

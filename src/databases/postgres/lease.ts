@@ -7,7 +7,7 @@ import { MigrateError, toMigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { readIdentity } from './identity.ts';
-import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './journal-schema.ts';
+import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './lease-proof.ts';
 
 export interface LeaseOptions {
   readonly source: PostgresServer;
@@ -29,6 +29,8 @@ export interface FormerLock {
 
 // After a kill -9 the server needs a moment to notice that the old sessions are gone.
 const LOCK_PATIENCE_MS = 8_000;
+/** Of the session that holds the lock, or waits for it. */
+const PURPOSE = 'lease';
 
 export class PostgresLease implements Lease {
   readonly lost: Promise<never>;
@@ -63,7 +65,7 @@ export class PostgresLease implements Lease {
    */
   async lock(takeover: boolean): Promise<void> {
     const { target, run } = this.#options;
-    const session = await target.session({ purpose: 'lease' });
+    const session = await target.session({ purpose: PURPOSE });
     this.#lock = session;
     session.client.once('end', () => {
       if (!this.#released)
@@ -118,9 +120,10 @@ export class PostgresLease implements Lease {
               WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')) AS tables
            FROM pg_namespace n WHERE n.nspname = 'migrate'`,
         );
-        // A schema that was made for the run by somebody else is theirs.
-        const drop = used?.own === 't' ? 'SCHEMA migrate' : `TABLE ${used?.tables}`;
-        if (used?.it === 'f') await session.run(`DROP ${drop} CASCADE`, []);
+        if (used?.it !== 'f') return;
+        // A schema that was made for the run by somebody else is theirs, and so may all its tables be.
+        if (used.own === 't') await session.run('DROP SCHEMA migrate CASCADE', []);
+        else if (used.tables !== null) await session.run(`DROP TABLE ${used.tables} CASCADE`, []);
       });
     });
   }
@@ -199,16 +202,21 @@ export class PostgresLease implements Lease {
     );
   }
 
-  /** Ends the sessions of this run that are not ours: their runner is dead or fenced, but may still hold locks. */
+  /**
+   * Ends the sessions of this run that are not ours: their runner is dead or fenced, but may still hold locks. One that
+   * waits for the lease holds none: its runner is told that it is taken, which a broken connection would not tell.
+   */
   async #endOldSessions(): Promise<void> {
     const { source, target, run } = this.#options;
     for (const server of [target, source]) {
       await server.with('claim', async (session) => {
         // One that is just being opened may be ours without our knowing it yet; if not, the next round ends it.
         const ended = await session.query(
-          `SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity
+          `SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity a
            WHERE starts_with(application_name, $1) AND datname = current_database()
-             AND pid <> ALL ($2::int[]) AND backend_start < clock_timestamp() - interval '500 ms'`,
+             AND pid <> ALL ($2::int[]) AND backend_start < clock_timestamp() - interval '500 ms'
+             AND (application_name <> $1 || '${PURPOSE}'
+               OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted))`,
           [`migrate ${run} `, [session.pid, ...server.pids]],
         );
         const patience = performance.now() + LOCK_PATIENCE_MS;

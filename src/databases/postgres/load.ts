@@ -12,7 +12,7 @@ import type { ChunkBytes } from '../source.ts';
 import type { Loader } from '../target.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { translateError } from './errors.ts';
-import { type LeaseClaim, proveLease } from './journal-schema.ts';
+import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { passFence } from './pass.ts';
 import { columnList } from './snapshot.ts';
 import { quoteTable } from './sql.ts';

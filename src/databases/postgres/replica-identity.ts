@@ -6,7 +6,7 @@ import { MigrateError } from '../../lib/errors.ts';
 import type { Table } from '../../model/table.ts';
 import { type Writer, writerText } from '../fence.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
-import { DROP_BLOCKERS, readHolders } from './fence-holders.ts';
+import { DROP_BLOCKERS, readHolders } from './lock-holders.ts';
 import { field, isTrue } from './row.ts';
 import { withShortLock } from './short-lock.ts';
 import { arrayLiteral, quoteTable } from './sql.ts';

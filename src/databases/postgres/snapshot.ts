@@ -11,6 +11,7 @@ import type { PostgresServer, Session } from './connection.ts';
 import { sqlState, translateError } from './errors.ts';
 import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
 import { quoteLiteral, quoteName, quoteTable, valueText } from './sql.ts';
+import { isCopiedAsText } from './types.ts';
 
 const BUFFER_BYTES = 1 << 20;
 
@@ -24,7 +25,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /** The form in which a table's rows are read here. */
 export function copyFormat(table: Table): 'binary' | 'text' {
-  return table.columns.every((column) => column.binaryPortable) ? 'binary' : 'text';
+  return table.columns.some(isCopiedAsText) ? 'text' : 'binary';
 }
 
 /** The column list of a COPY: `"id","name"`. */

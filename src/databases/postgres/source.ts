@@ -15,12 +15,12 @@ import { PostgresChunks } from './chunks.ts';
 import type { PostgresServer } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { readDrift } from './drift.ts';
-import { PostgresFence } from './fence.ts';
+import { PostgresFence } from './fence/fence.ts';
 import { readFingerprint } from './fingerprint.ts';
 import { readSourceGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
-import { type LeaseClaim, proveLease } from './journal-schema.ts';
 import { KeptSession } from './kept-session.ts';
+import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { PostgresLog } from './log/log.ts';
 import { continueTimeline } from './log/timeline.ts';
 import { PostgresSequences } from './sequences.ts';
@@ -41,6 +41,8 @@ export interface PostgresSourceOptions {
   readonly endsTransactions: boolean;
   /** Connections the run opens at most. */
   readonly connections: number;
+  /** What the target has already, see SourceContext. */
+  readonly targetExtensions: () => Promise<readonly string[]>;
   readonly onWaiting: (reason: string | null) => void;
 }
 

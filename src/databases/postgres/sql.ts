@@ -24,14 +24,24 @@ const NEEDS_QUOTES = /[{}",\\\s]/;
 
 /** A one-dimensional array in text form, for `$n::type[]`. */
 export function arrayLiteral(values: readonly (Value | undefined)[]): string {
-  let text = '{';
-  for (let index = 0; index < values.length; index++) {
-    if (index > 0) text += ',';
-    const value = values[index];
-    if (value === null || value === undefined) text += 'NULL';
-    else text += arrayElement(typeof value === 'string' ? value : `\\x${value.toString('hex')}`);
+  const array = new ArrayText();
+  for (const value of values) array.add(value);
+  return array.end();
+}
+
+/** The same, value by value. */
+export class ArrayText {
+  #text = '{';
+
+  add(value: Value | undefined): void {
+    if (this.#text.length > 1) this.#text += ',';
+    if (value === null || value === undefined) this.#text += 'NULL';
+    else this.#text += arrayElement(typeof value === 'string' ? value : `\\x${value.toString('hex')}`);
   }
-  return `${text}}`;
+
+  end(): string {
+    return `${this.#text}}`;
+  }
 }
 
 function arrayElement(text: string): string {

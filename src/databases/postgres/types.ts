@@ -1,6 +1,8 @@
 // Which types a run carries, and how their values travel. A value is the text that the server prints for it under the
 // settings that every session of a run has; what is refused here has no text that another server reads back as the same.
 
+import type { Column } from '../../model/table.ts';
+
 /** A type as the system catalogue describes it, with the types its values are made of. */
 export interface TypeFacts {
   readonly schema: string;
@@ -20,12 +22,19 @@ export interface TypeFacts {
   readonly parts: readonly TypeFacts[];
 }
 
-/** How values of a type travel. */
-export interface TypeForm {
-  /** See `Column.ridesAsText`. */
-  readonly ridesAsText: boolean;
-  /** See `Column.binaryPortable`. */
-  readonly binaryPortable: boolean;
+// The traits of columns: how values of a type travel, where it is not as plain ones do. Journalled.
+
+/** An array of values would not come apart into these values (arrays, composites): they ride in an array of texts. */
+export const RIDES_AS_TEXT = 'rides as text';
+/** The binary form belongs to one server or version (it names a user's type by number): such a column is copied as text. */
+export const COPIED_AS_TEXT = 'copied as text';
+
+export function ridesAsText({ traits }: Pick<Column, 'traits'>): boolean {
+  return traits?.includes(RIDES_AS_TEXT) === true;
+}
+
+export function isCopiedAsText({ traits }: Pick<Column, 'traits'>): boolean {
+  return traits?.includes(COPIED_AS_TEXT) === true;
 }
 
 /** Types whose binary form is the same in every version that is supported. `interval` is not: infinity came with 17. */
@@ -108,13 +117,12 @@ export function numbersObjects(type: TypeFacts): boolean {
   return someType(type, ({ origin, name }) => (origin === 'system' && name === 'oid') || name === 'lo');
 }
 
-/** Null when rows can be found by a key of the type, else why not. Keys are compared by the system's own operators. */
-export function whyNotKey(type: TypeFacts): string | null {
+/** True when rows can be found by a key of the type: keys are compared by the system's own operators. */
+export function canBeKey(type: TypeFacts): boolean {
   const base = baseOf(type);
-  if (base.origin === 'extension' && base.kind === 'b') return 'its values are compared by operators of an extension';
+  if (base.origin === 'extension' && base.kind === 'b') return false;
   // An operator for any enum, range or row does not take a domain over one.
-  if (base !== type && 'ermc'.includes(base.kind)) return 'no operator compares values of such a domain';
-  return null;
+  return base === type || !'ermc'.includes(base.kind);
 }
 
 function baseOf(type: TypeFacts): TypeFacts {
@@ -126,11 +134,10 @@ function someType(type: TypeFacts, holds: (type: TypeFacts) => boolean): boolean
   return holds(type) || type.parts.some((part) => someType(part, holds));
 }
 
-export function formOf(type: TypeFacts): TypeForm {
-  return {
-    ridesAsText: type.isArray || type.delimiter !== ',' || isComposite(type),
-    binaryPortable: hasSameBinary(type),
-  };
+/** For `Column.traits`. */
+export function traitsOf(type: TypeFacts): readonly string[] {
+  const apart = type.isArray || type.delimiter !== ',' || isComposite(type);
+  return [...(apart ? [RIDES_AS_TEXT] : []), ...(hasSameBinary(type) ? [] : [COPIED_AS_TEXT])];
 }
 
 /** A domain over a composite type comes out of an array in pieces like the composite itself. */

@@ -2,10 +2,9 @@
 // repeats batches as a whole, and says what it waits for.
 
 import { afterEach, expect, test } from 'vitest';
-import { withClient } from '../../fleet/databases.ts';
 import { peakMegabytes } from '../../fleet/memory.ts';
 import { startServer } from '../../fleet/postgres.ts';
-import { MANUAL, openScene, rowsOf, type Scene } from '../scene.ts';
+import { MANUAL, openScene, rowsOf, type Scene, waitsForLock } from '../scene.ts';
 
 const scenes: Scene[] = [];
 
@@ -21,15 +20,6 @@ async function open(sections: Readonly<Record<string, unknown>> = {}): Promise<S
 
 const LANES = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% lane'`;
 const SLOT = 'SELECT active FROM pg_replication_slots WHERE database = current_database()';
-
-/** Resolves once a session of such a name waits for a lock. */
-async function waitsForLock(url: string, application: string): Promise<void> {
-  const waiting = `SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE NOT l.granted AND a.application_name LIKE '${application}' AND a.datname = current_database()`;
-  await withClient(url, async (client) => {
-    while ((await client.query({ text: waiting, rowMode: 'array' })).rows[0]?.[0] !== true);
-  });
-}
 
 async function lanePids(scene: Scene): Promise<readonly number[]> {
   return (await rowsOf(scene.targetUrl, LANES)).map(([pid]) => Number(pid));

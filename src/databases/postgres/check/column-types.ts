@@ -5,7 +5,7 @@ import { readTypes } from '../catalog-types.ts';
 import type { Session, TextRow } from '../connection.ts';
 import { field } from '../row.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import { betterType, namesObjects, numbersObjects, type TypeFacts, whyNotCarried, whyNotKey } from '../types.ts';
+import { betterType, namesObjects, numbersObjects, type TypeFacts, whyNotCarried } from '../types.ts';
 import { columnOf } from './columns.ts';
 import { errorFinding, excludeCure, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
@@ -29,28 +29,6 @@ export const columnTypes: SourceCheck = async ({ session, oids }) => {
         message:
           `its type ${field(row, 'type')} holds names of database objects: the run stops at one that does not exist on the` +
           ' target yet, and goes on when it was made there',
-      }),
-    ];
-  });
-};
-
-/** A table without a key is compared by the texts of its rows, which every type has. */
-export const keyTypes: SourceCheck = async ({ session, catalog, oids }) => {
-  const keys = new Set(
-    catalog.tables
-      .filter(({ table }) => table.identity === 'key')
-      .flatMap(({ table }) => table.key.map((index) => `${table.id}.${table.columns[index]?.name}`)),
-  );
-  const columns = await readColumns(session, oids);
-  return columns.flatMap(({ row, type }): readonly Finding[] => {
-    const reason = keys.has(columnOf(row)) ? whyNotKey(type) : null;
-    if (reason === null) return [];
-    return [
-      errorFinding({
-        code: 'KEY_TYPE',
-        subject: columnOf(row),
-        message: `a key of type ${field(row, 'type')} is not carried by this version: ${reason}`,
-        cure: excludeCure(`${field(row, 'nspname')}.${field(row, 'relname')}`),
       }),
     ];
   });

@@ -1,18 +1,19 @@
 // Checks of the selected tables' keys and columns.
 
+import type { KeyDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { type Table, tableId } from '../../../model/table.ts';
 import type { TextRow } from '../connection.ts';
 import { readIdentities } from '../replica-identity.ts';
 import { field } from '../row.ts';
-import { arrayLiteral, quoteName, quoteTable } from '../sql.ts';
-import { errorFinding, excludeCure, infoFinding } from './facts.ts';
+import { quoteName, quoteTable } from '../sql.ts';
+import { errorFinding, excludeCure, infoFinding, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 import { usableTables } from './usable.ts';
 
 /** A row is found by its key, else by all its values. */
 export const keys: SourceCheck = async ({ catalog }) =>
-  catalog.tables.flatMap(({ table }) => {
+  catalog.tables.flatMap(({ table, key }) => {
     if (table.identity === 'key') return [];
     if (table.columns.length === 0) {
       return [
@@ -24,18 +25,37 @@ export const keys: SourceCheck = async ({ catalog }) =>
         }),
       ];
     }
-    const size = `${Math.ceil(table.byteEstimate / 1_048_576)} MB`;
-    return [
-      infoFinding({
-        code: 'NO_KEY',
-        subject: table.id,
-        message:
-          `it has no primary key and no unique constraint of NOT NULL columns: its rows are found by all their values. Its ${size}` +
-          ' are copied in one transaction, each batch with an update or delete reads it once, and when it has changed it is' +
-          ' compared as a whole in the freeze',
-      }),
-    ];
+    return [keyless(table, key)];
   });
+
+// What a server reads and hashes in a second where nothing else keeps it busy, roughly.
+const BYTES_PER_SECOND = 200e6;
+// Above it what the table costs is felt, in the freeze as well.
+const LARGE_BYTES = 1e9;
+
+function keyless(table: Table, key: KeyDefinition | null): Finding {
+  const { id, rowEstimate, byteEstimate } = table;
+  const size = `${rowEstimate.toLocaleString('en-US')} rows, ${Math.ceil(byteEstimate / 1e6).toLocaleString('en-US')} MB`;
+  const seconds = Math.ceil(byteEstimate / BYTES_PER_SECOND);
+  const why =
+    key === null
+      ? 'it has no primary key and no unique constraint of NOT NULL columns'
+      : `its key ${key.name} does not tell rows apart for the run, being deferrable or of a type or collation that takes several texts for one value`;
+  const text = {
+    code: 'NO_KEY',
+    subject: id,
+    message:
+      `${why}: its rows are found by all their values. It has about ${size}, all of which is copied in one transaction,` +
+      ' and read once on the target for each batch with an update or delete of it. When it has changed, it is compared as a' +
+      ` whole in the freeze, which keeps writes waiting for some ${seconds} s more; a cutover that would spend more than half` +
+      ' of cutover.budget on that is refused',
+  } as const;
+  if (byteEstimate < LARGE_BYTES) return infoFinding(text);
+  return warningFinding({
+    ...text,
+    cure: `Give it a ${key === null ? '' : 'plain '}primary key before the run begins, or raise cutover.budget to ${4 * seconds}s in the plan.`,
+  });
+}
 
 /** Without one that names the key, the server refuses the application's own updates once the table is published. */
 export const replicaIdentity: SourceCheck = async ({ session, catalog }) => {
@@ -68,31 +88,6 @@ function identityInUse(table: Table, clause: string): Finding {
     cure: excludeCure(`${table.schema}.${table.name}`),
   });
 }
-
-/** Keys that are equal but not the same text would be one row for the database and two for the run. */
-export const keyCollations: SourceCheck = async ({ session, catalog }) => {
-  const usable = await usableTables(session, catalog.tables);
-  const tables = usable.map(({ table }) => table).filter(({ identity }) => identity === 'key');
-  const keys = tables.map((table) => arrayLiteral(table.key.map((column) => table.columns[column]?.name)));
-  const rows = await session.query(
-    `SELECT n.nspname, c.relname, a.attname
-     FROM unnest($1::text[], $2::text[]) AS t(name, key)
-     JOIN pg_class c ON c.oid = to_regclass(t.name) JOIN pg_namespace n ON n.oid = c.relnamespace
-     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname::text = ANY (t.key::text[])
-     JOIN pg_collation l ON l.oid = a.attcollation
-     WHERE NOT l.collisdeterministic
-     ORDER BY 1, 2, a.attnum`,
-    [arrayLiteral(tables.map(quoteTable)), arrayLiteral(keys)],
-  );
-  return rows.map((row) =>
-    errorFinding({
-      code: 'KEY_COLLATION',
-      subject: columnOf(row),
-      message: 'a key column with a nondeterministic collation is not carried by this version',
-      cure: excludeCure(`${field(row, 'nspname')}.${field(row, 'relname')}`),
-    }),
-  );
-};
 
 /** The log does not carry them, so that nothing can be found by one. */
 export const generatedKeys: SourceCheck = async ({ session, oids }) => {

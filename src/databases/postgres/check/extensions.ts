@@ -7,6 +7,12 @@ import { field } from '../row.ts';
 import { quoteName } from '../sql.ts';
 import { errorFinding } from './facts.ts';
 
+/** Quoted where a statement would need it. */
+export async function readExtensions(session: Session): Promise<readonly string[]> {
+  const rows = await session.query('SELECT quote_ident(extname) AS name FROM pg_extension ORDER BY 1');
+  return rows.map((row) => field(row, 'name'));
+}
+
 export async function checkExtensions(
   session: Session,
   extensions: readonly ExtensionDefinition[],

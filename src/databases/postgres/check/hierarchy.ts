@@ -47,6 +47,29 @@ export const partsLeftOut: SourceCheck = async ({ session, oids, context }) => {
   });
 };
 
+/** What makes or drops partitions by a schedule does not know of the run, and stops it. */
+export const partitioned: SourceCheck = async ({ session, oids }) => {
+  const rows = await session.query(
+    `SELECT n.nspname, c.relname FROM pg_partitioned_table t
+     JOIN pg_class c ON c.oid = t.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.partstrat <> 'h' AND c.oid = ANY ($1::oid[])
+       AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid AND h.inhparent = ANY ($1::oid[]))
+     ORDER BY 1, 2`,
+    [oids],
+  );
+  return rows.map((row) =>
+    warningFinding({
+      code: 'PARTITIONED',
+      subject: tableId(field(row, 'nspname'), field(row, 'relname')),
+      message:
+        'it is partitioned: a partition that is made, attached, detached or dropped during the run stops the run',
+      cure:
+        'Make the partitions that will be needed before the cutover now, and pause what makes or drops them' +
+        ' by a schedule (pg_partman, cron) from the beginning of the run to its end.',
+    }),
+  );
+};
+
 /** The hash of an enum's value is made of a number that is another one on the target. */
 export const hashOfEnum: SourceCheck = async ({ session, oids }) => {
   const rows = await session.query(

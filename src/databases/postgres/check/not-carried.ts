@@ -1,21 +1,10 @@
-// What a run leaves behind, each kind with the command that carries it. $SOURCE and $TARGET stand for the two urls.
+// What a run leaves behind, each kind with what carries it: statements of its own, or for all the others one command.
+// $SOURCE and $TARGET stand for the two urls.
 
 import { infoFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 type Cure = (names: readonly string[]) => string;
-
-/** Relations: pg_dump takes their names, and their indexes, comments and rights come along. */
-const relations: Cure = (names) =>
-  `pg_dump --schema-only ${names.map((name) => `-t ${shell(name)}`).join(' ')} "$SOURCE" | psql "$TARGET"`;
-
-/** Everything else is picked by its kind from the list of an archive; what exists already is passed over with a message. */
-const entries =
-  (kinds: string): Cure =>
-  () =>
-    'pg_dump --schema-only -Fc -f schema.dump "$SOURCE" && ' +
-    `pg_restore -l schema.dump | grep -E '^[0-9]+; [0-9]+ [0-9]+ (${kinds}) ' > schema.list && ` +
-    'pg_restore -L schema.list -d "$TARGET" schema.dump';
 
 const statements =
   (text: (name: string) => string): Cure =>
@@ -34,24 +23,7 @@ const owners: Cure = (names) => {
   return `${changes.join(' ')} -- until the run is complete, its role must be a member of these`;
 };
 
-const routines = entries('FUNCTION|PROCEDURE|AGGREGATE');
-const types = entries('DOMAIN|TYPE');
-
 const CURES: Readonly<Record<string, Cure>> = {
-  view: relations,
-  'materialized view': relations,
-  'foreign table': relations,
-  function: routines,
-  procedure: routines,
-  aggregate: routines,
-  'unused domain': types,
-  'unused enum': types,
-  'unused composite type': types,
-  'unused range type': types,
-  trigger: entries('TRIGGER'),
-  rule: entries('RULE'),
-  policy: entries('POLICY|ROW SECURITY'),
-  statistics: entries('STATISTICS'),
   'invalid index': statements((name) => `REINDEX INDEX CONCURRENTLY ${name.replace(/ on .*$/, '')};`),
   extension: statements((name) => {
     const [, extension = '', schema = ''] = PARTS.exec(name) ?? [];
@@ -60,25 +32,38 @@ const CURES: Readonly<Record<string, Cure>> = {
   'row security': statements((name) => `ALTER TABLE ${name.replace(/^of /, '')} ENABLE ROW LEVEL SECURITY;`),
   'forced row security': statements((name) => `ALTER TABLE ${name.replace(/^of /, '')} FORCE ROW LEVEL SECURITY;`),
   owner: owners,
-  privileges: entries('ACL|DEFAULT ACL'),
-  publication: entries('PUBLICATION|PUBLICATION TABLE'),
-  subscription: entries('SUBSCRIPTION'),
-  'event trigger': entries('EVENT TRIGGER'),
   tablespace: statements(
     (name) => `ALTER TABLE ${name.replace(/^.* of /, '')} SET TABLESPACE ${name.replace(/ of .*$/, '')};`,
   ),
 };
 
+/** What pg_dump calls the others in the list of an archive; those without a schema have a dash in its place. */
+const ENTRIES: Readonly<Record<string, { readonly entries: string; readonly noSchema?: true }>> = {
+  view: { entries: 'VIEW' },
+  'materialized view': { entries: 'MATERIALIZED VIEW' },
+  'foreign table': { entries: 'FOREIGN TABLE' },
+  function: { entries: 'FUNCTION' },
+  procedure: { entries: 'PROCEDURE' },
+  aggregate: { entries: 'AGGREGATE' },
+  'unused domain': { entries: 'DOMAIN' },
+  'unused enum': { entries: 'TYPE' },
+  'unused composite type': { entries: 'TYPE' },
+  'unused range type': { entries: 'TYPE' },
+  trigger: { entries: 'TRIGGER' },
+  rule: { entries: 'RULE' },
+  policy: { entries: 'POLICY|ROW SECURITY' },
+  statistics: { entries: 'STATISTICS' },
+  privileges: { entries: 'ACL|DEFAULT ACL', noSchema: true },
+  publication: { entries: 'PUBLICATION|PUBLICATION TABLE', noSchema: true },
+  subscription: { entries: 'SUBSCRIPTION', noSchema: true },
+  'event trigger': { entries: 'EVENT TRIGGER', noSchema: true },
+};
+
 /** One finding per kind, with all names: they must be made by hand before the applications need them. */
-export const notCarried: SourceCheck = async ({ catalog }) => {
-  const groups = new Map<string, string[]>();
-  for (const object of catalog.notCarried) {
-    const kind = Object.keys(CURES).find((prefix) => object.startsWith(`${prefix} `)) ?? 'object';
-    const names = groups.get(kind) ?? [];
-    names.push(object.slice(kind === 'object' ? 0 : kind.length + 1));
-    groups.set(kind, names);
-  }
-  return [...groups].map(([kind, names]) => {
+export const notCarried: SourceCheck = async ({ catalog, context }) => {
+  const there = new Set(await context.targetExtensions?.());
+  const groups = grouped(catalog.notCarried.filter((object) => !isThere(object, there)));
+  const findings = [...groups].map(([kind, names]) => {
     const cure = CURES[kind]?.(names);
     return infoFinding({
       code: 'NOT_CARRIED',
@@ -87,7 +72,63 @@ export const notCarried: SourceCheck = async ({ catalog }) => {
       ...(cure === undefined ? {} : { cure }),
     });
   });
+  const dumped = [...groups.keys()].filter((kind) => kind in ENTRIES);
+  if (dumped.length === 0) return findings;
+  const views = groups.get('materialized view') ?? [];
+  const all = infoFinding({
+    code: 'NOT_CARRIED',
+    subject: 'all at once',
+    message:
+      `these commands carry what is listed of ${dumped.join(', ')}, once the run has made its tables; what exists already` +
+      ` is passed over with a message${views.length === 0 ? '' : '. Materialized views are filled by the last one: give it again just before the cutover'}`,
+    cure: [...dumpAll(dumped, catalog.schemas), ...fillViews(views)].join('\n'),
+  });
+  return [...findings, all];
 };
+
+function isThere(object: string, extensions: ReadonlySet<string>): boolean {
+  const [, name = ''] = /^extension (.*)$/s.exec(object) ?? [];
+  return extensions.has(PARTS.exec(name)?.[1] ?? '');
+}
+
+function grouped(objects: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  const kinds = [...Object.keys(CURES), ...Object.keys(ENTRIES)];
+  for (const object of objects) {
+    const kind = kinds.find((prefix) => object.startsWith(`${prefix} `)) ?? 'object';
+    const names = groups.get(kind) ?? [];
+    names.push(object.slice(kind === 'object' ? 0 : kind.length + 1));
+    groups.set(kind, names);
+  }
+  return groups;
+}
+
+/** Picked from the list of an archive by kind and schema: on the command line pg_dump takes tables and views only. */
+function dumpAll(kinds: readonly string[], schemas: readonly string[]): readonly string[] {
+  const found = kinds.flatMap((kind) => ENTRIES[kind] ?? []);
+  const names = schemas.map((schema) => schema.replace(/[^\w ]/g, '\\$&')).join('|');
+  const places = [`(${alternatives(found)}|ACL|COMMENT) (${names})`];
+  const elsewhere = found.filter(({ noSchema }) => noSchema);
+  if (elsewhere.length > 0) places.push(`(${alternatives(elsewhere)}) -`);
+  return [
+    'pg_dump --schema-only -Fc -f schema.dump "$SOURCE"',
+    `pg_restore -l schema.dump | grep -E ${shell(`^[0-9]+; [0-9]+ [0-9]+ (${places.join('|')}) `)} > schema.list`,
+    'pg_restore -L schema.list -d "$TARGET" schema.dump',
+  ];
+}
+
+function alternatives(found: readonly { readonly entries: string }[]): string {
+  return [...new Set(found.map(({ entries }) => entries))].join('|');
+}
+
+/** Their indexes, which no list tells from those of tables, and their rows. */
+function fillViews(views: readonly string[]): readonly string[] {
+  if (views.length === 0) return [];
+  return [
+    `pg_dump --schema-only --section=post-data ${views.map((name) => `-t ${shell(name)}`).join(' ')} "$SOURCE" | psql "$TARGET"`,
+    `psql "$TARGET" ${views.map((name) => `-c ${shell(`REFRESH MATERIALIZED VIEW ${name};`)}`).join(' ')}`,
+  ];
+}
 
 function shell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;

@@ -7,6 +7,8 @@ import type { Session } from '../connection.ts';
 import type { ServerFacts } from './facts.ts';
 
 export interface SourceContext {
+  /** The run's, part of its fence's name. */
+  readonly id: string;
   /** The names the run gives its slot and publication. */
   readonly slot: string;
   readonly publication: string;
@@ -17,6 +19,8 @@ export interface SourceContext {
   readonly endsTransactions?: boolean;
   /** Connections the run opens on the source at most. Default 10. */
   readonly connections?: number;
+  /** The extensions that the target has, quoted where a statement would need it. Default none. */
+  readonly targetExtensions?: () => Promise<readonly string[]>;
 }
 
 /** A selected table of any kind, also one that the catalog could not describe. */

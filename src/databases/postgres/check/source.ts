@@ -8,10 +8,11 @@ import { PUBLISHED_AT_ONCE } from '../log/publication.ts';
 import { field } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteTable } from '../sql.ts';
-import { columnTypes, keyTypes, largeObjects } from './column-types.ts';
-import { generatedIdentity, generatedKeys, keyCollations, keys, replicaIdentity } from './columns.ts';
+import { columnTypes, largeObjects } from './column-types.ts';
+import { generatedIdentity, generatedKeys, keys, replicaIdentity } from './columns.ts';
 import { readServerFacts } from './facts.ts';
-import { ancestors, hashOfEnum, partsLeftOut } from './hierarchy.ts';
+import { fencedByOthers } from './fenced.ts';
+import { ancestors, hashOfEnum, partitioned, partsLeftOut } from './hierarchy.ts';
 import {
   names,
   openTransactions,
@@ -49,14 +50,14 @@ const CHECKS: readonly SourceCheck[] = [
   ancestors,
   partsLeftOut,
   hashOfEnum,
+  partitioned,
   unlogged,
+  fencedByOthers,
   keys,
   replicaIdentity,
-  keyCollations,
   generatedKeys,
   generatedIdentity,
   columnTypes,
-  keyTypes,
   largeObjects,
   foreignKeys,
   subscriptions,

@@ -2,9 +2,9 @@
 
 import type { Change } from '../../../model/change.ts';
 import type { Position } from '../../../model/position.ts';
+import type { RunQueue } from '../../../stream/run-queue.ts';
 import { formatLsn, ordinalOf, parseLsn } from './lsn.ts';
 import type { LogSink } from './pgoutput.ts';
-import type { RunQueue } from './run-queue.ts';
 
 // Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
 // each drops whole pieces. Nor may it depend on what is known of the tables: columns may be added meanwhile. Other limits,
@@ -57,7 +57,9 @@ export class TransactionAssembler implements LogSink {
   change(change: Change, bytes: number): void {
     this.#ordinal++;
     if (this.#ordinal <= this.#leftOut) return;
-    this.#changes.push(change);
+    // A list that begins with one element has no room for more: most transactions are small, and thousands are held.
+    if (this.#changes.length === 0) this.#changes = [change];
+    else this.#changes.push(change);
     this.#logged += bytes;
     this.#bytes += bytes + ('table' in change ? VALUE_OVERHEAD * change.table.columns.length : 0);
     // The end is not known yet.

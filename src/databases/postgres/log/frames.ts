@@ -5,8 +5,8 @@
 import type { EventEmitter } from 'node:events';
 
 export interface FrameHandler {
-  /** A block of bytes has arrived. */
-  block(): void;
+  /** A block of so many bytes has arrived. */
+  block(bytes: number): void;
   /** The content of a CopyData message lies in `bytes` from `start` to `end`; valid during the call only. */
   copyData(bytes: Buffer, start: number, end: number): void;
 }
@@ -28,7 +28,7 @@ export function takeFrames(stream: EventEmitter, handler: FrameHandler): void {
     else for (const other of others) other(bytes.subarray(start, end));
   };
   stream.on('data', (block: Buffer) => {
-    handler.block();
+    handler.block(block.length);
     let at = 0;
     while (at < block.length) {
       const end = rest.isEmpty ? endOfMessage(block, at) : undefined;

@@ -3,7 +3,7 @@
 
 import { constants } from 'node:buffer';
 import { MigrateError } from '../../../lib/errors.ts';
-import type { Change, Key, LoggedValue, Row } from '../../../model/change.ts';
+import type { Change, Key, LoggedValue, Row, Value } from '../../../model/change.ts';
 import type { Table } from '../../../model/table.ts';
 import type { LoggedColumn, Relation, Relations } from './relations.ts';
 
@@ -225,13 +225,16 @@ function fillFrom(row: LoggedValue[], old: Row, logged: readonly boolean[] | und
 }
 
 function keyIn(table: Table, row: Row): Key {
-  return table.key.map((index) => {
-    const value = row[index];
+  const { key: columns } = table;
+  const key: Value[] = new Array(columns.length);
+  for (let index = 0; index < columns.length; index++) {
+    const value = row[columns[index] ?? 0];
     if (value === undefined || (value === null && table.identity === 'key')) {
       throw new MigrateError('STREAM.UNKNOWN', `a change of ${table.id} does not carry the whole key`);
     }
-    return value;
-  });
+    key[index] = value;
+  }
+  return key;
 }
 
 function printTag(tag: number | undefined): string {

@@ -9,6 +9,7 @@ import { sqlState, translateError } from '../errors.ts';
 import { quoteLiteral, quoteName } from '../sql.ts';
 import { takeFrames } from './frames.ts';
 import { formatLsn, parseLsn } from './lsn.ts';
+import { ReadPace } from './read-pace.ts';
 
 /** What arrives. An error thrown here ends the reading. */
 export interface ReceiverHandler {
@@ -49,7 +50,6 @@ const DATA_HEADER = 25;
 const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 /** How long a stop waits for the server's goodbye before the connection is cut. */
 const GOODBYE_MS = 1_000;
-
 export class WalReceiver {
   readonly #session: Session;
   readonly #wire: Wire;
@@ -58,6 +58,8 @@ export class WalReceiver {
   #confirmed = 0n;
   #state: 'idle' | 'streaming' | 'ended' = 'idle';
   #paused = false;
+  #resting = false;
+  readonly #pace = new ReadPace();
   #heardAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #saidGoodbye = false;
@@ -70,8 +72,10 @@ export class WalReceiver {
     this.#handler = options.handler;
     this.#options = options;
     takeFrames(this.#wire.stream, {
-      block: () => {
+      block: (bytes) => {
         this.#heardAt = performance.now();
+        const restMs = this.#pace.after(bytes);
+        if (restMs > 0) this.#rest(restMs);
       },
       copyData: (bytes, start, end) => this.#receive(bytes, start, end),
     });
@@ -114,7 +118,17 @@ export class WalReceiver {
     this.#paused = false;
     // The silence so far was ours.
     this.#heardAt = performance.now();
-    this.#wire.stream.resume();
+    if (!this.#resting) this.#wire.stream.resume();
+  }
+
+  #rest(forMs: number): void {
+    if (this.#resting || this.#state !== 'streaming') return;
+    this.#resting = true;
+    this.#wire.stream.pause();
+    setTimeout(() => {
+      this.#resting = false;
+      if (!this.#paused) this.#wire.stream.resume();
+    }, forMs);
   }
 
   /** Ends the reading with an error; the first one counts. */

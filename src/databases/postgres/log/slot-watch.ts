@@ -37,7 +37,12 @@ export class SlotWatch {
       [slot],
     );
     const confirmed = row?.confirmed ?? undefined;
-    if (row === undefined) throw gone(`slot ${slot} does not exist`);
+    if (row === undefined) {
+      throw gone(
+        `slot ${slot} does not exist (it was dropped, or the source failed over to a server without it)`,
+        NO_SLOT,
+      );
+    }
     if (row.wal_status === 'lost') throw gone(`slot ${slot} was invalidated`);
     if (row.plugin !== 'pgoutput' || row.here !== 't' || confirmed === undefined) {
       throw gone(`slot ${slot} is not the one this run made`);
@@ -97,6 +102,10 @@ export class SlotWatch {
   }
 }
 
-function gone(message: string): MigrateError {
-  return new MigrateError('STREAM.GONE', message);
+const NO_SLOT =
+  'The gap cannot be closed: abort with --drop and start again. Only a standby of PostgreSQL 17 or later with ' +
+  'sync_replication_slots keeps the slot through a failover.';
+
+function gone(message: string, fix?: string): MigrateError {
+  return new MigrateError('STREAM.GONE', message, fix === undefined ? {} : { fix });
 }

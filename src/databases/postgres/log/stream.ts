@@ -6,6 +6,7 @@ import type { Finding } from '../../../model/finding.ts';
 import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
 import type { ChangeStream, Shard, ShardId } from '../../../stream/change-stream.ts';
+import { RunQueue } from '../../../stream/run-queue.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { TransactionAssembler } from './assembler.ts';
 import { covers, distance, ordinalOf } from './lsn.ts';
@@ -13,7 +14,6 @@ import { PgoutputDecoder } from './pgoutput.ts';
 import { publishedRelations } from './publication.ts';
 import { translateStreamError, WalReceiver } from './receiver.ts';
 import { type CapturedTable, Relations, type ServerType } from './relations.ts';
-import { RunQueue } from './run-queue.ts';
 import { whenFree } from './slot.ts';
 import { SlotWatch } from './slot-watch.ts';
 
@@ -26,6 +26,8 @@ export interface PostgresStreamOptions {
   readonly networkTimeoutMs?: number;
   /** How often the source is told the position. Default 5 s, or a third of `networkTimeoutMs`. */
   readonly statusIntervalMs?: number;
+  /** Bytes the server may use to put transactions together. Default: what the server has. */
+  readonly decodingMemory?: number;
   /** How often slot and publication are looked at. Default 10 s. */
   readonly watchIntervalMs?: number;
 }
@@ -101,7 +103,7 @@ export class PostgresStream implements ChangeStream {
   }
 
   async #start(from: Position): Promise<Reading> {
-    const { server, slot, publication } = this.#options;
+    const { server, slot, publication, decodingMemory } = this.#options;
     const asking = await server.session({ purpose: 'log watch' });
     const watch = new SlotWatch(asking, { slot, publication });
     let session: Session | undefined;
@@ -119,6 +121,9 @@ export class PostgresStream implements ChangeStream {
           client_min_messages: 'warning',
           // While it passes over a large transaction that is not for us, the server says something at half this time only.
           wal_sender_timeout: `${this.#networkTimeoutMs}ms`,
+          ...(decodingMemory === undefined
+            ? {}
+            : { logical_decoding_work_mem: `${Math.floor(decodingMemory / 1024)}kB` }),
         },
       });
       const { queue, receiver } = this.#connect(session, relations, from);

@@ -6,7 +6,7 @@ import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
 import type { CheckpointMove, LaneCheckpoint } from '../../target.ts';
 import type { Session } from '../connection.ts';
-import type { LeaseClaim } from '../journal-schema.ts';
+import type { LeaseClaim } from '../lease-proof.ts';
 import { field } from '../row.ts';
 import { arrayLiteral, valueText } from '../sql.ts';
 

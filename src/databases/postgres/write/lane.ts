@@ -9,15 +9,15 @@ import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
 import type { Table } from '../../../model/table.ts';
 import type { CheckpointMove, Lane, Refusals, TableChanges } from '../../target.ts';
 import type { PostgresServer, Session } from '../connection.ts';
-import { moveLetters } from '../dead-letters.ts';
 import { sqlState } from '../errors.ts';
-import { type LeaseClaim, proveLease } from '../journal-schema.ts';
+import { moveLetters } from '../journal/dead-letters.ts';
+import { type LeaseClaim, proveLease } from '../lease-proof.ts';
 import { passFence } from '../pass.ts';
 import { rangeCondition } from '../range.ts';
-import { arrayLiteral, quoteTable } from '../sql.ts';
+import { quoteTable } from '../sql.ts';
+import { columnArrays, columnsOf, type ValueColumn } from './column-arrays.ts';
 import { constraintError, isRefused, refusalOf, rowMissing } from './failures.ts';
 import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
-import { LARGEST_IN_SET, sizeOfValues, slices } from './slices.ts';
 import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
 import { deleteWholeRows } from './whole-rows.ts';
 
@@ -199,33 +199,25 @@ export class PostgresLane implements Lane {
   async #writeSet({ table, deletes, updates, inserts, keyChunks }: TableChanges): Promise<boolean> {
     // Without a key a row that is not there cannot be a matter of the order.
     if (table.identity === 'row') await this.#deleteWhole(table, deletes);
-    else if (!(await this.#writeRows(setDelete(table), deletes))) return false;
+    else if (!(await this.#writeColumns(setDelete(table), deletes.length, columnsOf(deletes, table.key.keys()))))
+      return false;
     for (const { columns, keys, rows } of updates) {
-      const values = rows.map((row, index) => [...(keys[index] ?? []), ...columns.map((column) => row[column])]);
-      if (!(await this.#writeRows(setUpdate(table, columns), values))) return false;
+      const values = [...columnsOf(keys, table.key.keys()), ...columnsOf(rows, columns)];
+      if (!(await this.#writeColumns(setUpdate(table, columns), rows.length, values))) return false;
     }
-    if (!(await this.#writeRows(setInsert(table), inserts))) return false;
+    if (!(await this.#writeColumns(setInsert(table), inserts.length, columnsOf(inserts, table.columns.keys()))))
+      return false;
     for (const chunk of keyChunks) await writeKeyChunk(this.#connected(), this.#options.claim.run, { table, chunk });
     return true;
   }
 
-  async #writeRows(statement: Statement, rows: readonly (Row | Key)[]): Promise<boolean> {
-    const width = rows[0]?.length ?? 0;
-    let largest = 0;
-    const parts = slices(rows.length, (index) => {
-      const size = sizeOfValues(rows[index] ?? []);
-      largest = Math.max(largest, size);
-      return size;
-    });
-    // Quoted within an array a value takes several times its size. Replayed, a row's values are sent as they are.
-    if (largest > LARGEST_IN_SET) return false;
-    for (const [from, to] of parts) {
-      const arrays = Array.from({ length: width }, (_, column) => {
-        const values: LoggedValue[] = new Array(to - from);
-        for (let index = from; index < to; index++) values[index - from] = rows[index]?.[column];
-        return arrayLiteral(values);
-      });
+  async #writeColumns(statement: Statement, count: number, columns: readonly ValueColumn[]): Promise<boolean> {
+    let from = 0;
+    for (const { to, arrays } of columnArrays(count, columns)) {
+      // Quoted within an array a value takes several times its size. Replayed, a row's values are sent as they are.
+      if (arrays === undefined) return false;
       if ((await this.#run(statement, arrays)) !== to - from) return false;
+      from = to;
     }
     return true;
   }

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Column, Table } from '../../../model/table.ts';
 import { quoteName, quoteTable } from '../sql.ts';
+import { ridesAsText } from '../types.ts';
 
 export interface Statement {
   /** Names the prepared statement; equal for equal texts. */
@@ -86,15 +87,15 @@ function cached(table: Table, kind: string, build: () => string): Statement {
 /** `unnest($1::int4[],$2::text[]) AS s(c0,c1)`. */
 export function unnested(table: Table, columns: readonly number[]): string {
   const parameters = columns.map((column, index) => {
-    const { ridesAsText, castType } = columnAt(table, column);
-    return `$${index + 1}::${ridesAsText ? 'text' : castType}[]`;
+    const definition = columnAt(table, column);
+    return `$${index + 1}::${ridesAsText(definition) ? 'text' : definition.castType}[]`;
   });
   return `unnest(${parameters.join(',')}) AS s(${columns.map((_, index) => `c${index}`).join(',')})`;
 }
 
 /** Only what must rides as text: a cast from text is not for every type what reading its text is ("char", geometry). */
-export function unnestedValue({ ridesAsText, castType }: Column, index: number): string {
-  return ridesAsText ? `s.c${index}::${castType}` : `s.c${index}`;
+export function unnestedValue(column: Column, index: number): string {
+  return ridesAsText(column) ? `s.c${index}::${column.castType}` : `s.c${index}`;
 }
 
 function sameKey(table: Table): string {

@@ -1,7 +1,7 @@
 // What was read from the log and not yet taken by the apply. Bounded by asking the reader to stop, never by dropping.
 
-import type { Transaction } from '../../../model/change.ts';
-import type { Position } from '../../../model/position.ts';
+import type { Transaction } from '../model/change.ts';
+import type { Position } from '../model/position.ts';
 
 /** From here on the reader is asked to stop. */
 const FULL_BYTES = 16 * 1024 * 1024;

@@ -1,19 +1,4 @@
-// The tables of schema `migrate`. Every statement is idempotent. The source gets only the lease (and the fence's function).
-
-import { MigrateError } from '../../lib/errors.ts';
-import type { Session } from './connection.ts';
-
-/** On both databases. */
-export const LEASE_SCHEMA = `
-CREATE SCHEMA IF NOT EXISTS migrate;
-CREATE TABLE IF NOT EXISTS migrate.lease (
-  run text PRIMARY KEY,
-  epoch bigint NOT NULL,
-  holder text NOT NULL,
-  taken_at timestamptz NOT NULL DEFAULT now(),
-  -- Which database the run writes to: two runs of one name from one source must not fence each other.
-  target text NOT NULL DEFAULT ''
-)`;
+// The tables of schema `migrate` on the target, besides the lease. Every statement is idempotent.
 
 /** On the target. Keys and bounds are JSON arrays of texts. */
 export const JOURNAL_SCHEMA = `
@@ -134,22 +119,3 @@ CREATE TABLE IF NOT EXISTS migrate.audit (
 -- A schema that an earlier version made for another run.
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
 ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;
-
-/** Identifies the right to write that a transaction must prove. */
-export interface LeaseClaim {
-  readonly run: string;
-  readonly epoch: number;
-}
-
-/**
- * Proves, inside the caller's transaction, that this runner still holds the lease: the row is locked FOR SHARE, so a
- * takeover waits for this transaction, and a transaction that comes after a takeover is refused.
- */
-export async function proveLease(session: Session, claim: LeaseClaim): Promise<void> {
-  const held = await session.prepared(
-    'prove_lease',
-    'SELECT 1 FROM migrate.lease WHERE run = $1 AND epoch = $2 FOR SHARE',
-    [claim.run, claim.epoch],
-  );
-  if (held.rowCount !== 1) throw new MigrateError('LEASE.LOST', `another runner took over run ${claim.run}`);
-}

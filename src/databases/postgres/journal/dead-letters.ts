@@ -7,31 +7,30 @@ import type {
   LetterState,
   NewDeadLetter,
   Refusal,
-} from '../../journal/dead-letters.ts';
-import { MigrateError } from '../../lib/errors.ts';
-import { failpoint } from '../../lib/failpoint.ts';
-import type { Key, LoggedValue, Row, RowChange } from '../../model/change.ts';
-import type { Position } from '../../model/position.ts';
-import type { TableId } from '../../model/table.ts';
-import type { Session, TextRow } from './connection.ts';
-import type { JournalStatements } from './journal-states.ts';
-import { field } from './row.ts';
-import { arrayLiteral } from './sql.ts';
+} from '../../../journal/dead-letters.ts';
+import { MigrateError } from '../../../lib/errors.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Key, LoggedValue, Row, RowChange } from '../../../model/change.ts';
+import type { Position } from '../../../model/position.ts';
+import type { TableId } from '../../../model/table.ts';
+import type { Session, TextRow } from '../connection.ts';
+import { field } from '../row.ts';
+import { arrayLiteral } from '../sql.ts';
+import { isoText, type JournalSession } from './session.ts';
 
-const MOMENT = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 const ALL: readonly LetterState[] = ['open', 'replayed', 'waived', 'superseded'];
 
 export class PostgresDeadLetterJournal implements DeadLetterJournal {
-  readonly #statements: JournalStatements;
+  readonly #session: JournalSession;
 
-  constructor(statements: JournalStatements) {
-    this.#statements = statements;
+  constructor(session: JournalSession) {
+    this.#session = session;
   }
 
   async list(states: readonly LetterState[] = ALL): Promise<readonly DeadLetter[]> {
-    const rows = await this.#statements.read(
+    const rows = await this.#session.read(
       `SELECT id, table_id, key, new_key, position, op, sqlstate, "constraint", "column", state, by, reason,
-         to_char(created_at, ${MOMENT}) AS created_at, to_char(settled_at, ${MOMENT}) AS settled_at
+         ${isoText('created_at')} AS created_at, ${isoText('settled_at')} AS settled_at
        FROM migrate.dead_letter WHERE run = $1 AND state = ANY ($2::text[]) ORDER BY migrate.dead_letter.id`,
       [arrayLiteral(states)],
     );
@@ -39,7 +38,7 @@ export class PostgresDeadLetterJournal implements DeadLetterJournal {
   }
 
   async rows(ids: readonly number[]): Promise<ReadonlyMap<number, Row | null>> {
-    const rows = await this.#statements.read(
+    const rows = await this.#session.read(
       'SELECT id, payload FROM migrate.dead_letter WHERE run = $1 AND id = ANY ($2::bigint[])',
       [arrayLiteral(ids.map(String))],
     );
@@ -47,7 +46,7 @@ export class PostgresDeadLetterJournal implements DeadLetterJournal {
   }
 
   waive(ids: readonly number[], by: string, reason: string): Promise<number> {
-    return this.#statements.write(
+    return this.#session.write(
       `UPDATE migrate.dead_letter SET state = 'waived', by = $3, reason = $4, settled_at = clock_timestamp()
        WHERE run = $1 AND id = ANY ($2::bigint[]) AND state = 'open'`,
       [arrayLiteral(ids.map(String)), by, reason],

@@ -1,10 +1,10 @@
 // How many lanes a run has, and which of them each table belongs to: decided together, journalled together.
 
-import type { LaneTable } from '../../journal/journal.ts';
-import { failpoint } from '../../lib/failpoint.ts';
-import type { Table, TableId } from '../../model/table.ts';
-import type { Session, TextRow } from './connection.ts';
-import { field, isTrue } from './row.ts';
+import type { LaneTable } from '../../../journal/journal.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Table, TableId } from '../../../model/table.ts';
+import type { Session, TextRow } from '../connection.ts';
+import { field, isTrue } from '../row.ts';
 
 /**
  * Tables to lanes, the largest first onto the least loaded. Rows that are divided load all lanes alike; the lane of their

@@ -1,10 +1,10 @@
 // The texts of a fence: one trigger function per run, and the statement triggers that call it. The function's first
 // line says its state, so that the state is what the triggers do and nothing has to be kept in step with it.
 
-import type { FenceState } from '../fence.ts';
-import type { Session, TextRow } from './connection.ts';
-import { PASS_SETTING } from './pass.ts';
-import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
+import type { FenceState } from '../../fence.ts';
+import type { Session, TextRow } from '../connection.ts';
+import { PASS_SETTING } from '../pass.ts';
+import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
 
 export const FENCE_TRIGGER = 'migrate_fence';
 
@@ -55,15 +55,6 @@ export function triggerStatement(id: string, table: { readonly schema: string; r
   );
 }
 
-/** What closes tables for good in the very transaction that creates them. */
-export function closedFromBirth(
-  id: string,
-  tables: readonly { readonly schema: string; readonly name: string }[],
-  pass?: string,
-): readonly string[] {
-  return [functionStatement(id, 'permanent', pass), ...tables.map((table) => triggerStatement(id, table))];
-}
-
 /** True when the run has begun to make its tables here: the function comes before the first of them. */
 export async function hasFence(session: Pick<Session, 'one'>, id: string): Promise<boolean> {
   const row = await session.one('SELECT to_regprocedure($1) IS NOT NULL AS it', [`${fenceFunction(id)}()`]);
@@ -81,14 +72,16 @@ export async function fencedTables(session: Pick<Session, 'query'>, id: string):
   return new Set(rows.map((row) => quoteTable({ schema: String(row.nspname), name: String(row.relname) })));
 }
 
-/** One row: the mode's name, the deadline and what is left of it by the server's own clock. Takes the function as $1. */
-export const READ_MODE = `
+/** Of functions `p`: the mode's name, the deadline and what is left of it by the server's own clock. */
+export const MODES = `
   SELECT substring(p.prosrc FROM '^${HEADER}([a-z]+)') AS mode,
     m.until::text AS until,
     (extract(epoch FROM m.until - clock_timestamp()) * 1000)::text AS remaining_ms
   FROM pg_proc p,
-    LATERAL (SELECT substring(p.prosrc FROM '^${HEADER}closed until ([^\\n]+)')::timestamptz AS until) m
-  WHERE p.oid = to_regprocedure($1)`;
+    LATERAL (SELECT substring(p.prosrc FROM '^${HEADER}closed until ([^\\n]+)')::timestamptz AS until) m`;
+
+/** One row. Takes the function as $1. */
+export const READ_MODE = `${MODES} WHERE p.oid = to_regprocedure($1)`;
 
 export function readState(row: TextRow | undefined): FenceState {
   if (row === undefined) return { kind: 'absent' };

@@ -1,0 +1,100 @@
+// The set of transactions that a place in the log stands for, kept as text because every position carries it.
+
+/** First and last of transactions in a row. */
+interface Interval {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+export interface GtidSet {
+  add(source: string, number: string): void;
+  /** As the server writes it, without line breaks; '' when it is empty. */
+  readonly text: string;
+}
+
+/** `text` in the server's own form, also with line breaks. */
+export function gtidSet(text: string, isMariadb: boolean): GtidSet {
+  return isMariadb ? new MariadbGtids(text) : new MysqlGtids(text);
+}
+
+/** By source, intervals in ascending order. */
+class MysqlGtids implements GtidSet {
+  readonly #intervals = new Map<string, Interval[]>();
+  /** The text of each source; rebuilt for the one that has a new transaction. */
+  readonly #texts = new Map<string, string>();
+  #text: string | undefined;
+
+  constructor(text: string) {
+    for (const part of text.split(',')) this.#read(part.trim());
+  }
+
+  /** `uuid:1-5:7:tag:1-3`: a tag stands before its intervals. */
+  #read(part: string): void {
+    const [uuid = '', ...rest] = part.toLowerCase().split(':');
+    let source = uuid;
+    for (const item of rest) {
+      const [first = '', last = first] = item.split('-');
+      if (/^\d+$/.test(first)) this.#of(source).push({ first: BigInt(first), last: BigInt(last) });
+      else source = `${uuid}:${item}`;
+    }
+    for (const one of this.#intervals.keys()) this.#write(one);
+  }
+
+  #of(source: string): Interval[] {
+    const known = this.#intervals.get(source);
+    if (known !== undefined) return known;
+    const made: Interval[] = [];
+    this.#intervals.set(source, made);
+    return made;
+  }
+
+  add(source: string, number: string): void {
+    const value = BigInt(number);
+    const intervals = this.#of(source);
+    // Nearly always the last one grows.
+    let index = intervals.length;
+    while (index > 0 && value < (intervals[index - 1]?.first ?? 0n)) index--;
+    const before = intervals[index - 1];
+    if (before !== undefined && value <= before.last) return;
+    const after = intervals[index];
+    const first = before?.last === value - 1n ? before.first : value;
+    const last = after?.first === value + 1n ? after.last : value;
+    const joined = Number(first !== value);
+    intervals.splice(index - joined, joined + Number(last !== value), { first, last });
+    this.#write(source);
+  }
+
+  #write(source: string): void {
+    const intervals = this.#of(source).map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`));
+    this.#texts.set(source, `${source}:${intervals.join(':')}`);
+    this.#text = undefined;
+  }
+
+  get text(): string {
+    this.#text ??= [...this.#texts.values()].join(',');
+    return this.#text;
+  }
+}
+
+/** MariaDB counts in domains: the last transaction of each stands for all before it. */
+class MariadbGtids implements GtidSet {
+  readonly #last = new Map<string, string>();
+  #text: string | undefined;
+
+  constructor(text: string) {
+    for (const part of text.split(',')) {
+      const [domain = '', server, sequence] = part.trim().split('-');
+      if (sequence !== undefined) this.#last.set(domain, `${server}-${sequence}`);
+    }
+  }
+
+  add(domain: string, number: string): void {
+    this.#last.set(domain, number);
+    this.#text = undefined;
+  }
+
+  get text(): string {
+    this.#text ??= [...this.#last].map(([domain, number]) => `${domain}-${number}`).join(',');
+    return this.#text;
+  }
+}

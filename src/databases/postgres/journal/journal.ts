@@ -1,0 +1,149 @@
+// The journal in schema `migrate` of the target: the run's own record here, its parts beside it.
+
+import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
+import {
+  type CutoverJournal,
+  JOURNAL_FORMAT,
+  type Journal,
+  type RunRecord,
+  type StageJournal,
+  type TableJournal,
+} from '../../../journal/journal.ts';
+import type { TableStateJournal } from '../../../journal/table-states.ts';
+import { MigrateError } from '../../../lib/errors.ts';
+import type { Catalog } from '../../../model/catalog.ts';
+import type { Position } from '../../../model/position.ts';
+import type { PostgresServer, TextRow } from '../connection.ts';
+import type { LeaseClaim } from '../lease-proof.ts';
+import { PostgresCutoverJournal } from './cutovers.ts';
+import { PostgresDeadLetterJournal } from './dead-letters.ts';
+import { assignLanes } from './lanes.ts';
+import { JOURNAL_SCHEMA } from './schema.ts';
+import { isoText, JournalSession } from './session.ts';
+import { PostgresStageJournal } from './stages.ts';
+import { PostgresTableStateJournal } from './table-states.ts';
+import { PostgresTableJournal } from './tables.ts';
+
+export class PostgresJournal implements Journal {
+  readonly stages: StageJournal;
+  readonly tables: TableJournal;
+  readonly states: TableStateJournal;
+  readonly cutovers: CutoverJournal;
+  readonly deadLetters: DeadLetterJournal;
+  readonly #session: JournalSession;
+
+  /** `claim` is asked at each write; it throws while no lease is held. */
+  constructor(server: PostgresServer, run: string, claim: () => LeaseClaim) {
+    this.#session = new JournalSession(server, run, claim);
+    this.stages = new PostgresStageJournal(this.#session);
+    this.tables = new PostgresTableJournal(this.#session);
+    this.states = new PostgresTableStateJournal(this.#session);
+    this.cutovers = new PostgresCutoverJournal(this.#session);
+    this.deadLetters = new PostgresDeadLetterJournal(this.#session);
+  }
+
+  async load(): Promise<RunRecord | undefined> {
+    const [exists] = await this.#session.read(
+      `SELECT to_regclass('migrate.run') IS NOT NULL AS it WHERE $1::text IS NOT NULL`,
+    );
+    if (exists?.it !== 't') return undefined;
+    const [format] = await this.#session.read('SELECT format FROM migrate.run WHERE name = $1');
+    if (format === undefined) return undefined;
+    if (Number(format.format) !== JOURNAL_FORMAT) {
+      throw new MigrateError(
+        'RUN.FORMAT',
+        `the journal has format ${format.format}, this version writes ${JOURNAL_FORMAT}`,
+      );
+    }
+    const [row] = await this.#session.read(
+      `SELECT *, ${isoText('created_at')} AS created FROM migrate.run WHERE name = $1`,
+    );
+    return row === undefined ? undefined : runRecord(row);
+  }
+
+  async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
+    await this.#session.ddl(JOURNAL_SCHEMA);
+    const tables = run.catalog.tables.map(({ table }) => table);
+    await this.#session.writeAll([
+      {
+        text: `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, target_identity, catalog, fingerprint, lanes)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+        values: [
+          run.id,
+          JOURNAL_FORMAT,
+          run.planHash,
+          JSON.stringify(run.planFields),
+          run.sourceIdentity,
+          run.targetIdentity,
+          JSON.stringify(run.catalog),
+          run.fingerprint,
+          run.lanes,
+        ],
+      },
+      {
+        text: `INSERT INTO migrate.tables (run, table_id, lane, spread)
+               SELECT $1, id, lane, spread FROM unnest($2::text[], $3::int[], $4::boolean[]) AS t(id, lane, spread)`,
+        values: [
+          tables.map((table) => table.id),
+          assignLanes(tables, run.lanes),
+          tables.map((table) => String(table.spread)),
+        ],
+      },
+    ]);
+    const created = await this.load();
+    if (created === undefined) throw new MigrateError('INTERNAL.BUG', 'the run was not recorded');
+    return created;
+  }
+
+  async setStart(position: Position): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET start_position = $2 WHERE name = $1', [position]);
+  }
+
+  async setLineage(lineage: string): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET source_lineage = $2 WHERE name = $1', [lineage]);
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET paused = $2 WHERE name = $1', [paused]);
+  }
+
+  async setOutcome(outcome: RunRecord['outcome']): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET outcome = $2 WHERE name = $1', [outcome]);
+  }
+
+  async forget(): Promise<void> {
+    await this.#session.write('DELETE FROM migrate.run WHERE name = $1');
+  }
+
+  async audit(command: string, detail: string): Promise<void> {
+    await this.#session.write('INSERT INTO migrate.audit (run, actor, command, detail) VALUES ($1, $2, $3, $4)', [
+      `${process.env.USER ?? 'unknown'}@${process.pid}`,
+      command,
+      detail,
+    ]);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}
+
+function runRecord(row: TextRow): RunRecord {
+  return {
+    name: row.name ?? '',
+    id: row.id ?? '',
+    format: Number(row.format),
+    planHash: row.plan_hash ?? '',
+    planFields: JSON.parse(row.plan_fields ?? '{}') as Record<string, string>,
+    sourceIdentity: row.source_identity ?? '',
+    sourceLineage: row.source_lineage ?? '',
+    targetIdentity: row.target_identity ?? '',
+    startPosition: (row.start_position ?? null) as Position | null,
+    catalog: JSON.parse(row.catalog ?? '{}') as Catalog,
+    fingerprint: row.fingerprint ?? '',
+    lanes: Number(row.lanes),
+    paused: row.paused === 't',
+    outcome: row.outcome as RunRecord['outcome'],
+    createdAt: row.created ?? '',
+  };
+}

@@ -1,0 +1,63 @@
+// How the journal is read and written: statements one after another, each write a transaction that first proves the lease.
+
+import type { PostgresServer, Session, TextRow } from '../connection.ts';
+import { KeptSession } from '../kept-session.ts';
+import { type LeaseClaim, proveLease } from '../lease-proof.ts';
+
+/** Transactions of one connection must not interleave. */
+export class JournalSession {
+  readonly #kept: KeptSession;
+  readonly #claim: () => LeaseClaim;
+  readonly run: string;
+
+  constructor(server: PostgresServer, run: string, claim: () => LeaseClaim) {
+    const settings = { lock_timeout: '30s', statement_timeout: '50s' };
+    this.#kept = new KeptSession(server, { purpose: 'journal', settings });
+    this.run = run;
+    this.#claim = claim;
+  }
+
+  read(text: string, values: readonly unknown[] = []): Promise<readonly TextRow[]> {
+    return this.#kept.use((session) => session.query(text, [this.run, ...values]));
+  }
+
+  /** One transaction; `$1` is always the run. Resolves with the rows touched. */
+  write(text: string, values: readonly unknown[] = []): Promise<number> {
+    return this.writeAll([{ text, values }]);
+  }
+
+  /** Several statements in one transaction. */
+  writeAll(statements: readonly { readonly text: string; readonly values: readonly unknown[] }[]): Promise<number> {
+    return this.transaction(async (session) => {
+      let rows = 0;
+      for (const { text, values } of statements) rows += await session.execute(text, [this.run, ...values]);
+      return rows;
+    });
+  }
+
+  /** One transaction that proves the lease before anything else. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#kept.use((session) =>
+      session.transaction(async () => {
+        await proveLease(session, this.#claim());
+        return work(session);
+      }),
+    );
+  }
+
+  /** DDL takes no parameters. */
+  ddl(text: string): Promise<void> {
+    return this.#kept.use(async (session) => {
+      await session.run(text, []);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#kept.close();
+  }
+}
+
+/** A moment as ISO 8601; sessions run in UTC. */
+export function isoText(expression: string): string {
+  return `to_char(${expression}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
