@@ -48,12 +48,12 @@ Preflight names the column, the reason and the cure.
 - the row type of a table, and types made of one
 - a range with a canonical function of its own, and base types written in C that belong to no extension
 - \`regproc\` and \`regoper\`; the server's own \`pg_node_tree\`, \`pg_ndistinct\` and the like, which no client can write
-- as a key: types of extensions (\`citext\`), domains over enums, composite types and ranges, and texts with a nondeterministic
-  collation
 
 ## What is not what it seems
 
 - \`xml\`: an encoding declaration is not part of the text that PostgreSQL prints, so it is gone on the target.
+- A key of a type of an extension (\`citext\`), of a domain over an enum, a composite type or a range, or of a text with a
+  nondeterministic collation does not tell rows apart for the run: the table is carried like one without a key.
 - A domain's check that was never validated is made on the target when the rows are there. A row that breaks it and is changed in
   the meantime stops the run, as it would stop the application.
 - A type, a label or an extension that changes on the source during a run stops it like any other change of the schema.

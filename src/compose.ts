@@ -9,12 +9,15 @@ import { PostgresServer } from './databases/postgres/connection.ts';
 import { readHashForm } from './databases/postgres/digest.ts';
 import { PostgresJournal } from './databases/postgres/journal/journal.ts';
 import { type FormerLock, PostgresLease } from './databases/postgres/lease.ts';
+import type { LeaseClaim } from './databases/postgres/lease-proof.ts';
 import { PostgresStream } from './databases/postgres/log/stream.ts';
 import { PostgresSource } from './databases/postgres/source.ts';
 import { PostgresTarget } from './databases/postgres/target.ts';
 import { runDemo } from './demo/demo.ts';
+import type { RunRecord } from './journal/journal.ts';
 import { Closer } from './lib/closer.ts';
 import { once } from './lib/once.ts';
+import type { Side } from './model/side.ts';
 import type { Plan } from './plan/plan.ts';
 import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
@@ -74,47 +77,14 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
   try {
     if (options.lock) await lease.lock(options.takeover);
     const record = await journal.load();
-    const id = record?.id ?? randomBytes(4).toString('hex');
-    const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
     // Without the lock nothing may be written: no transaction can prove this epoch.
     const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
-    const shared = {
-      id,
-      claim,
-      digestConcurrency: plan.verify.concurrency,
-      portableDigests: once(() => hashesDiffer(source, target)),
-      connections: connectionsOf(plan),
-    };
     return {
+      ...portsOf({ source, target }, { plan, record, claim, onWaiting: options.onWaiting }),
       record,
-      id,
-      source: new PostgresSource({
-        ...shared,
-        ...log,
-        server: source,
-        selection: plan.tables,
-        endsTransactions: plan.cutover.openTransactions === 'end',
-        onWaiting: options.onWaiting,
-        targetExtensions: () => target.with('facts', readExtensions),
-      }),
-      target: new PostgresTarget({
-        ...shared,
-        server: target,
-        networkTimeoutMs: plan.limits.networkTimeout,
-        existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
-        sourceFacts: () => source.with('facts', readServerFacts),
-      }),
       journal,
       lease,
       claim: () => lease.claimEpoch(),
-      stream: (catalog) =>
-        new PostgresStream({
-          ...log,
-          server: source,
-          tables: catalog.tables.map(({ table }) => table),
-          networkTimeoutMs: plan.limits.networkTimeout,
-          decodingMemory: plan.limits.decodingMemory,
-        }),
       forget: (side) => lease.forget(side),
       destroy: (reason) => {
         source.destroy(reason);
@@ -126,4 +96,54 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
     await closer.close().catch(() => undefined);
     throw error;
   }
+}
+
+interface Opened extends Pick<OpenOptions, 'onWaiting'> {
+  readonly plan: Plan;
+  readonly record: RunRecord | undefined;
+  readonly claim: () => LeaseClaim;
+}
+
+function portsOf(
+  { source, target }: Readonly<Record<Side, PostgresServer>>,
+  { plan, record, claim, onWaiting }: Opened,
+): Pick<Endpoints, 'id' | 'source' | 'target' | 'stream'> {
+  const id = record?.id ?? randomBytes(4).toString('hex');
+  const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
+  const networkTimeoutMs = plan.limits.networkTimeout;
+  const shared = {
+    id,
+    claim,
+    digestConcurrency: plan.verify.concurrency,
+    portableDigests: once(() => hashesDiffer(source, target)),
+    connections: connectionsOf(plan),
+  };
+  return {
+    id,
+    source: new PostgresSource({
+      ...shared,
+      ...log,
+      server: source,
+      selection: plan.tables,
+      endsTransactions: plan.cutover.openTransactions === 'end',
+      onWaiting,
+      targetExtensions: () => target.with('facts', readExtensions),
+    }),
+    target: new PostgresTarget({
+      ...shared,
+      server: target,
+      networkTimeoutMs,
+      builders: plan.snapshot.readers,
+      existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
+      sourceFacts: () => source.with('facts', readServerFacts),
+    }),
+    stream: ({ tables }) =>
+      new PostgresStream({
+        ...log,
+        server: source,
+        tables: tables.map(({ table }) => table),
+        networkTimeoutMs,
+        decodingMemory: plan.limits.decodingMemory,
+      }),
+  };
 }

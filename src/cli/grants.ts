@@ -2,12 +2,13 @@
 
 import { Option } from 'commander';
 import { type GrantPhase, SOURCE_PHASES, TARGET_PHASES } from '../model/grant.ts';
+import type { Side } from '../model/side.ts';
 import type { SideGrants } from '../runner/grants.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
 
 interface GrantsOptions {
-  readonly side?: 'source' | 'target';
+  readonly side?: Side;
   readonly role?: string;
 }
 

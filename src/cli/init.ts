@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
+import type { Side } from '../model/side.ts';
 import { type Draft, type DraftSurvey, type DraftUrl, draftName, draftPlan, draftUrl } from '../plan/draft.ts';
 import { urlSecrets } from '../plan/interpolate.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -57,7 +58,7 @@ export const initCommand = (wiring: Wiring) =>
     wiring,
   );
 
-function endpoint(io: Io, side: 'source' | 'target', options: InitOptions): DraftUrl {
+function endpoint(io: Io, side: Side, options: InitOptions): DraftUrl {
   const text = options[side] ?? `postgres://migrator:\${${VARIABLES[side]}}@${EXAMPLE[side]}:5432/database`;
   for (const secret of urlSecrets(text)) io.secrets.add(secret.text, secret);
   const url = draftUrl(text, VARIABLES[side]);

@@ -1,6 +1,6 @@
 // migrate report
 
-import { MigrateError } from '../lib/errors.ts';
+import { noRun } from '../journal/no-run.ts';
 import { certificate, fingerprintOf } from '../report/certificate.ts';
 import { certificatePage } from '../report/certificate-page.ts';
 import { markdownPage } from '../report/markdown.ts';
@@ -24,7 +24,7 @@ export const reportCommand = (wiring: Wiring) =>
         const form = options.html === undefined ? undefined : formOf(options.html, ['.html']);
         const plan = await loadPlan();
         const view = await app.inspect(plan);
-        if (view === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+        if (view === undefined) throw noRun(plan.name);
         const body = certificate(view);
         const sha256 = fingerprintOf(body);
         const page = certificatePage(body, sha256);

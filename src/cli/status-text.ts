@@ -1,5 +1,6 @@
 // A status in words: one line, or one per fact.
 
+import type { RunError } from '../journal/journal.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
 const count = (value: number): string => value.toLocaleString('en-US');
@@ -9,7 +10,7 @@ export function statusLine(status: StatusSnapshot): string {
   const parts = [`${status.stage}`, ...stageFacts(status)];
   if (status.deadLetters.open > 0) parts.push(`${count(status.deadLetters.open)} dead letters open`);
   if (status.waiting !== null) parts.push(`waiting: ${status.waiting}`);
-  if (status.lastError !== null) parts.push(`last error: ${status.lastError}`);
+  if (status.lastError !== null) parts.push(`last error: ${errorText(status.lastError)}`);
   return `${status.run}: ${parts.join(' · ')}`;
 }
 
@@ -51,8 +52,17 @@ export function statusLines(status: StatusSnapshot): readonly string[] {
     ...(status.cutover.attempt === 0
       ? []
       : [`cutover   attempt ${status.cutover.attempt}, ${status.cutover.step ?? 'not started'}`]),
-    ...(status.lastError === null ? [] : [`error     ${status.lastError} (restarted ${status.restarts} times)`]),
+    ...(status.lastError === null ? [] : errorLines(status.lastError, `restarted ${status.restarts} times`)),
   ];
+}
+
+export function errorText({ code, message }: RunError): string {
+  return `${code}: ${message}`;
+}
+
+export function errorLines(error: RunError & { readonly at: string }, more?: string): readonly string[] {
+  const when = more === undefined ? error.at : `${error.at}, ${more}`;
+  return [`error     ${errorText(error)}`, `when      ${when}`, `cure      ${error.fix}`];
 }
 
 export function lettersLine({ open, waived, total }: StatusSnapshot['deadLetters']): string {
@@ -70,18 +80,21 @@ function conditionLines(conditions: StatusSnapshot['conditions']): readonly stri
 }
 
 function copied(status: StatusSnapshot): string {
-  const { rows, rowsExpected, bytes, seconds } = status.snapshot;
+  const { rows, rowsBefore, rowsExpected, bytes, seconds } = status.snapshot;
+  const now = rows - rowsBefore;
   const percent =
     rowsExpected > 0
       ? ` of about ${count(rowsExpected)} (${Math.min(100, Math.floor((rows / rowsExpected) * 100))}%)`
       : '';
-  const rate = seconds > 0 ? `, ${count(Math.round(rows / seconds))} rows/s` : '';
+  // Of what an earlier process copied only the rows are known.
+  const size = rowsBefore > 0 ? '' : `, ${(bytes / 1e6).toFixed(0)} MB`;
+  const rate = seconds > 0 && now > 0 ? `, ${count(Math.round(now / seconds))} rows/s` : '';
   // An estimate from too little says nothing.
   const eta =
-    seconds > 1 && rows > 0 && rows < rowsExpected && rows > rowsExpected / 100
-      ? `, ${etaText(((rowsExpected - rows) * seconds) / rows)} left`
+    seconds > 1 && rows < rowsExpected && now > rowsExpected / 100
+      ? `, ${etaText(((rowsExpected - rows) * seconds) / now)} left`
       : '';
-  return `${count(rows)} rows${percent}, ${(bytes / 1e6).toFixed(0)} MB${rate}${eta}`;
+  return `${count(rows)} rows${percent}${size}${rate}${eta}`;
 }
 
 function etaText(seconds: number): string {

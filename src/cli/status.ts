@@ -2,12 +2,12 @@
 
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
-import { MigrateError } from '../lib/errors.ts';
+import { noRun } from '../journal/no-run.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 import type { RunView } from '../runner/inspect.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
-import { lettersLine, statusLine, statusLines } from './status-text.ts';
+import { errorLines, errorText, lettersLine, statusLine, statusLines } from './status-text.ts';
 
 interface StatusOptions {
   readonly short?: boolean;
@@ -30,10 +30,14 @@ export const statusCommand = (wiring: Wiring) =>
           return 0;
         }
         const view = await app.inspect(plan);
-        if (view === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+        if (view === undefined) throw noRun(plan.name);
         const stage = stageOf(view);
         if (options.json === true)
-          printJson(io, { process: 'none', ...offline(view, stage), next: nextOf(stage, false) });
+          printJson(io, {
+            process: 'none',
+            ...offline(view, stage),
+            next: nextOf(stage, false, lastErrorOf(view) !== null),
+          });
         else
           for (const line of options.short === true ? [offlineLine(view, stage)] : offlineLines(view, stage))
             print(io, line);
@@ -54,6 +58,8 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
     stage,
     writable: view.writable,
     paused: view.record.paused,
+    endedAt: view.record.ended?.at ?? null,
+    lastError: lastErrorOf(view),
     snapshot: { rows: view.rowsCopied },
     stream: {
       changes: view.changesApplied,
@@ -78,6 +84,8 @@ function lettersOf({ letters }: RunView): StatusSnapshot['deadLetters'] {
 function offlineLine(view: RunView, stage: StatusSnapshot['stage']): string {
   const facts = view.record.outcome === 'running' ? ['no process is working on it'] : [];
   if (view.record.paused) facts.push('paused');
+  const error = lastErrorOf(view);
+  if (error !== null) facts.push(`last error: ${errorText(error)}`);
   return `${view.record.name}: ${[stage, ...facts, `writable: ${view.writable}`].join(' · ')}`;
 }
 
@@ -88,22 +96,44 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     `stage     ${stage}${ended ? '' : ' (no process is working on it)'}`,
     `writable  ${view.writable}${view.writable === 'none' ? ': both sides are closed' : ''}`,
     ...(view.record.paused ? ['paused    yes'] : []),
+    ...(ended ? [] : endLines(view)),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
     ...(view.letters.length === 0 ? [] : [lettersLine(lettersOf(view))]),
     ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),
-    ...nextOf(stage, false).map((step) => `Next: ${step.command} (${step.why})`),
+    ...nextOf(stage, false, lastErrorOf(view) !== null).map((step) => `Next: ${step.command} (${step.why})`),
   ];
+}
+
+/** What stopped a run that is not over. */
+function lastErrorOf({ record }: RunView): StatusSnapshot['lastError'] {
+  const { ended, outcome } = record;
+  return outcome !== 'running' || ended === null || ended.error === null ? null : { ...ended.error, at: ended.at };
+}
+
+function endLines(view: RunView): readonly string[] {
+  const error = lastErrorOf(view);
+  if (error !== null) return errorLines(error);
+  const { ended } = view.record;
+  if (ended !== null) return [`ended     ${ended.at}, where it was asked to stop`];
+  return ['ended     not recorded: it was killed, or it is at work on another machine'];
 }
 
 function cutoverLine({ attempt, phase, reason }: NonNullable<RunView['cutover']>): string {
   return `cutover   attempt ${attempt}: ${phase}${reason === null ? '' : ` (${reason})`}`;
 }
 
-function nextOf(stage: StatusSnapshot['stage'], alive: boolean): readonly { command: string; why: string }[] {
+function nextOf(
+  stage: StatusSnapshot['stage'],
+  alive: boolean,
+  failed = false,
+): readonly { command: string; why: string }[] {
   if (stage === 'complete') return [];
   if (stage === 'aborted') return [{ command: 'migrate abort --drop', why: 'removes what the run left on the target' }];
-  if (!alive) return [{ command: 'migrate run', why: 'goes on where it stopped' }];
+  if (!alive)
+    return [
+      { command: 'migrate run', why: failed ? 'goes on where it stopped, after the cure' : 'goes on where it stopped' },
+    ];
   if (stage === 'cutover') return [{ command: 'migrate cutover', why: 'starts the cutover if it waits for you' }];
   return [];
 }

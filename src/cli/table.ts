@@ -4,6 +4,7 @@ import { hostname, userInfo } from 'node:os';
 import { ask } from '../control/client.ts';
 import type { TableRequest } from '../control/controls.ts';
 import { socketPath } from '../control/socket.ts';
+import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { conditionsOf } from '../report/conditions.ts';
@@ -80,7 +81,7 @@ async function request(
 
 async function list({ app, io, options }: Invocation<TableOptions>, plan: Plan): Promise<number> {
   const view = await app.inspect(plan);
-  if (view === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+  if (view === undefined) throw noRun(plan.name);
   const snapshot = view.stages.find(({ stage }) => stage === 'snapshot');
   const done = snapshot !== undefined && snapshot.finishedAt !== null;
   const conditions = conditionsOf(view.tables, view.states, done);

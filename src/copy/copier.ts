@@ -11,6 +11,7 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Chunk } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
+import { showCopied } from './copied.ts';
 
 export interface CopyOptions {
   readonly tables: readonly Table[];
@@ -33,7 +34,7 @@ interface Task {
 /** Rejects with SNAPSHOT.LOST when the snapshot goes: the rest is then copied from a new one. */
 export async function copyTables(options: CopyOptions): Promise<void> {
   const tasks = pendingTasks(options.tables, options.progress);
-  showProgress(options);
+  showCopied(options);
   if (tasks.length === 0) return;
   const abort = new AbortController();
   const stop = (reason: unknown): void => abort.abort(reason);
@@ -145,32 +146,6 @@ async function loadChunk(
   status.update(({ tables }) => {
     const entry = tables[task.table.id];
     if (entry !== undefined) entry.chunksDone++;
-  });
-}
-
-/** Sets the copy's part of the status to what the journal says. */
-function showProgress({ tables, progress, status }: CopyOptions): void {
-  const chunksOf = new Map(progress.map(({ id, chunks }) => [id, chunks]));
-  status.update((value) => {
-    let rows = 0;
-    let rowsExpected = 0;
-    for (const table of tables) {
-      const chunks = chunksOf.get(table.id) ?? [];
-      const done = chunks.filter(({ at }) => at !== null);
-      const rowsCopied = done.reduce((sum, chunk) => sum + chunk.rows, 0);
-      const bytesCopied = value.tables[table.id]?.bytesCopied ?? 0;
-      value.tables[table.id] = {
-        rowsExpected: Math.max(table.rowEstimate, rowsCopied),
-        rowsCopied,
-        bytesCopied,
-        chunks: chunks.length,
-        chunksDone: done.length,
-      };
-      rows += rowsCopied;
-      rowsExpected += Math.max(table.rowEstimate, rowsCopied);
-    }
-    value.snapshot.rows = rows;
-    value.snapshot.rowsExpected = rowsExpected;
   });
 }
 

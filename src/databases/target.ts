@@ -22,8 +22,6 @@ export interface Traits {
    * start: a copy that lost its snapshot empties the tables it had not finished.
    */
   readonly oneMomentPerTable: boolean;
-  /** DDL takes part in transactions. */
-  readonly transactionalDdl: boolean;
 }
 
 /** The net changes of one table in a batch; keys are unique within it. A table without a key has no updates. */

@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MigrateError } from '../lib/errors.ts';
+import type { Side } from '../model/side.ts';
 import type { ClientOptions, ClientsReport } from './clients.ts';
 import type { ClientsRequest } from './clients-process.ts';
 
@@ -49,7 +50,7 @@ export class ClientsHandle {
   }
 
   /** Resolves when so many writes were confirmed on that side. */
-  async reached(side: 'source' | 'target', count: number): Promise<void> {
+  async reached(side: Side, count: number): Promise<void> {
     await this.#first((message) => {
       const reached = message.acknowledged?.[side === 'source' ? 0 : 1] ?? 0;
       return reached >= count ? reached : undefined;

@@ -3,11 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
+import type { Side } from '../model/side.ts';
 
 const PERIOD_MS = 1_000;
 
 export interface Probe {
-  readonly side: 'source' | 'target';
+  readonly side: Side;
   /** One question, answered within milliseconds by a healthy database. */
   ask(): Promise<void>;
 }

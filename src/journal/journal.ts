@@ -46,7 +46,24 @@ export interface RunRecord {
   readonly paused: boolean;
   /** `copied`: the target was opened with a copy while the source stays in use. */
   readonly outcome: 'running' | 'complete' | 'copied' | 'aborted';
+  /** How the last attempt ended; null while one is at work, and after one that could not say it because it was killed. */
+  readonly ended: RunEnd | null;
   readonly createdAt: string;
+}
+
+export interface RunEnd {
+  /** By the runner's clock. */
+  readonly at: string;
+  /** What stopped it; null when it had come as far as was asked. */
+  readonly error: RunError | null;
+}
+
+/** Without cell values and secrets. */
+export interface RunError {
+  readonly code: string;
+  readonly message: string;
+  /** What cures it. */
+  readonly fix: string;
 }
 
 export interface StageRecord {
@@ -93,12 +110,14 @@ export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
   create(
-    run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'paused' | 'startPosition' | 'sourceLineage'>,
+    run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'ended' | 'paused' | 'startPosition' | 'sourceLineage'>,
   ): Promise<RunRecord>;
   setStart(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;
   setPaused(paused: boolean): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;
+  /** Null when an attempt begins. */
+  setEnded(ended: RunEnd | null): Promise<void>;
   /** Removes the run's record and everything that belongs to it, except the audit. */
   forget(): Promise<void>;
   readonly stages: StageJournal;

@@ -18,8 +18,8 @@ export interface Column {
   readonly type: string;
   /** The native type without length or precision, safe to use in a cast: `numeric`, `bpchar`, `"bit"`. */
   readonly castType: string;
-  /** What only the adapter of the engine whose type it is asks of the type, in its own words. None by default. */
-  readonly traits?: readonly string[];
+  /** What only the adapter of the engine that has the column asks of its type, in its own words. Nothing by default. */
+  readonly handling?: readonly string[];
 }
 
 export interface Table extends TableName {

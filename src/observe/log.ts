@@ -10,19 +10,11 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 /** Every key a line may carry: one name per thing, so that lines can be searched. Never a row's values. */
 interface LogFields {
   readonly stage?: string;
-  readonly step?: string;
   readonly table?: string;
-  readonly chunk?: number;
-  readonly lane?: number;
   readonly position?: string;
   readonly rows?: number;
-  readonly bytes?: number;
   readonly seconds?: number;
   readonly ms?: number;
-  readonly lagSeconds?: number | null;
-  readonly attempt?: number;
-  readonly epoch?: number;
-  readonly count?: number;
   readonly code?: string;
   readonly subject?: string;
   readonly reason?: string;

@@ -1,6 +1,6 @@
 // What a run is doing, as one value: filled by the parts that work, read by the terminal, the control socket and the metrics.
 
-import type { StageName } from '../journal/journal.ts';
+import type { RunError, StageName } from '../journal/journal.ts';
 
 export interface TableStatus {
   rowsExpected: number;
@@ -32,7 +32,11 @@ export interface StatusSnapshot {
   readonly snapshot: {
     readonly rows: number;
     readonly rowsExpected: number;
+    /** Those of `rows` that earlier processes copied. */
+    readonly rowsBefore: number;
+    /** By this process. */
     readonly bytes: number;
+    /** By this process. */
     readonly seconds: number;
   };
   readonly stream: {
@@ -56,8 +60,8 @@ export interface StatusSnapshot {
   /** Row changes that the target refused, with those that follow them on the same keys; `total` counts settled ones, too. */
   readonly deadLetters: { readonly open: number; readonly waived: number; readonly total: number };
   readonly cutover: { readonly attempt: number; readonly step: string | null; readonly writePauseMs: number | null };
-  /** The last error that was retried, with its code; null once progress was made after it. */
-  readonly lastError: string | null;
+  /** The last error that was retried; null once progress was made after it. */
+  readonly lastError: (RunError & { readonly at: string }) | null;
   readonly restarts: number;
 }
 
@@ -76,7 +80,7 @@ export class RunStatus {
       waiting: null,
       tables: {},
       conditions: {},
-      snapshot: { rows: 0, rowsExpected: 0, bytes: 0, seconds: 0 },
+      snapshot: { rows: 0, rowsExpected: 0, rowsBefore: 0, bytes: 0, seconds: 0 },
       stream: { changes: 0, splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
       verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
       deadLetters: { open: 0, waived: 0, total: 0 },

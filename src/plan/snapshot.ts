@@ -6,7 +6,8 @@ import { count, duration } from './units.ts';
 export const snapshotSchema = z
   .strictObject({
     readers: count({
-      about: 'Chunks copied at once; each takes one connection on either side.',
+      about:
+        'Chunks copied at once; each takes one connection to the source and two to the target. Afterwards large tables whose indexes are built at once.',
       default: 2,
       min: 1,
       max: 64,

@@ -1,6 +1,7 @@
 // Gives a run up: the source is as it was before, the target keeps its rows behind the fence unless they are dropped.
 
 import { renamedTarget } from '../convert/renamed-target.ts';
+import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { releaseSource } from '../stages/open.ts';
@@ -26,7 +27,7 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
   const endpoints = await open(plan, { lock: true, takeover: options.takeover, onWaiting: () => undefined });
   try {
     const { record, journal } = endpoints;
-    if (record === undefined) throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+    if (record === undefined) throw noRun(plan.name);
     refuseOver({ record, cutover: await journal.cutovers.latest() });
     await endpoints.claim();
     // Only the holder of the lease may ask a fence. The target may be open although the journal does not know it yet.

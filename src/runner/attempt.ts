@@ -4,6 +4,7 @@
 import { Pulse } from '../health/pulse.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { RunOutcome } from '../report/partial.ts';
+import { recordEnd, runError } from './end.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Runner } from './runner.ts';
 import { SchemaWatch } from './schema.ts';
@@ -23,11 +24,14 @@ export async function attempt(runner: Runner, endpoints: Endpoints): Promise<Run
   const schema = new SchemaWatch({ endpoints, plan: request.plan, status, log: request.log });
   const work = walk(runner, endpoints, { pulse, schema, stop });
   try {
-    return await Promise.race([work, endpoints.lease.lost, pulse.failed, aborted(stop.signal)]);
+    const outcome = await Promise.race([work, endpoints.lease.lost, pulse.failed, aborted(stop.signal)]);
+    await recordEnd(endpoints.journal, null);
+    return outcome;
   } catch (error) {
     stop.abort(error);
     await settled(work, SETTLE_MS);
-    const explained = await schema.explained(error);
+    const explained = request.signal.aborted ? request.signal.reason : await schema.explained(error);
+    await recordEnd(endpoints.journal, runError(explained, request.scrub));
     endpoints.destroy(new Error('the attempt ended'));
     await work.catch(() => undefined);
     throw explained;

@@ -6,6 +6,7 @@ import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Side } from '../model/side.ts';
 import { changedFields, planFields, planHash, RESUMABLE_FIELDS } from '../plan/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 import { preflight, refuseErrors } from '../stages/preflight.ts';
@@ -23,6 +24,7 @@ export async function beginRun(options: BeginOptions): Promise<RunRecord> {
   if (endpoints.record === undefined) return firstRun(options);
   await refuseMismatch(endpoints.record, plan, endpoints);
   await endpoints.claim();
+  await endpoints.journal.setEnded(null);
   await followLineage(endpoints.record, endpoints);
   return endpoints.record;
 }
@@ -64,7 +66,7 @@ async function firstRun({ plan, endpoints, onFindings }: BeginOptions): Promise<
 async function recordPreflight(
   journal: Journal,
   findings: readonly Finding[],
-  servers: Readonly<Record<'source' | 'target', string>>,
+  servers: Readonly<Record<Side, string>>,
 ): Promise<void> {
   await journal.stages.start('preflight');
   await journal.stages.finish('preflight', { findings, servers });

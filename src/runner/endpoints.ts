@@ -5,6 +5,7 @@ import type { Target } from '../databases/target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import type { Lease } from '../journal/lease.ts';
 import type { Catalog } from '../model/catalog.ts';
+import type { Side } from '../model/side.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ChangeStream } from '../stream/change-stream.ts';
 
@@ -21,7 +22,7 @@ export interface Endpoints {
   claim(): Promise<void>;
   stream(catalog: Catalog): ChangeStream;
   /** Removes the lease from one side, and schema `migrate` with it when nothing else is in it. Last of all. */
-  forget(side: 'source' | 'target'): Promise<void>;
+  forget(side: Side): Promise<void>;
   /** Cuts every connection at once; whatever waits for an answer rejects. */
   destroy(reason: Error): void;
   /** Safe to call twice. */

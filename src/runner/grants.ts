@@ -3,18 +3,19 @@
 import { nameCatalog } from '../convert/named-catalog.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { RoleGrants } from '../model/grant.ts';
+import type { Side } from '../model/side.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { OpenEndpoints } from './endpoints.ts';
 
 export interface GrantsRequest {
   /** Default: both. */
-  readonly side?: 'source' | 'target' | undefined;
+  readonly side?: Side | undefined;
   /** Default: the role of each url. */
   readonly role?: string | undefined;
 }
 
 export interface SideGrants extends RoleGrants {
-  readonly side: 'source' | 'target';
+  readonly side: Side;
 }
 
 /** Reads only. The target's need the source's schema: both must be reachable. */

@@ -3,6 +3,7 @@
 import { writableSide } from '../cutover/writable.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
+import { noRun } from '../journal/no-run.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { WritableSide } from '../observe/status.ts';
@@ -54,7 +55,7 @@ export async function recordPause(plan: Plan, paused: boolean, open: OpenEndpoin
   const endpoints = await open(plan, { ...QUIET, lock: true });
   try {
     if (endpoints.record === undefined) {
-      throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+      throw noRun(plan.name);
     }
     if (endpoints.record.outcome !== 'running') {
       throw new MigrateError('RUN.COMPLETE', `run ${plan.name} is ${endpoints.record.outcome}`);

@@ -9,6 +9,7 @@ import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Target } from '../databases/target.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { Journal } from '../journal/journal.ts';
+import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Key, Row } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
@@ -49,7 +50,7 @@ export async function settleLetters(plan: Plan, request: LetterRequest, open: Op
   const endpoints = await open(plan, { lock: true, takeover: false, onWaiting: () => undefined });
   try {
     const { journal, record, target } = endpoints;
-    if (record === undefined) throw noRun(plan);
+    if (record === undefined) throw noRun(plan.name);
     if (record.outcome !== 'running' || (await journal.cutovers.latest())?.phase === 'committed') {
       throw new MigrateError('RUN.COMPLETE', `run ${plan.name} has ended or has cut over`);
     }
@@ -80,7 +81,7 @@ export async function readLetters(
   const endpoints = await open(plan, { lock: false, takeover: false, onWaiting: () => undefined });
   try {
     const { journal, record } = endpoints;
-    if (record === undefined) throw noRun(plan);
+    if (record === undefined) throw noRun(plan.name);
     const letters = await journal.deadLetters.list();
     const rows = await journal.deadLetters.rows(letters.filter(wanted).map(({ id }) => id));
     return { letters, rows, tables: record.catalog.tables.map(({ table }) => table) };
@@ -105,8 +106,4 @@ async function settle(parts: LetterParts, request: LetterRequest): Promise<Lette
   await journal.deadLetters.waive(ids, by, reason);
   await journal.audit('dead-letters waive', `${ids.join(', ')} by ${by}: ${reason}`);
   return { replayed: [], refused: [], waived: ids };
-}
-
-function noRun(plan: Plan): MigrateError {
-  return new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
 }

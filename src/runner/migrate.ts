@@ -38,7 +38,7 @@ export async function migrate(
   const shared = { ...recovery, source, target, journal, catalog, carried, plan, gate, status };
   const copied = await enterEach(copyStages({ ...shared, startPosition: record.startPosition }), shared, until);
   if (copied !== undefined) return stoppedResult(record.name, copied);
-  await showConditions(journal, status);
+  await showConditions(journal, carried, status);
   const { signal } = recovery;
   return whileApplying(runner, { ...endpoints, stream, division, signal }, async (applying) => {
     const { forget } = endpoints;

@@ -27,6 +27,7 @@ export class Operator implements Controls, Permission {
   #journal: Journal | undefined;
   #granted: boolean;
   #failures = 0;
+  #failedAt = 0;
   #decision: CutoverDecision | undefined;
   #frozen = false;
   #restart: (reason: MigrateError) => void = () => undefined;
@@ -149,6 +150,10 @@ export class Operator implements Controls, Permission {
     return this.#failures;
   }
 
+  get sinceFailureMs(): number {
+    return performance.now() - this.#failedAt;
+  }
+
   freezing(frozen: boolean): void {
     if (frozen && !this.#granted) {
       throw new MigrateError('CUTOVER.REFUSED', 'the permission to cut over was taken back', { disposition: 'retry' });
@@ -161,6 +166,7 @@ export class Operator implements Controls, Permission {
 
   failed(): void {
     this.#failures++;
+    this.#failedAt = performance.now();
     this.#granted = this.#options.automatic;
     this.#decision = undefined;
   }

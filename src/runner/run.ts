@@ -14,6 +14,7 @@ import { RunStatus, type StatusSnapshot } from '../observe/status.ts';
 import type { RunOutcome } from '../report/partial.ts';
 import { Verification } from '../verify/verification.ts';
 import { attempt } from './attempt.ts';
+import { runError } from './end.ts';
 import type { OpenEndpoints } from './endpoints.ts';
 import { Operator } from './operator.ts';
 import type { RunRequest } from './request.ts';
@@ -70,7 +71,7 @@ async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Pr
       const pauseMs =
         Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.75 + Math.random() / 2);
       status.update((value) => {
-        value.lastError = `${error.code}: ${error.message}`;
+        value.lastError = { ...runError(error, request.scrub), at: new Date().toISOString() };
         value.restarts = count + 1;
         // What the last attempt waited for is not what this one waits for.
         value.waiting = 'trying again after an error';

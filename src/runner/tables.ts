@@ -2,6 +2,7 @@
 
 import type { TableRequest } from '../control/controls.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
+import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { TableId } from '../model/table.ts';
@@ -42,7 +43,7 @@ export async function recordTable(plan: Plan, request: TableRequest, open: OpenE
   const endpoints = await open(plan, { lock: true, takeover: false, onWaiting: () => undefined });
   try {
     if (endpoints.record === undefined) {
-      throw new MigrateError('RUN.NONE', `there is no run named ${plan.name} on the target`);
+      throw noRun(plan.name);
     }
     await endpoints.claim();
     await requestTable(endpoints.journal, request);

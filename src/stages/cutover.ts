@@ -1,6 +1,5 @@
 // Waits for the permission, cuts over, and takes back from the source what only the run needed.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeadLetters } from '../apply/dead-letters.ts';
 import { Cutover } from '../cutover/cutover.ts';
 import type { CutoverOptions, RecoveryOptions } from '../cutover/options.ts';
@@ -16,6 +15,7 @@ import { closeBehind } from './catch-up.ts';
 import { lettersObstacle, type Permission, READY } from './permission.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
+import { nextWish, rest } from './wishes.ts';
 
 export interface CutoverParts
   extends Omit<VerifyParts, 'plan'>,
@@ -26,14 +26,10 @@ export interface CutoverParts
   readonly pulse: Pulse;
 }
 
-// While the operator makes up his mind, what changes is compared again now and then, so that the freeze stays short.
-const SETTLE_EVERY_MS = 5_000;
 // Tables without a key are read as a whole each time: at most for this part of the time.
 const SETTLE_SHARE = 0.05;
 // Nor may they take more than this part of the budget in the freeze.
 const ROWS_SHARE = 0.5;
-// Each freeze stops the applications: after one that failed they get this much rest, times the failures so far.
-const REST_MS = 5_000;
 
 export function cutoverStage(parts: CutoverParts): Stage {
   return {
@@ -43,7 +39,7 @@ export function cutoverStage(parts: CutoverParts): Stage {
       const { applier, permission, source } = parts;
       for (;;) {
         await waitForPermission(parts);
-        await Promise.race([sleep(permission.failures * REST_MS, undefined, { signal: parts.signal }), applier.failed]);
+        await rest(parts);
         try {
           await shortenFreeze(parts);
           const result = await new Cutover(await cutoverOptions(parts)).run();
@@ -126,23 +122,6 @@ async function lastUndone({ journal }: CutoverParts): Promise<string> {
   const latest = await journal.cutovers.latest();
   if (latest?.phase !== 'undone' || latest.reason === null) return '';
   return ` (attempt ${latest.attempt} was undone at ${latest.reason})`;
-}
-
-async function nextWish({ applier, deadLetters, permission, signal }: CutoverParts, restMs: number): Promise<void> {
-  // Given while it was compared: nobody will wish again.
-  if (permission.granted && deadLetters.open === 0) return;
-  const rest = new AbortController();
-  const waits = [
-    permission.wish(AbortSignal.any([signal, rest.signal])),
-    sleep(Math.max(SETTLE_EVERY_MS, restMs), undefined, { signal: rest.signal }),
-  ];
-  try {
-    await Promise.race([...waits, applier.failed]);
-  } finally {
-    rest.abort();
-    await Promise.allSettled(waits);
-  }
-  signal.throwIfAborted();
 }
 
 async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {

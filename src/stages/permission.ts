@@ -14,6 +14,8 @@ export interface Permission {
   readonly automatic: boolean;
   /** Attempts of this process that failed since the permission was given. */
   readonly failures: number;
+  /** Since the last of them; not to be read without one. */
+  readonly sinceFailureMs: number;
   /** Resolves at the next grant; rejects with the signal's reason. */
   wish(signal: AbortSignal): Promise<void>;
   /** The freeze begins, or has ended: while frozen the permission cannot be taken back. Throws when it was before. */

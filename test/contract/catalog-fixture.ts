@@ -3,10 +3,10 @@
 import { type Closing, createClosed } from '../../src/databases/postgres/build.ts';
 import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
 import { functionStatement } from '../../src/databases/postgres/fence/function.ts';
-import type { Side } from '../../src/databases/postgres/side.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
+import type { Side } from '../../src/model/side.ts';
 import { openPair } from '../fleet/databases.ts';
 
 export const ALL: TableSelection = { include: ['*'], exclude: [] };

@@ -76,7 +76,7 @@ export async function openCopyFixture(given?: Pair): Promise<CopyFixture> {
   };
 }
 
-/** A table value; columns as [name, type, overrides]. */
+/** A table of schema public; columns as [name, type as PostgreSQL prints it, overrides]. */
 export function tableOf(
   name: string,
   columns: readonly (readonly [string, string, Partial<Column>?])[],

@@ -26,7 +26,7 @@ const big = {
 };
 const small = tableOf('small', [
   ['code', 'text'],
-  ['tags', '_text', { traits: [RIDES_AS_TEXT, COPIED_AS_TEXT] }],
+  ['tags', '_text', { handling: [RIDES_AS_TEXT, COPIED_AS_TEXT] }],
 ]);
 const SCHEMA = `
   CREATE TABLE big (id int PRIMARY KEY, v text, n numeric, at timestamptz, blob bytea);

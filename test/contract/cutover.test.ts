@@ -14,22 +14,12 @@ import type { CutoverRecord } from '../../src/journal/journal.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
 import type { Position } from '../../src/model/position.ts';
-import { type Table, tableId } from '../../src/model/table.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 import { openPair, type Pair } from '../fleet/databases.ts';
+import { tableOf } from './copy-fixture.ts';
 
 const ID = 'a1b2c3d4';
-const item: Table = {
-  id: tableId('public', 'item'),
-  schema: 'public',
-  name: 'item',
-  columns: [],
-  key: [0],
-  rowEstimate: 0,
-  identity: 'key',
-  spread: true,
-  byteEstimate: 0,
-};
+const item = tableOf('item', []);
 const catalog: Catalog = {
   tables: [
     {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { PostgresFence } from '../../src/databases/postgres/fence/fence.ts';
 import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
-import { type Table, tableId } from '../../src/model/table.ts';
+import { type TableName, tableId } from '../../src/model/table.ts';
 import { openPair, type Pair } from '../fleet/databases.ts';
 
 /** Of applications: may write, but is no superuser. */
@@ -15,18 +15,7 @@ export const never = new AbortController().signal;
 /** How a closed fence refuses. */
 export const refused = { code: '25006' };
 
-export const table = (name: string): Table => ({
-  id: tableId('shop', name),
-  schema: 'shop',
-  name,
-  columns: [],
-  key: [0],
-  rowEstimate: 0,
-  identity: 'key',
-  spread: true,
-  byteEstimate: 0,
-});
-
+export const table = (name: string): TableName => ({ id: tableId('shop', name), schema: 'shop', name });
 /** What the fence is put on. */
 export const TABLES = ['item', 'part', 'measure', 'measure_1', 'odd "na\'me'].map(table);
 

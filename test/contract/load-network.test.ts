@@ -12,7 +12,7 @@ import { AT, CLAIM, type CopyFixture, openCopyFixture, tableOf } from './copy-fi
 
 const items = tableOf('items', [
   ['id', 'int4'],
-  ['v', 'text', { traits: [COPIED_AS_TEXT] }],
+  ['v', 'text', { handling: [COPIED_AS_TEXT] }],
 ]);
 const WHOLE: Chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
 

@@ -7,7 +7,7 @@ import { AT, type CopyFixture, openCopyFixture, tableOf } from './copy-fixture.t
 
 const items = tableOf('items', [
   ['id', 'int4'],
-  ['v', 'text', { traits: [COPIED_AS_TEXT] }],
+  ['v', 'text', { handling: [COPIED_AS_TEXT] }],
 ]);
 const WHOLE: Chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
 

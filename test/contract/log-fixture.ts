@@ -7,9 +7,10 @@ import { PostgresStream, type PostgresStreamOptions } from '../../src/databases/
 import { COPIED_AS_TEXT } from '../../src/databases/postgres/types.ts';
 import type { Change, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
-import { type Table, tableId } from '../../src/model/table.ts';
+import type { Table } from '../../src/model/table.ts';
 import type { ChangeStream } from '../../src/stream/change-stream.ts';
 import { openPair } from '../fleet/databases.ts';
+import { tableOf as plainTable } from './copy-fixture.ts';
 
 export interface LogFixture {
   readonly url: string;
@@ -26,29 +27,17 @@ export interface LogFixture {
   close(): Promise<void>;
 }
 
-/** A table of schema public; types as PostgreSQL prints them. The first column is the key unless said otherwise. */
+/** Copied as text, which the tests can read. */
 export function tableOf(
   name: string,
   columns: readonly (readonly [string, string])[],
   key: readonly number[] = [0],
 ): Table {
-  return {
-    id: tableId('public', name),
-    schema: 'public',
+  return plainTable(
     name,
-    columns: columns.map(([column, type]) => ({
-      name: column,
-      type,
-      castType: type.replace(/\(.*\)/, ''),
-      // Copied as text, which the tests can read.
-      traits: [COPIED_AS_TEXT],
-    })),
+    columns.map(([column, type]) => [column, type, { handling: [COPIED_AS_TEXT] }]),
     key,
-    rowEstimate: 0,
-    identity: 'key',
-    spread: true,
-    byteEstimate: 0,
-  };
+  );
 }
 
 /** `url`: of a database to use instead of a fresh one. */

@@ -8,7 +8,7 @@ import { type CopyFixture, openCopyFixture, tableOf } from './copy-fixture.ts';
 const OPEN = { lower: null, upper: null };
 const people = tableOf('people', [
   ['id', 'int4'],
-  ['note', 'text', { traits: [COPIED_AS_TEXT] }],
+  ['note', 'text', { handling: [COPIED_AS_TEXT] }],
 ]);
 
 let fixture: CopyFixture;
@@ -60,7 +60,7 @@ test('a composite key with odd names and values is read by range and by key', as
   const odd = tableOf(
     'odd "names"',
     [
-      ['a b', 'text', { traits: [COPIED_AS_TEXT] }],
+      ['a b', 'text', { handling: [COPIED_AS_TEXT] }],
       ['select', 'numeric'],
       ['v', 'bytea'],
     ],
@@ -77,7 +77,7 @@ test('a composite key with odd names and values is read by range and by key', as
 
 test('a reader sees what was committed when the snapshot was made and nothing later', async () => {
   await fixture.from.run('CREATE TABLE moving (id int PRIMARY KEY); INSERT INTO moving VALUES (1)', []);
-  const moving = tableOf('moving', [['id', 'int4', { traits: [COPIED_AS_TEXT] }]]);
+  const moving = tableOf('moving', [['id', 'int4', { handling: [COPIED_AS_TEXT] }]]);
   const start = await fixture.start();
   await fixture.from.run('INSERT INTO moving VALUES (2); DELETE FROM moving WHERE id = 1', []);
   const reader = await start.reader();
@@ -90,7 +90,7 @@ test.each(['TRUNCATE emptied', 'ALTER TABLE emptied ALTER id TYPE bigint'])(
   async (statement) => {
     await fixture.from.run('DROP TABLE IF EXISTS emptied; CREATE TABLE emptied (id int PRIMARY KEY)', []);
     await fixture.from.run('INSERT INTO emptied VALUES (1), (2)', []);
-    const emptied = tableOf('emptied', [['id', 'int4', { traits: [COPIED_AS_TEXT] }]]);
+    const emptied = tableOf('emptied', [['id', 'int4', { handling: [COPIED_AS_TEXT] }]]);
     const start = await fixture.start();
     const [before, after, byKey] = [await start.reader(), await start.reader(), await start.reader()];
     expect(await textOf(before.read(emptied, OPEN).bytes)).toBe('1\n2\n');

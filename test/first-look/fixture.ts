@@ -123,6 +123,7 @@ function openTarget(server: PostgresServer, claim: () => { run: string; epoch: n
     portableDigests: async () => true,
     networkTimeoutMs: 30_000,
     sourceFacts: () => Promise.reject(new Error('nothing is checked here')),
+    builders: 1,
     connections: 10,
     existing: false,
   });

@@ -1,19 +1,8 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runMigrate, startMigrate } from '../fleet/runner.ts';
-import { AUTO, catalogOf, MANUAL, openScene, type Scene } from './scene.ts';
-
-let scene: Scene | undefined;
-const open = async (...args: Parameters<typeof openScene>): Promise<Scene> => {
-  scene = await openScene(...args);
-  return scene;
-};
-
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
+import { AUTO, catalogOf, MANUAL, openScene } from './scene.ts';
 
 const COMMANDS = [
   'init',
@@ -32,7 +21,7 @@ const COMMANDS = [
 ];
 
 test('check prints every finding with its cure and exits with 2, and with 0 once nothing stands in the way', async () => {
-  const s = await open();
+  const s = await openScene();
   await s.onTarget('CREATE SCHEMA app', 'CREATE TABLE app.items (id bigint PRIMARY KEY)');
   await s.onSource(
     'CREATE TABLE app.ruled (id int PRIMARY KEY)',
@@ -65,7 +54,7 @@ test('check prints every finding with its cure and exits with 2, and with 0 once
 });
 
 test('status tells what is done with a process and without, in every form', async () => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   expect(await s.run(['status', '--json'])).toMatchObject({ code: 2, json: { code: 'RUN.NONE' } });
   const running = s.start();
   await s.ready(running);
@@ -104,6 +93,7 @@ test('status tells what is done with a process and without, in every form', asyn
   });
   const offlineText = await s.run(['status']);
   expect(offlineText.stdout).toMatch(/no process is working on it/);
+  expect(offlineText.stdout).toMatch(/^ended {5}not recorded: it was killed/m);
   const offlineShort = await s.run(['status', '--short']);
   expect(offlineShort.stdout.trim().split('\n')).toHaveLength(1);
   expect(offlineShort.stdout).toMatch(/^test: cutover/);
@@ -118,8 +108,44 @@ test('status tells what is done with a process and without, in every form', asyn
   });
 });
 
+test('status counts what was copied before a restart, and tells what a run died of', async () => {
+  const s = await openScene({ sections: { cutover: MANUAL } });
+  expect(await s.run(['run', '--until', 'snapshot', '--json'])).toMatchObject({ code: 0 });
+  expect((await s.run(['status'])).stdout).toMatch(/^ended {5}\S+Z, where it was asked to stop$/m);
+  const running = s.start();
+  await s.ready(running);
+  expect((await s.run(['status'])).stdout).toMatch(/^copied {4}80 rows of about \d+ \(\d+%\)$/m);
+
+  await s.onTarget('ALTER TABLE app.items ADD CONSTRAINT stricter CHECK (n < 1000)');
+  await s.onSource('UPDATE app.items SET n = 987654 WHERE id = 7');
+  expect(await running.exited).toMatchObject({ code: 2, json: { code: 'APPLY.CONSTRAINT' } });
+  const [text, short, json] = await Promise.all(
+    [['status'], ['status', '--short'], ['status', '--json']].map((args) => s.run(args)),
+  );
+  expect(text?.stdout).toMatch(/^error {5}APPLY\.CONSTRAINT: .*stricter/m);
+  expect(text?.stdout).toMatch(/^when {6}\d{4}-\S+Z$/m);
+  expect(text?.stdout).toMatch(/^cure {6}Compare the constraint/m);
+  expect(text?.stdout).toMatch(/^Next: migrate run \(.*after the cure\)$/m);
+  expect(short?.stdout).toMatch(/^test: cutover .*last error: APPLY\.CONSTRAINT/);
+  const lastError = {
+    code: 'APPLY.CONSTRAINT',
+    at: expect.stringMatching(/Z$/),
+    fix: expect.stringMatching(/^Compare/),
+  };
+  expect(json?.json).toMatchObject({ process: 'none', lastError, endedAt: expect.any(String) });
+  for (const answer of [text, short, json]) expect(answer?.stdout).not.toContain('987654');
+
+  await s.onTarget('ALTER TABLE app.items DROP CONSTRAINT stricter');
+  const again = s.start();
+  await s.ready(again);
+  again.kill('SIGKILL');
+  await again.exited;
+  // What was cured is not what this one died of.
+  expect((await s.run(['status', '--json'])).json).toMatchObject({ lastError: null, endedAt: null });
+});
+
 test('pause holds copy and apply, survives a restart, and can be set and taken back without a process', async () => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const first = s.start();
   await s.ready(first);
   for (let time = 0; time < 2; time++)
@@ -149,7 +175,7 @@ test('pause holds copy and apply, survives a restart, and can be set and taken b
 });
 
 test('a manual cutover says beforehand what it would do, can be taken back, and then happens', async () => {
-  const s = await open({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
+  const s = await openScene({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
   const gate = s.hold('go');
   expect(await s.run(['cutover', '--json'])).toMatchObject({ code: 2, json: { code: 'CONTROL.UNREACHABLE' } });
   const running = s.start(undefined, { failpoints: `cutover.before_arm=pause(${gate.path})` });
@@ -178,7 +204,7 @@ test('a manual cutover says beforehand what it would do, can be taken back, and 
 });
 
 test('a permission is refused to be taken back once the freeze has begun', async () => {
-  const s = await open({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
+  const s = await openScene({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.closed=pause(${gate.path})` });
   await s.ready(running);
@@ -191,7 +217,7 @@ test('a permission is refused to be taken back once the freeze has begun', async
 });
 
 test('abort leaves the source exactly as it was, keeps the copy closed, and can be given twice', async () => {
-  const s = await open({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
+  const s = await openScene({ sections: { cutover: { ...MANUAL, budget: '60s' } } });
   const before = await catalogOf(s.sourceUrl);
   expect(await s.run(['abort', '--yes', '--json'])).toMatchObject({ code: 2, json: { code: 'RUN.NONE' } });
   const gate = s.hold('go');
@@ -218,7 +244,7 @@ test('abort leaves the source exactly as it was, keeps the copy closed, and can 
 });
 
 test('abort --drop stops a living runner and leaves neither side with anything of the run', async () => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const before = await Promise.all([catalogOf(s.sourceUrl), catalogOf(s.targetUrl)]);
   const running = s.start();
   await s.ready(running);
@@ -249,7 +275,7 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('%s during the copy ends the run with %i, and the same command goes on', async (signal, code) => {
-  const s = await open({ sections: { cutover: AUTO, snapshot: { chunkRows: 5 } } });
+  const s = await openScene({ sections: { cutover: AUTO, snapshot: { chunkRows: 5 } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `chunk.after_commit@3=pause(${gate.path})` });
   await running.waitFor(/failpoint chunk.after_commit 3/);
@@ -264,7 +290,7 @@ test.each([
 });
 
 test('running a complete run again prints the same result and writes nothing', async () => {
-  const s = await open();
+  const s = await openScene();
   const first = await s.run();
   expect(first).toMatchObject({ code: 0, json: { result: 'complete', wayBack: 'none', verify: { differences: 0 } } });
   await s.onTarget(`INSERT INTO app.items (id, name) VALUES (7777, 'after')`);
@@ -277,7 +303,7 @@ test('running a complete run again prints the same result and writes nothing', a
 });
 
 test('a wrong plan is refused with every fault at its line and column', async () => {
-  const s = await open();
+  const s = await openScene();
   const path = join(s.workspace.directory, 'wrong.yaml');
   const lines = [
     'version: 1',
@@ -317,7 +343,7 @@ test('what the command line does not know is refused with 64, and every command 
 test('neither the password nor a value of a row is in any output, however the run ends', async () => {
   const SECRET = 'canary-password-9f3';
   const VALUE = 'canary-value-7c1';
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const withPassword = (url: string): string => url.replace('postgres@', `postgres:${SECRET}@`);
   await s.workspace.writePlan({
     name: 'test',
@@ -364,7 +390,7 @@ test('neither the password nor a value of a row is in any output, however the ru
 });
 
 test('the control socket is its owner’s alone, and the metrics endpoint serves every documented name', async () => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const directory = join(s.workspace.directory, 'control');
   await s.write({ cutover: MANUAL, control: { directory, metricsPort: 0 } });
   const running = s.start();
@@ -390,7 +416,7 @@ test('the control socket is its owner’s alone, and the metrics endpoint serves
 });
 
 test('a second signal ends a process that does not come to an end', async () => {
-  const s = await open();
+  const s = await openScene();
   const gate = s.hold('never');
   const running = startMigrate(['run', '-p', s.plan], { failpoints: `copy.planned=pause(${gate.path})` });
   await running.waitFor(/failpoint copy.planned 1/);

@@ -1,13 +1,7 @@
 // A target whose tables were made by hand: with columns in another order, more columns, more indexes and constraints.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AUTO, catalogOf, openScene, refusal, rowsOf, type Scene } from './scene.ts';
-
-const scenes: Scene[] = [];
-
-afterEach(async () => {
-  for (const scene of scenes.splice(0)) await scene.close();
-});
 
 const BY_HAND = `
 CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('new', 'sad', 'ok');
@@ -26,7 +20,6 @@ async function open(sections: Readonly<Record<string, unknown>> = {}, ddl: strin
   const scene = await openScene({
     sections: { schema: { target: 'existing' }, cutover: AUTO, snapshot: { chunkRows: 5, readers: 1 }, ...sections },
   });
-  scenes.push(scene);
   await scene.onTarget(ddl);
   return scene;
 }

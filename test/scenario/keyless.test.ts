@@ -117,10 +117,7 @@ async function open(sections: Sections): Promise<readonly (readonly unknown[])[]
   return before;
 }
 
-afterEach(async () => {
-  await application.stop();
-  await scene.close();
-});
+afterEach(() => application.stop());
 
 /** Lets the run come to where both sides are closed, and compares them there. */
 async function runHeld(failpoints = ''): Promise<MigrateResult> {

@@ -23,12 +23,6 @@ const SMALL = {
   verify: { chunkRows: 100 },
 };
 
-// What preflight refuses of a workload, made into what a run carries.
-const CARRIED: Readonly<Record<WorkloadName, string>> = {
-  shop: '',
-  torture: '',
-};
-
 export class Migration {
   readonly pair: Pair;
   readonly writers: Writers;
@@ -57,7 +51,6 @@ export class Migration {
     const workspace = await openWorkspace();
     const { sourceUrl, targetUrl } = pair;
     await seedWorkload(sourceUrl, workload, rows);
-    await withClient(sourceUrl, (client) => client.query(CARRIED[workload]));
     const writers = await startWriters({ sourceUrl, targetUrl, workload, rows, clients: 3, rate: 60, seed });
     const close = async (): Promise<void> => {
       await writers.close();

@@ -1,19 +1,11 @@
 // Runs that are asked for less than a migration: a stop after a stage, a copy, a comparison.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FAILPOINTS } from '../../src/lib/failpoint.ts';
 import { catalogOf, execute, openScene, refusal, rowsOf, type Scene } from './scene.ts';
 
-const scenes: Scene[] = [];
-
-afterEach(async () => {
-  for (const scene of scenes.splice(0)) await scene.close();
-});
-
 async function open(sections: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
-  const scene = await openScene({ sections: { snapshot: { chunkRows: 10 }, ...sections } });
-  scenes.push(scene);
-  return scene;
+  return openScene({ sections: { snapshot: { chunkRows: 10 }, ...sections } });
 }
 
 const SLOTS = 'SELECT count(*) FROM pg_replication_slots WHERE database = current_database()';

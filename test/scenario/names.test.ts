@@ -2,21 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { said } from './migration.ts';
 import { openScene, rowsOf, type Scene } from './scene.ts';
 
-const scenes: Scene[] = [];
-
-afterEach(async () => {
-  for (const scene of scenes.splice(0)) await scene.close();
-});
-
 async function open(schema: string, sections: Readonly<Record<string, unknown>>): Promise<Scene> {
   const small = { snapshot: { chunkRows: 10 }, apply: { batchRows: 20, batchWait: '5ms' } };
-  const scene = await openScene({ schema, sections: { ...small, ...sections } });
-  scenes.push(scene);
-  return scene;
+  return openScene({ schema, sections: { ...small, ...sections } });
 }
 
 interface Writing {

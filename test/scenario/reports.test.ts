@@ -3,19 +3,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runMigrate } from '../fleet/runner.ts';
-import { AUTO, openScene, type Scene, SHOP } from './scene.ts';
-
-let scene: Scene | undefined;
-const open = async (...args: Parameters<typeof openScene>): Promise<Scene> => {
-  scene = await openScene(...args);
-  return scene;
-};
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
+import { AUTO, openScene, SHOP } from './scene.ts';
 
 const NASTY = '<b onload="x">&`|';
 const SECRET = 'sesame-opens';
@@ -35,7 +25,7 @@ function withoutSecrets(text: string): void {
 }
 
 test('check --report says per table what moves and per finding what cures it, in three forms', async () => {
-  const s = await open({
+  const s = await openScene({
     schema: `${SHOP}${VALUES} CREATE TABLE app."${NASTY.replaceAll('"', '""')}" (id int PRIMARY KEY);
       CREATE VIEW app.v AS SELECT 1; CREATE TABLE app.ruled (id int PRIMARY KEY);
       CREATE RULE r AS ON INSERT TO app.ruled DO ALSO NOTHING;`,
@@ -69,7 +59,7 @@ test('check --report says per table what moves and per finding what cures it, in
 });
 
 test('the certificate tells what a finished run did, the same each time, with a digest that can be computed again', async () => {
-  const s = await open({
+  const s = await openScene({
     schema: `${SHOP}${VALUES} CREATE TABLE app."${NASTY.replaceAll('"', '""')}" (id int PRIMARY KEY);`,
   });
   const secretly = (url: string): string => url.replace('postgres@', `postgres:${SECRET}@`);
@@ -118,7 +108,7 @@ test('the certificate tells what a finished run did, the same each time, with a 
 });
 
 test('a run that is not finished reports how far it has come', async () => {
-  const s = await open({ sections: { cutover: { when: 'manual', reverse: 'off' } } });
+  const s = await openScene({ sections: { cutover: { when: 'manual', reverse: 'off' } } });
   const running = s.start();
   await s.ready(running);
   const { json } = await s.run(['report', '--json']);
@@ -129,7 +119,7 @@ test('a run that is not finished reports how far it has come', async () => {
 });
 
 test('init lists the tables of a database that can be reached, and its plan passes the check', async () => {
-  const s = await open();
+  const s = await openScene();
   const path = join(s.workspace.directory, 'migrate.yaml');
   const urls = ['--source', s.sourceUrl, '--target', s.targetUrl];
   expect(await runMigrate(['init', ...urls, path, '--json'])).toMatchObject({

@@ -4,6 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { expect, onTestFinished } from 'vitest';
 import { ask } from '../../src/control/client.ts';
 import type { StatusSnapshot } from '../../src/observe/status.ts';
 import { compareDatabases } from '../fleet/compare.ts';
@@ -124,6 +125,17 @@ export class Scene {
     return compareDatabases(this.sourceUrl, this.targetUrl);
   }
 
+  /** Lets a run cut over as soon as it waits for that: it completes, and both sides are equal. */
+  async complete(process: MigrateProcess): Promise<MigrateResult> {
+    await this.ready(process);
+    expect(await this.run(['cutover'])).toMatchObject({ code: 0 });
+    const done = await process.exited;
+    expect(done, done.stderr).toMatchObject({ code: 0, json: { result: 'complete', verify: { differences: 0 } } });
+    expect((await this.compare()).differences).toEqual([]);
+    return done;
+  }
+
+  /** Safe to call twice. */
   async close(): Promise<void> {
     for (const process of this.#processes) {
       process.kill('SIGKILL');
@@ -134,10 +146,12 @@ export class Scene {
   }
 }
 
+/** Closed when the test is over. */
 export async function openScene(
   options: { readonly schema?: string; readonly sections?: Sections } = {},
 ): Promise<Scene> {
   const scene = new Scene(await openPair(), await openWorkspace());
+  onTestFinished(() => scene.close());
   await scene.onSource(options.schema ?? SHOP);
   await scene.write(options.sections);
   return scene;

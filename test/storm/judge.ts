@@ -2,8 +2,10 @@
 
 import pg from 'pg';
 import { withClient } from '../fleet/databases.ts';
+import type { MigrateResult } from '../fleet/runner.ts';
+import { decodingFault } from '../fleet/undecodable.ts';
 import { INCREMENT, type StormSchema } from './schema.ts';
-import { KNOCK, type Told } from './writers.ts';
+import { KNOCK, type StormWriters, type Told } from './writers.ts';
 
 const SETTINGS = `SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
   SET extra_float_digits = 3; SET bytea_output = 'hex'; SET search_path = pg_catalog`;
@@ -126,4 +128,36 @@ export async function borrowed(url: string): Promise<readonly string[]> {
       ORDER BY 1`);
     return (rows as { line: string }[]).map(({ line }) => line);
   });
+}
+
+/** The one known fault of a server that ends a run for good. */
+const UNDECODABLE = /could not map filenumber/;
+
+/** True when the run ended because of what it calls a fault of the source itself. */
+export function isUndecodable({ code, json }: MigrateResult): boolean {
+  return code === 2 && json?.code === 'STREAM.UNDECODABLE' && UNDECODABLE.test(String(json.message));
+}
+
+/**
+ * What is wrong with an end that blames the source. It is right when the source says the same to anybody who asks for its
+ * log, lets everybody write, and the run has claimed nothing: the target has let nobody in.
+ */
+export async function blamed(
+  writers: StormWriters,
+  { source, target }: Readonly<Record<'source' | 'target', string>>,
+): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const own = await decodingFault(source);
+  if (own === undefined || !UNDECODABLE.test(own))
+    faults.push(`the source decodes its log: ${own ?? 'without a fault'}`);
+  // Ends with the storm's own time limit when the source was left closed.
+  await writers.more(3);
+  if (writers.letInAt !== undefined) faults.push('the target was opened');
+  const outcome = await withClient(
+    target,
+    async (client) => (await client.query('SELECT outcome FROM migrate.run')).rows,
+  );
+  const [run] = outcome as { outcome: string }[];
+  if (run?.outcome !== 'running') faults.push(`the journal calls the run ${run?.outcome}`);
+  return faults;
 }

@@ -13,7 +13,7 @@ import {
   type Workspace,
 } from '../fleet/runner.ts';
 import { type Act, type Life, type Moment, makeFaults, type Side, type Trouble } from './faults.ts';
-import { borrowed, compare, misses } from './judge.ts';
+import { blamed, borrowed, compare, isUndecodable, misses } from './judge.ts';
 import { Random } from './random.ts';
 import { LEDGER, makeSchema, type StormSchema } from './schema.ts';
 import { StormWriters } from './writers.ts';
@@ -26,6 +26,8 @@ export interface Outcome {
   /** Empty when nothing was lost, doubled or left behind. */
   readonly faults: readonly string[];
   readonly rows: number;
+  /** `undecodable`: the source wrote a log that it cannot decode, and the run stopped there aloud, as it must. */
+  readonly end: 'complete' | 'undecodable';
 }
 
 // A run that gave way to a runner whose sessions the server still takes for alive is started with --takeover.
@@ -69,7 +71,7 @@ class Storm {
     });
   }
 
-  /** Resolves with the result of the process that completed the run. */
+  /** Resolves with the result of the process that completed the run, or found that nobody can. */
   async run(lives: readonly Life[]): Promise<MigrateResult> {
     for (const life of lives) {
       await this.#writePlan(life.plan);
@@ -108,7 +110,7 @@ class Storm {
     });
   }
 
-  /** The result, once a process ended by itself with success. */
+  /** The result, once a process ended by itself with what no further start would change. */
   async #live(life: Life): Promise<MigrateResult | undefined> {
     for (let start = 1; start <= STARTS; start++) {
       const process = this.#start(life);
@@ -150,6 +152,7 @@ class Storm {
     const code = String(result.json?.code ?? '');
     this.#note(`ended ${result.code} ${result.signal ?? ''} ${code}`);
     if (result.code === 0 && result.json?.result === 'complete') return true;
+    if (isUndecodable(result)) return true;
     if (code === 'INTERRUPTED' || result.code === 5) return false;
     if (/^LEASE\./.test(code)) {
       this.#note(said(result));
@@ -259,11 +262,19 @@ export async function carryOut(seed: number, servers: Servers): Promise<Outcome>
   try {
     await storm.writers.more(5);
     const result = await storm.run(lives);
+    if (isUndecodable(result)) {
+      const faults = await blamed(storm.writers, urls);
+      return { rows: 0, faults, end: 'undecodable', log: [...storm.log, ...storm.complaints().slice(-40)] };
+    }
     const faults = await judge(storm.writers, { result, before, urls, schema, sourceCrashed: storm.sourceCrashed });
-    return { ...faults, log: [...storm.log, JSON.stringify(storm.writers.refusals), ...storm.complaints()] };
+    return {
+      ...faults,
+      end: 'complete',
+      log: [...storm.log, JSON.stringify(storm.writers.refusals), ...storm.complaints()],
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { rows: 0, faults: [message], log: [...storm.log, ...storm.complaints().slice(-40)] };
+    return { rows: 0, faults: [message], end: 'complete', log: [...storm.log, ...storm.complaints().slice(-40)] };
   } finally {
     await storm.close();
     await workspace.close();
@@ -282,7 +293,7 @@ interface Ended {
 async function judge(
   writers: StormWriters,
   { result, before, urls, schema, sourceCrashed }: Ended,
-): Promise<Omit<Outcome, 'log'>> {
+): Promise<Pick<Outcome, 'rows' | 'faults'>> {
   await writers.knocked();
   await writers.stop();
   const { rows, differences } = await compare(

@@ -3,12 +3,12 @@ import { globToPattern } from '../../src/databases/postgres/selection.ts';
 import {
   betterType,
   canBeKey,
+  handlingOf,
   isCopiedAsText,
   namesObjects,
   numbersObjects,
   ridesAsText,
   type TypeFacts,
-  traitsOf,
   whyNotCarried,
 } from '../../src/databases/postgres/types.ts';
 
@@ -73,7 +73,7 @@ test('a refused type has a better one where the server has it', () => {
 });
 
 test('what an array of values would not come apart into rides as text', () => {
-  const asText = (of: TypeFacts): boolean => ridesAsText({ traits: traitsOf(of) });
+  const asText = (of: TypeFacts): boolean => ridesAsText({ handling: handlingOf(of) });
   expect([int, mood, own('d', 'd', array(int)), own('r', 'r', int)].map(asText)).toEqual([false, false, false, false]);
   const apart = [
     array(int),
@@ -86,7 +86,7 @@ test('what an array of values would not come apart into rides as text', () => {
 });
 
 test('a binary form is used where it names no type by number and is the same in every version', () => {
-  const isBinary = (of: TypeFacts): boolean => !isCopiedAsText({ traits: traitsOf(of) });
+  const isBinary = (of: TypeFacts): boolean => !isCopiedAsText({ handling: handlingOf(of) });
   const binary = [int, mood, own('d', 'd', mood), own('d', 'd', array(int)), array(int)];
   expect(binary.map(isBinary)).toEqual(binary.map(() => true));
   const asText = [

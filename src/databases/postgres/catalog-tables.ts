@@ -12,7 +12,7 @@ import type {
 import { type Column, type TableName, tableId } from '../../model/table.ts';
 import type { TextRow } from './connection.ts';
 import { field, isTrue } from './row.ts';
-import { canBeKey, type TypeFacts, traitsOf } from './types.ts';
+import { canBeKey, handlingOf, type TypeFacts } from './types.ts';
 
 /** A table with all that was read of it, and what its parts refer to. */
 export interface TableRows {
@@ -154,7 +154,7 @@ function toColumn(row: TextRow, types: ReadonlyMap<string, TypeFacts>): Column {
     name: field(row, 'attname'),
     type: field(row, 'type'),
     castType: field(row, 'cast_type'),
-    traits: traitsOf(type),
+    handling: handlingOf(type),
   };
 }
 

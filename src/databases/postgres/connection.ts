@@ -3,8 +3,8 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
+import type { Side } from '../../model/side.ts';
 import { translateError, translateLogin } from './errors.ts';
-import type { Side } from './side.ts';
 import { quoteLiteral } from './sql.ts';
 import { clientConfig } from './url.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Disposition, ErrorCode } from '../../lib/codes.ts';
 import { MigrateError } from '../../lib/errors.ts';
-import type { Side } from './side.ts';
+import type { Side } from '../../model/side.ts';
 import { quoteName } from './sql.ts';
 
 /** What a server or socket error carries besides its message. */
@@ -37,11 +37,14 @@ const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100',
 const QUOTES_VALUES = /^(22...|38...|P0001)$/;
 // RAISE of PL/pgSQL, which takes any SQLSTATE.
 const RAISED = 'exec_stmt_raise';
+/** What a fence says, of this run or another: the only words of a function that are ours. */
+export const WRITES_STOPPED = 'writes are stopped: this database is being moved';
 
 /** The server's message with its SQLSTATE, or only where it happened when the message may quote a cell. */
 function safeMessage(error: Coded, state: string): string {
   if (!/^[0-9A-Z]{5}$/.test(state)) return error.message;
-  if (!QUOTES_VALUES.test(state) && error.routine !== RAISED) return `${error.message} (${state})`;
+  const isRaised = error.routine === RAISED && error.message !== WRITES_STOPPED;
+  if (!QUOTES_VALUES.test(state) && !isRaised) return `${error.message} (${state})`;
   const place = [error.schema, error.table, error.column ?? error.constraint].filter((part) => part !== undefined);
   const what = state.startsWith('22') ? 'a value' : 'a statement';
   return `${what} was refused with SQLSTATE ${state}${place.length === 0 ? '' : ` at ${place.join('.')}`}`;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from '../../journal/lease.ts';
 import { MigrateError, toMigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
+import type { Side } from '../../model/side.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { readIdentity } from './identity.ts';
 import { LEASE_SCHEMA, type LeaseClaim, proveLease } from './lease-proof.ts';
@@ -106,7 +107,7 @@ export class PostgresLease implements Lease {
   }
 
   /** Removes the run's lease from one side, and schema `migrate` when nothing is left in it. Nothing can be written after. */
-  async forget(side: 'source' | 'target'): Promise<void> {
+  async forget(side: Side): Promise<void> {
     const server = this.#options[side];
     await server.with('forget', async (session) => {
       await session.transaction(async () => {

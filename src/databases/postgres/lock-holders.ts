@@ -1,6 +1,6 @@
 // Who holds locks on tables: the open transactions a freeze has to wait for, and those that keep a trigger from being made.
 
-import type { Writer } from '../fence.ts';
+import { type Writer, writerText } from '../fence.ts';
 import type { Session } from './connection.ts';
 import { arrayLiteral } from './sql.ts';
 
@@ -59,4 +59,9 @@ export async function readHolders(session: Session, query: HolderQuery): Promise
     ageSeconds: Number(row.age ?? 0),
     tables: JSON.parse(String(row.tables)) as string[],
   }));
+}
+
+/** For messages: the first few of those who hold a table. */
+export function holdersText(holders: readonly Writer[]): string {
+  return holders.length === 0 ? 'sessions that come and go' : holders.slice(0, 5).map(writerText).join(', ');
 }

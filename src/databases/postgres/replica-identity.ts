@@ -4,9 +4,9 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import type { Table } from '../../model/table.ts';
-import { type Writer, writerText } from '../fence.ts';
+import type { Writer } from '../fence.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
-import { DROP_BLOCKERS, readHolders } from './lock-holders.ts';
+import { DROP_BLOCKERS, holdersText, readHolders } from './lock-holders.ts';
 import { field, isTrue } from './row.ts';
 import { withShortLock } from './short-lock.ts';
 import { arrayLiteral, quoteTable } from './sql.ts';
@@ -231,6 +231,5 @@ async function locked(
 }
 
 function held(table: string, holders: readonly Writer[]): string {
-  const who = holders.length === 0 ? 'sessions that come and go' : holders.slice(0, 5).map(writerText).join(', ');
-  return `the replica identity of ${table} cannot be changed: it is held by ${who}`;
+  return `the replica identity of ${table} cannot be changed: it is held by ${holdersText(holders)}`;
 }

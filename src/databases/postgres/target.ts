@@ -14,9 +14,10 @@ import type { Lane, LaneCheckpoint, Loader, NewColumn, RenamedCatalog, Target, T
 import { addColumns } from './add-columns.ts';
 import { setApart } from './apart.ts';
 import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
+import { buildLarge } from './build-large.ts';
 import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
-import type { PostgresServer } from './connection.ts';
+import type { PostgresServer, Session } from './connection.ts';
 import { PostgresDigests } from './digest.ts';
 import { closeExisting, emptyTables, fitCatalog } from './existing.ts';
 import { PostgresFence } from './fence/fence.ts';
@@ -43,6 +44,8 @@ export interface PostgresTargetOptions {
   /** As in PostgresDigestsOptions; the same on both sides. */
   readonly portableDigests: () => Promise<boolean>;
   readonly networkTimeoutMs: number;
+  /** Large tables whose indexes are built at the same time, each by a connection. */
+  readonly builders: number;
   /** What the source is, to compare versions, encodings and collations. */
   readonly sourceFacts: () => Promise<ServerFacts>;
   /** Connections the run opens at most. */
@@ -65,7 +68,7 @@ export class PostgresTarget implements Target {
   constructor(options: PostgresTargetOptions) {
     this.#options = options;
     this.#pings = new KeptSession(options.server, { purpose: 'ping' });
-    this.traits = { transactionalDdl: true, oneMomentPerTable: options.existing };
+    this.traits = { oneMomentPerTable: options.existing };
     this.digests = new PostgresDigests({
       server: options.server,
       concurrency: options.digestConcurrency,
@@ -142,13 +145,15 @@ export class PostgresTarget implements Target {
   }
 
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
-    return this.#options.server.with('schema', async (session) => {
-      const { claim, existing } = this.#options;
+    const { server, claim, existing, builders } = this.#options;
+    const prove = (session: Session): Promise<void> => proveLease(session, claim());
+    return server.with('schema', async (session) => {
+      if (!existing) await buildLarge(server, catalog, { builders, progress, prove });
       await analyzeNew(session, catalog);
       if (existing) return;
       // What cannot be switched off would refuse rows that the lanes write in an order of their own.
       const built = (await this.foreignKeys.late()) ? withoutForeignKeys(catalog) : catalog;
-      await completeSchema(session, built, progress, (proving) => proveLease(proving, claim()));
+      await completeSchema(session, built, progress, prove);
     });
   }
 

@@ -22,19 +22,19 @@ export interface TypeFacts {
   readonly parts: readonly TypeFacts[];
 }
 
-// The traits of columns: how values of a type travel, where it is not as plain ones do. Journalled.
+// `Column.handling`: how values of a type travel, where it is not as plain ones do. Journalled.
 
 /** An array of values would not come apart into these values (arrays, composites): they ride in an array of texts. */
 export const RIDES_AS_TEXT = 'rides as text';
 /** The binary form belongs to one server or version (it names a user's type by number): such a column is copied as text. */
 export const COPIED_AS_TEXT = 'copied as text';
 
-export function ridesAsText({ traits }: Pick<Column, 'traits'>): boolean {
-  return traits?.includes(RIDES_AS_TEXT) === true;
+export function ridesAsText({ handling }: Pick<Column, 'handling'>): boolean {
+  return handling?.includes(RIDES_AS_TEXT) === true;
 }
 
-export function isCopiedAsText({ traits }: Pick<Column, 'traits'>): boolean {
-  return traits?.includes(COPIED_AS_TEXT) === true;
+export function isCopiedAsText({ handling }: Pick<Column, 'handling'>): boolean {
+  return handling?.includes(COPIED_AS_TEXT) === true;
 }
 
 /** Types whose binary form is the same in every version that is supported. `interval` is not: infinity came with 17. */
@@ -134,8 +134,8 @@ function someType(type: TypeFacts, holds: (type: TypeFacts) => boolean): boolean
   return holds(type) || type.parts.some((part) => someType(part, holds));
 }
 
-/** For `Column.traits`. */
-export function traitsOf(type: TypeFacts): readonly string[] {
+/** For `Column.handling`. */
+export function handlingOf(type: TypeFacts): readonly string[] {
   const apart = type.isArray || type.delimiter !== ',' || isComposite(type);
   return [...(apart ? [RIDES_AS_TEXT] : []), ...(hasSameBinary(type) ? [] : [COPIED_AS_TEXT])];
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
-import type { Side } from './side.ts';
+import type { Side } from '../../model/side.ts';
 
 /**
  * Reads a connection url. TLS: `sslmode` as in libpq, but the default depends on where the server is: a loopback or

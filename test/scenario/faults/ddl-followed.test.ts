@@ -1,22 +1,14 @@
 // The source is altered during the run, in every stage: found within seconds, and followed where the plan says so.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { MigrateProcess } from '../../fleet/runner.ts';
 import { AUTO, MANUAL, openScene, refusal, rowsOf, type Scene, type Sections, SHOP } from '../scene.ts';
-
-let scene: Scene | undefined;
-
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
 
 const FOLLOW: Sections = { schema: { changes: 'add-columns' } };
 const SMALL: Sections = { snapshot: { chunkRows: 7 }, apply: { batchRows: 3 } };
 
-async function open(sections: Sections, schema = SHOP): Promise<Scene> {
-  scene = await openScene({ schema, sections: { ...SMALL, cutover: AUTO, ...sections } });
-  return scene;
+function open(sections: Sections, schema = SHOP): Promise<Scene> {
+  return openScene({ schema, sections: { ...SMALL, cutover: AUTO, ...sections } });
 }
 
 /** Rows of before, around and after; the new columns have values at once. */

@@ -35,7 +35,9 @@ const BULK = `INSERT INTO bulk SELECT n, (SELECT string_agg(md5(n::text || k), '
 async function whileFull(scene: Scene, disk: SmallDisk, source: TestServer): Promise<LiveStatus> {
   await disk.leaveFree(3);
   await execute(source, BULK);
-  const full = await scene.until(({ restarts, lastError }) => restarts >= 2 && lastError?.includes('TARGET.') === true);
+  const full = await scene.until(
+    ({ restarts, lastError }) => restarts >= 2 && lastError?.code.startsWith('TARGET.') === true,
+  );
   expect(full).toMatchObject({
     waiting: 'trying again after an error',
     writable: 'source',
@@ -60,7 +62,7 @@ test.each([
         const run = scene.run();
         await scene.ready();
         const full = await whileFull(scene, disk, source);
-        expect(full.lastError).toContain(reason);
+        expect(`${full.lastError?.code}: ${full.lastError?.message}`).toContain(reason);
         await disk.leaveFree(200);
         await target.start();
         await scene.ready();

@@ -1,20 +1,9 @@
 import { existsSync } from 'node:fs';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AUTO, execute, MANUAL, openScene, refusal, type Scene } from '../scene.ts';
 
-let scene: Scene | undefined;
-const open = async (...args: Parameters<typeof openScene>): Promise<Scene> => {
-  scene = await openScene(...args);
-  return scene;
-};
-
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
-
 test('a transaction that stays open is named, the freeze is undone, the source writable, and the next attempt completes', async () => {
-  const s = await open({ sections: { cutover: { ...MANUAL, budget: '2s' } } });
+  const s = await openScene({ sections: { cutover: { ...MANUAL, budget: '2s' } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await s.ready(running);
@@ -30,13 +19,11 @@ test('a transaction that stays open is named, the freeze is undone, the source w
   expect(await refusal(s.sourceUrl, `UPDATE app.items SET n = -2 WHERE id = 2`)).toBeUndefined();
   expect((await s.ready(running)).waiting).toMatch(/attempt 1 was undone at wait: still open .*nightly job/);
   await writer.query('COMMIT');
-  await s.run(['cutover']);
-  expect(await running.exited).toMatchObject({ code: 0, json: { result: 'complete', cutover: { attempts: 2 } } });
-  expect((await s.compare()).differences).toEqual([]);
+  expect(await s.complete(running)).toMatchObject({ json: { cutover: { attempts: 2 } } });
 });
 
 test('without retries an automatic cutover that is kept from ending fails with 5, and the same command goes on', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '1s', retries: 0 } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '1s', retries: 0 } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await running.waitFor(/failpoint cutover.armed 1/);
@@ -52,7 +39,7 @@ test('without retries an automatic cutover that is kept from ending fails with 5
 });
 
 test('where the plan says so, a transaction that stays open is ended, and nothing of it is on the target', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '3s', openTransactions: 'end' } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '3s', openTransactions: 'end' } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await running.waitFor(/failpoint cutover.armed 1/);
@@ -71,7 +58,7 @@ test('where the plan says so, a transaction that stays open is ended, and nothin
 });
 
 test('a prepared transaction is named by its gid, also where transactions may be ended, and is never lost', async () => {
-  const s = await open({ sections: { cutover: { ...MANUAL, budget: '2s', openTransactions: 'end' } } });
+  const s = await openScene({ sections: { cutover: { ...MANUAL, budget: '2s', openTransactions: 'end' } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.armed=pause(${gate.path})` });
   await s.ready(running);
@@ -88,13 +75,11 @@ test('a prepared transaction is named by its gid, also where transactions may be
   expect(await refusal(s.sourceUrl, `UPDATE app.items SET n = -2 WHERE id = 2`)).toBeUndefined();
   await s.ready(running);
   await s.onSource(`COMMIT PREPARED 'transfer 42'`);
-  await s.run(['cutover']);
-  expect(await running.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
-  expect((await s.compare()).differences).toEqual([]);
+  await s.complete(running);
 });
 
 test('in the freeze every way to write is refused on both sides, to superusers too, and reading goes on', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '60s' } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '60s' } } });
   const gate = s.hold('go');
   const armed = s.hold('armed');
   const running = s.start(undefined, {
@@ -130,7 +115,7 @@ test('in the freeze every way to write is refused on both sides, to superusers t
 });
 
 test('a freeze that hangs ends at its deadline by itself: the source takes writes before the runner says a word', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '1s', retries: 1 } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '1s', retries: 1 } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.settled=pause(${gate.path})` });
   await running.waitFor(/failpoint cutover.settled 1/);
@@ -145,7 +130,7 @@ test('a freeze that hangs ends at its deadline by itself: the source takes write
 });
 
 test('a fence that has opened by itself is not made permanent afterwards', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '1s', retries: 0 } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '1s', retries: 0 } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.before_permanent=pause(${gate.path})` });
   await running.waitFor(/failpoint cutover.before_permanent 1/);
@@ -171,7 +156,7 @@ const writeTo = (s: Scene): Promise<readonly (string | undefined)[]> => {
 };
 
 test('a switch that fails is undone with the freeze, and a corrected plan completes', async () => {
-  const s = await open();
+  const s = await openScene();
   const undone = s.hold('undone');
   const failing = ['sh', '-c', 'echo the proxy said no >&2; exit 3'];
   await s.write(switching(failing, { undo: ['touch', undone.path] }));
@@ -187,7 +172,7 @@ test('a switch that fails is undone with the freeze, and a corrected plan comple
 
 /** A run that ended because nobody knows whether its switch took effect. */
 async function ambiguous(): Promise<Scene> {
-  const s = await open();
+  const s = await openScene();
   await s.write(switching(['sleep', '60'], { timeout: '200ms' }));
   expect(await s.run()).toMatchObject({ code: 5, json: { code: 'CUTOVER.AMBIGUOUS', disposition: 'ambiguous' } });
   expect(await writeTo(s)).toEqual(['25006', '25006']);
@@ -226,7 +211,7 @@ test.each(['switched', 'undo'] as const)(
 );
 
 test('a person who has to switch is asked while both sides are closed, and the answer is obeyed', async () => {
-  const s = await open({
+  const s = await openScene({
     sections: { cutover: { ...AUTO, switch: [{ kind: 'operator', message: 'point the DNS' }] } },
   });
   const running = s.start();

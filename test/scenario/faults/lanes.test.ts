@@ -2,7 +2,7 @@
 // swap and follow each other across lanes, tables are emptied, values stay behind in the log. Then transactions so large
 // that they are committed in parts, killed between the parts.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Failpoint } from '../../../src/lib/failpoint.ts';
 import { AUTO, openScene, rowsOf, type Scene } from '../scene.ts';
 
@@ -18,8 +18,6 @@ INSERT INTO app.heavy SELECT 'p' || n % 3, n, repeat(md5(n::text), 100) FROM gen
 INSERT INTO app.emptied SELECT gen_random_uuid(), n FROM generate_series(1, 60) n;`;
 
 let scene: Scene;
-
-afterEach(() => scene.close());
 
 const sections = (lanes: number, apply: Readonly<Record<string, unknown>>) => ({
   cutover: AUTO,

@@ -6,18 +6,14 @@ import { capMemory, type MemoryCap, peakMegabytes } from '../../fleet/memory.ts'
 import type { MigrateProcess } from '../../fleet/runner.ts';
 import { MANUAL, openScene, rowsOf, type Scene } from '../scene.ts';
 
-const scenes: Scene[] = [];
 const caps: MemoryCap[] = [];
 
 afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((scene) => scene.close()));
   await Promise.all(caps.splice(0).map((cap) => cap.close()));
 });
 
 async function open(schema: string): Promise<Scene> {
-  const scene = await openScene({ schema, sections: { cutover: MANUAL } });
-  scenes.push(scene);
-  return scene;
+  return openScene({ schema, sections: { cutover: MANUAL } });
 }
 
 async function cap(megabytes: number): Promise<MemoryCap> {

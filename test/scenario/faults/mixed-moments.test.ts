@@ -1,9 +1,9 @@
 // The copy is killed between chunks, and goes on at a later moment: some chunks show the source as it was before what
 // happens meanwhile, the others as it was after. Whatever moves between the two must come out right.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { withMigration } from '../migration.ts';
-import { AUTO, openScene, rowsOf, type Scene } from '../scene.ts';
+import { AUTO, openScene, rowsOf } from '../scene.ts';
 
 const ROWS = 60;
 const SCHEMA = `
@@ -87,13 +87,6 @@ const MOVES: readonly (readonly [string, readonly string[]])[] = [
   ],
 ];
 
-let scene: Scene | undefined;
-
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
-
 /** The copy's chunks were read at more than one moment: else the test would prove nothing. */
 async function expectMoments({ targetUrl }: { readonly targetUrl: string }, least: number): Promise<void> {
   const [[moments] = []] = await rowsOf(targetUrl, 'SELECT count(DISTINCT at)::int FROM migrate.chunk');
@@ -101,7 +94,7 @@ async function expectMoments({ targetUrl }: { readonly targetUrl: string }, leas
 }
 
 test.each(MOVES)('nothing is lost or doubled when %s between two moments of the copy', async (_, statements) => {
-  scene = await openScene({ schema: SCHEMA, sections: SECTIONS });
+  const scene = await openScene({ schema: SCHEMA, sections: SECTIONS });
   const killed = await scene.run(undefined, { failpoints: 'chunk.after_commit@3=kill9' });
   expect(killed.signal).toBe('SIGKILL');
   await scene.onSource(...statements);
@@ -111,7 +104,7 @@ test.each(MOVES)('nothing is lost or doubled when %s between two moments of the 
 });
 
 test('the same again with a kill in each of three moments, and one while the two are brought together', async () => {
-  scene = await openScene({ schema: SCHEMA, sections: SECTIONS });
+  const scene = await openScene({ schema: SCHEMA, sections: SECTIONS });
   const points = [
     'chunk.after_commit@3',
     'chunk.before_commit@3',

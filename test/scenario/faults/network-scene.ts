@@ -30,7 +30,7 @@ export interface LiveStatus {
   readonly waiting: string | null;
   readonly stream: { readonly changes: number; readonly lagSeconds: number | null };
   readonly restarts: number;
-  readonly lastError: string | null;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
 }
 
 export interface SceneOptions {

@@ -1,6 +1,6 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { RENTAL } from '../../contract/rental.ts';
-import { AUTO, openScene, rowsOf, type Scene } from '../scene.ts';
+import { AUTO, openScene, rowsOf } from '../scene.ts';
 
 const ROWS = `
 INSERT INTO rental.film (title, released, price, words, body)
@@ -34,12 +34,6 @@ const CHANGES = [
   "INSERT INTO rental.payment (at, film, region) SELECT date '2026-07-01' + n, 2, 'de' FROM generate_series(1, 9) n",
 ];
 
-let scene: Scene | undefined;
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
-
 /** Each table that has rows of its own, with what is in it and nowhere else. */
 async function contents(url: string): Promise<readonly (readonly unknown[])[]> {
   const tables = await rowsOf(
@@ -52,7 +46,7 @@ async function contents(url: string): Promise<readonly (readonly unknown[])[]> {
 }
 
 test('partitions, heirs and computed columns are copied and followed, and no write gets past the cutover', async () => {
-  scene = await openScene({
+  const scene = await openScene({
     schema: `${RENTAL}; ${ROWS}`,
     sections: { cutover: AUTO, snapshot: { chunkRows: 20 }, apply: { batchRows: 15 } },
   });

@@ -2,23 +2,16 @@ import { afterEach, expect, test } from 'vitest';
 import { openPair, type Pair } from '../../fleet/databases.ts';
 import { AUTO, catalogOf, execute, MANUAL, openScene, refusal, rowsOf, type Scene, SHOP } from '../scene.ts';
 
-let scene: Scene | undefined;
-const open = async (...args: Parameters<typeof openScene>): Promise<Scene> => {
-  scene = await openScene(...args);
-  return scene;
-};
 let other: Pair | undefined;
 
 afterEach(async () => {
-  await scene?.close();
   await other?.close();
-  scene = undefined;
   other = undefined;
 });
 
 /** A run that was killed after its third chunk. */
 async function killedInTheCopy(): Promise<Scene> {
-  const s = await open({ sections: { cutover: AUTO, snapshot: { chunkRows: 5 } } });
+  const s = await openScene({ sections: { cutover: AUTO, snapshot: { chunkRows: 5 } } });
   const killed = await s.run(undefined, { failpoints: 'chunk.after_commit@3=kill9' });
   expect(killed.signal).toBe('SIGKILL');
   return s;
@@ -85,7 +78,7 @@ const CHANGES: readonly (readonly [string, readonly string[]])[] = [
 test.each(CHANGES)(
   'when %s while the log is followed, the run stops and says so, and so does the next',
   async (_, statements) => {
-    const s = await open();
+    const s = await openScene();
     const gate = s.hold('go');
     const running = s.start(undefined, { failpoints: `schema.before_complete=pause(${gate.path})` });
     await running.waitFor(/failpoint schema.before_complete 1/);
@@ -99,7 +92,7 @@ test.each(CHANGES)(
 );
 
 test.each(CHANGES)('when %s between verification and cutover, the freeze is undone', async (_, [ddl = '']) => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const running = s.start();
   await s.ready(running);
   await s.onSource(ddl);
@@ -111,7 +104,7 @@ test.each(CHANGES)('when %s between verification and cutover, the freeze is undo
 });
 
 test('DDL in the freeze, which no fence stops, is seen before the target opens', async () => {
-  const s = await open({ sections: { cutover: { ...AUTO, budget: '60s' } } });
+  const s = await openScene({ sections: { cutover: { ...AUTO, budget: '60s' } } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `cutover.drained=pause(${gate.path})` });
   await running.waitFor(/failpoint cutover.drained 1/);
@@ -131,7 +124,7 @@ const TRUNCATION = [
 ];
 
 test('TRUNCATE is applied in its place while the log is followed and after verification', async () => {
-  const s = await open({ sections: { cutover: MANUAL } });
+  const s = await openScene({ sections: { cutover: MANUAL } });
   const gate = s.hold('go');
   const running = s.start(undefined, { failpoints: `schema.before_complete=pause(${gate.path})` });
   await running.waitFor(/failpoint schema.before_complete 1/);

@@ -1,16 +1,5 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AUTO, catalogOf, MANUAL, openScene, rowsOf, type Scene } from '../scene.ts';
-
-let scene: Scene | undefined;
-const open = async (...args: Parameters<typeof openScene>): Promise<Scene> => {
-  scene = await openScene(...args);
-  return scene;
-};
-
-afterEach(async () => {
-  await scene?.close();
-  scene = undefined;
-});
 
 /** Everything a runner writes to: catalogs, rows, lease, and the journal without its clocks. */
 async function contents({ sourceUrl, targetUrl }: Scene): Promise<readonly unknown[]> {
@@ -26,7 +15,7 @@ async function contents({ sourceUrl, targetUrl }: Scene): Promise<readonly unkno
 }
 
 test('a second runner of the same run gives way before it writes anything', async () => {
-  const s = await open({ sections: { cutover: AUTO, snapshot: { chunkRows: 5, readers: 1 } } });
+  const s = await openScene({ sections: { cutover: AUTO, snapshot: { chunkRows: 5, readers: 1 } } });
   const gate = s.hold('go');
   const first = s.start(undefined, { failpoints: `chunk.after_commit@3=pause(${gate.path})` });
   await first.waitFor(/failpoint chunk.after_commit 3/);
@@ -39,7 +28,7 @@ test('a second runner of the same run gives way before it writes anything', asyn
 });
 
 test('a runner that was taken over in the middle of a commit is refused, ends, and does not come back', async () => {
-  const s = await open({ sections: { cutover: MANUAL, limits: { networkTimeout: '1s' } } });
+  const s = await openScene({ sections: { cutover: MANUAL, limits: { networkTimeout: '1s' } } });
   const copied = s.hold('copied');
   const gate = s.hold('zombie');
   const zombie = s.start(undefined, {
@@ -65,14 +54,12 @@ test('a runner that was taken over in the middle of a commit is refused, ends, a
   // The new runner still listens where the old one did.
   expect((await s.status())?.stage).toBe('cutover');
   await s.onSource(`UPDATE app.items SET n = n + 1 WHERE id <= 10`);
-  await s.run(['cutover']);
-  expect(await next.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
-  expect((await s.compare()).differences).toEqual([]);
+  await s.complete(next);
   expect(await rowsOf(s.targetUrl, 'SELECT count(*) FROM app.items WHERE n > 1000')).toEqual([['40']]);
 });
 
 test('a run is taken over from a runner that stands still in the commit of a chunk, and no row is there twice', async () => {
-  const s = await open({ sections: { cutover: AUTO, snapshot: { chunkRows: 5, readers: 2 } } });
+  const s = await openScene({ sections: { cutover: AUTO, snapshot: { chunkRows: 5, readers: 2 } } });
   const gate = s.hold('zombie');
   const zombie = s.start(undefined, { failpoints: `chunk.before_commit@4=pause(${gate.path})` });
   await zombie.waitFor(/failpoint chunk.before_commit 4/);

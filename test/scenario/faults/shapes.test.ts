@@ -1,28 +1,11 @@
 // Keys, references and unique values of every awkward shape, through a copy that is killed and resumed among deletes, and
 // through changes that only an apply in the right order survives.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AUTO, execute, MANUAL, openScene, rowsOf, type Scene } from '../scene.ts';
 
-const scenes: Scene[] = [];
-
-afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((scene) => scene.close()));
-});
-
 async function open(schema: string, sections: Readonly<Record<string, unknown>>): Promise<Scene> {
-  const scene = await openScene({ schema, sections });
-  scenes.push(scene);
-  return scene;
-}
-
-async function cutOver(scene: Scene, run: ReturnType<Scene['start']>): Promise<void> {
-  await scene.ready(run);
-  await scene.run(['cutover']);
-  const { code, json, stderr } = await run.exited;
-  expect(code, stderr.slice(-2_000)).toBe(0);
-  expect(json).toMatchObject({ result: 'complete', verify: { differences: 0 } });
-  expect((await scene.compare()).differences).toEqual([]);
+  return openScene({ schema, sections });
 }
 
 const TEXT = `('ä' || n || CASE n % 3 WHEN 0 THEN ' a' WHEN 1 THEN 'B' ELSE '_' END)`;
@@ -56,7 +39,7 @@ test('a copy that is killed among deletes is resumed, whatever the keys: nothing
   const run = scene.start();
   await scene.ready(run);
   await scene.onSource(...touch);
-  await cutOver(scene, run);
+  await scene.complete(run);
 });
 
 const REFERENCES = `
@@ -85,7 +68,7 @@ test('cascades of three levels, references to itself and in a circle arrive as t
   const run = scene.start();
   await scene.ready(run);
   await scene.onSource('DELETE FROM node WHERE id = 1002', 'UPDATE node SET id = -id WHERE id = 66');
-  await cutOver(scene, run);
+  await scene.complete(run);
   const keys = `SELECT conrelid::regclass::text, conname FROM pg_constraint
     WHERE contype = 'f' AND convalidated AND connamespace = 'public'::regnamespace ORDER BY 1, 2`;
   expect(await rowsOf(scene.targetUrl, keys)).toEqual(await rowsOf(scene.sourceUrl, keys));
@@ -136,7 +119,7 @@ test('unique values that change hands do so in the source’s order, whatever ki
       `UPDATE ${table} SET id = id + 200 WHERE id IN (9, 10)`,
     );
   }
-  await cutOver(scene, run);
+  await scene.complete(run);
 });
 
 test('a sequence that is drawn from until the freeze is ahead of every value that was handed out', async () => {
@@ -184,5 +167,5 @@ test('a row that is updated without a pause is verified all the same', async () 
   stopped = true;
   await writer;
   expect(writes).toBeGreaterThan(100);
-  await cutOver(scene, run);
+  await scene.complete(run);
 });

@@ -1,21 +1,13 @@
 // A target that is slow, stuck or contended. The run holds what it has read within bounds, keeps the source's slot alive,
 // repeats batches as a whole, and says what it waits for.
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { peakMegabytes } from '../../fleet/memory.ts';
 import { startServer } from '../../fleet/postgres.ts';
 import { MANUAL, openScene, rowsOf, type Scene, waitsForLock } from '../scene.ts';
 
-const scenes: Scene[] = [];
-
-afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((scene) => scene.close()));
-});
-
 async function open(sections: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
-  const scene = await openScene({ sections: { cutover: MANUAL, ...sections } });
-  scenes.push(scene);
-  return scene;
+  return openScene({ sections: { cutover: MANUAL, ...sections } });
 }
 
 const LANES = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% lane'`;
@@ -52,9 +44,7 @@ test('a target that stands still is waited for: the runner stays small, the slot
   }
   await scene.until(run, ({ stream }) => stream.changes >= 20_040);
   expect(await rowsOf(scene.sourceUrl, SLOT)).toEqual([[true]]);
-  await scene.run(['cutover']);
-  expect(await run.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
-  expect((await scene.compare()).differences).toEqual([]);
+  await scene.complete(run);
 });
 
 test('a batch that is the victim of a deadlock on the target is repeated as a whole, and counted', async () => {
@@ -74,10 +64,7 @@ test('a batch that is the victim of a deadlock on the target is repeated as a wh
   const after = await scene.until(run, ({ restarts, stream }) => restarts > 0 && stream.changes === 3);
   expect(after.restarts).toBe(1);
   expect(run.stderr.join('\n')).toContain('40P01');
-  await scene.ready(run);
-  await scene.run(['cutover']);
-  expect(await run.exited).toMatchObject({ code: 0, json: { result: 'complete' } });
-  expect((await scene.compare()).differences).toEqual([]);
+  await scene.complete(run);
 });
 
 test('a database that is away when the command is given again costs the run nothing of what it recorded', async () => {

@@ -7,7 +7,8 @@ interface Interval {
 }
 
 export interface GtidSet {
-  add(source: string, number: string): void;
+  /** False when it was in the set before. */
+  add(source: string, number: string): boolean;
   /** As the server writes it, without line breaks; '' when it is empty. */
   readonly text: string;
 }
@@ -48,20 +49,21 @@ class MysqlGtids implements GtidSet {
     return made;
   }
 
-  add(source: string, number: string): void {
+  add(source: string, number: string): boolean {
     const value = BigInt(number);
     const intervals = this.#of(source);
     // Nearly always the last one grows.
     let index = intervals.length;
     while (index > 0 && value < (intervals[index - 1]?.first ?? 0n)) index--;
     const before = intervals[index - 1];
-    if (before !== undefined && value <= before.last) return;
+    if (before !== undefined && value <= before.last) return false;
     const after = intervals[index];
     const first = before?.last === value - 1n ? before.first : value;
     const last = after?.first === value + 1n ? after.last : value;
     const joined = Number(first !== value);
     intervals.splice(index - joined, joined + Number(last !== value), { first, last });
     this.#write(source);
+    return true;
   }
 
   #write(source: string): void {
@@ -88,9 +90,14 @@ class MariadbGtids implements GtidSet {
     }
   }
 
-  add(domain: string, number: string): void {
+  /** Only numbers of one server grow: those of others may come out of order unless `gtid_strict_mode` forbids it. */
+  add(domain: string, number: string): boolean {
+    const [server, sequence = ''] = number.split('-');
+    const [lastServer, lastSequence = ''] = this.#last.get(domain)?.split('-') ?? [];
+    if (server === lastServer && BigInt(sequence) <= BigInt(lastSequence)) return false;
     this.#last.set(domain, number);
     this.#text = undefined;
+    return true;
   }
 
   get text(): string {

@@ -37,8 +37,6 @@ const EVENT = {
 
 const SILENT = new Set<number>([
   EVENT.STOP,
-  EVENT.HEARTBEAT,
-  EVENT.HEARTBEAT_V2,
   EVENT.IGNORABLE,
   EVENT.ROWS_QUERY,
   EVENT.PREVIOUS_GTIDS,
@@ -114,6 +112,10 @@ export class BinlogParser {
         return { kind: 'xa-prepare', ...place, onePhase: cursor.u8() === 1 };
       case EVENT.ROTATE:
         return rotate(cursor, place, isMadeUp);
+      case EVENT.HEARTBEAT:
+      case EVENT.HEARTBEAT_V2:
+        // It is not in the log: what it has for its end is where the server reads.
+        return { kind: 'silent', size, end: 0 };
       default:
         if (SILENT.has(type) || (flags & MAY_BE_PASSED_OVER) !== 0) return { kind: 'silent', ...place };
         return unreadable(type, place);

@@ -139,10 +139,7 @@ export class TransactionAssembler {
   #format({ born, end }: Format): void {
     const { name, born: expected } = this.#resume;
     if (this.#file === name && expected !== undefined && expected !== born) {
-      throw new MigrateError(
-        'STREAM.GONE',
-        `${name} of the source is not the file that was read: its log was reset, or it is another server`,
-      );
+      throw this.#foreign();
     }
     this.#prefix = filePrefix(this.#file, born);
     if (end === 0) return;
@@ -157,6 +154,13 @@ export class TransactionAssembler {
       throw new MigrateError('STREAM.FORMAT', `the log ends within a transaction before ${this.#file}`);
     }
     this.#reset();
+  }
+
+  #foreign(): MigrateError {
+    return new MigrateError(
+      'STREAM.GONE',
+      `${this.#file} of the source is not the file that was read: its log was reset, or it is another server`,
+    );
   }
 
   #isCovered(start: number): boolean {
@@ -273,7 +277,10 @@ export class TransactionAssembler {
 
   #commit(): void {
     const { source, number } = this.#gtid ?? {};
-    if (source !== undefined && number !== undefined) this.#gtids.add(source, number);
+    if (source !== undefined && number !== undefined) {
+      const isNew = this.#gtids.add(source, number);
+      if (!isNew && !this.#skipping) throw this.#foreign();
+    }
     if (!this.#skipping) {
       if (this.#ordinal === 0) this.#options.queue.pushIdle(this.#position());
       else this.#deliver(this.#position(), true);

@@ -3,6 +3,7 @@
 
 import type { FenceState } from '../../fence.ts';
 import type { Session, TextRow } from '../connection.ts';
+import { WRITES_STOPPED } from '../errors.ts';
 import { PASS_SETTING } from '../pass.ts';
 import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
 
@@ -13,7 +14,7 @@ export type FenceMode = 'open' | 'pending' | 'permanent' | { readonly until: str
 
 const HEADER = '-- migrate fence: ';
 // An open fence is called for every statement, with whatever search_path the application has: names are qualified.
-const REFUSE = `RAISE EXCEPTION 'writes are stopped: this database is being moved' USING ERRCODE = '25006'`;
+const REFUSE = `RAISE EXCEPTION '${WRITES_STOPPED}' USING ERRCODE = '25006'`;
 
 /** The fence function of a run, quoted, without its parentheses. */
 export function fenceFunction(id: string): string {

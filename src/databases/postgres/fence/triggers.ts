@@ -2,9 +2,8 @@
 
 import { MigrateError } from '../../../lib/errors.ts';
 import type { TableName } from '../../../model/table.ts';
-import { type Writer, writerText } from '../../fence.ts';
 import type { Session } from '../connection.ts';
-import { CREATE_BLOCKERS, DROP_BLOCKERS, readHolders } from '../lock-holders.ts';
+import { CREATE_BLOCKERS, DROP_BLOCKERS, holdersText, readHolders } from '../lock-holders.ts';
 import { withShortLock } from '../short-lock.ts';
 import { quoteTable } from '../sql.ts';
 import { FENCE_TRIGGER, READ_MODE, readState, triggerStatement } from './function.ts';
@@ -82,7 +81,7 @@ export class FenceTriggers {
           await open.query(statement);
         }),
       holders: () => session.use((open) => readHolders(open, { tables: [table], fence: '', modes })),
-      blocked: (holders) => blocked(table, holders),
+      blocked: (holders) => new MigrateError('FENCE.ARM', `${table} is held by ${holdersText(holders)}`),
     });
   }
 
@@ -114,9 +113,4 @@ export class FenceTriggers {
       return [{ table, fault: found === undefined ? 'missing' : 'disabled', theirs: found?.theirs ?? undefined }];
     });
   }
-}
-
-function blocked(table: string, blockers: readonly Writer[]): MigrateError {
-  const who = blockers.length === 0 ? 'sessions that come and go' : blockers.slice(0, 5).map(writerText).join(', ');
-  return new MigrateError('FENCE.ARM', `${table} is held by ${who}`);
 }

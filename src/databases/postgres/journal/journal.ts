@@ -5,6 +5,7 @@ import {
   type CutoverJournal,
   JOURNAL_FORMAT,
   type Journal,
+  type RunEnd,
   type RunRecord,
   type StageJournal,
   type TableJournal,
@@ -111,6 +112,10 @@ export class PostgresJournal implements Journal {
     await this.#session.write('UPDATE migrate.run SET outcome = $2 WHERE name = $1', [outcome]);
   }
 
+  async setEnded(ended: RunEnd | null): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET ended = $2 WHERE name = $1', [ended && JSON.stringify(ended)]);
+  }
+
   async forget(): Promise<void> {
     await this.#session.write('DELETE FROM migrate.run WHERE name = $1');
   }
@@ -144,6 +149,7 @@ function runRecord(row: TextRow): RunRecord {
     lanes: Number(row.lanes),
     paused: row.paused === 't',
     outcome: row.outcome as RunRecord['outcome'],
+    ended: row.ended ? (JSON.parse(row.ended) as RunEnd) : null,
     createdAt: row.created ?? '',
   };
 }

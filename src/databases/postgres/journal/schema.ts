@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   lanes int NOT NULL,
   paused boolean NOT NULL DEFAULT false,
   outcome text NOT NULL DEFAULT 'running',
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  -- How the last attempt ended; NULL while one is at work, and after one that was killed.
+  ended jsonb
 );
 CREATE TABLE IF NOT EXISTS migrate.stage (
   run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
@@ -117,5 +119,6 @@ CREATE TABLE IF NOT EXISTS migrate.audit (
   detail text NOT NULL
 );
 -- A schema that an earlier version made for another run.
+ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS ended jsonb;
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
 ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;

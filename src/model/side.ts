@@ -1,0 +1,3 @@
+// Which of its two databases a run means.
+
+export type Side = 'source' | 'target';
