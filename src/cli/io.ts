@@ -2,7 +2,7 @@
 
 import { CODES } from '../lib/codes.ts';
 import { type MigrateError, toMigrateError } from '../lib/errors.ts';
-import { controlsEscaped, withoutControls } from '../observe/controls.ts';
+import { controlsEscaped, withoutControls } from '../observe/control-characters.ts';
 import type { Secrets } from '../observe/secrets.ts';
 
 export interface Io {

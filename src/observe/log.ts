@@ -2,7 +2,7 @@
 
 import { pino } from 'pino';
 import { MigrateError } from '../lib/errors.ts';
-import { withoutControls } from './controls.ts';
+import { withoutControls } from './control-characters.ts';
 import type { Secrets } from './secrets.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';

@@ -6,7 +6,7 @@ import type { RunRecord } from '../journal/journal.ts';
 import { type RunOutcome, stoppedResult } from '../report/partial.ts';
 import { catchUpStage } from '../stages/catch-up.ts';
 import { enter, enterEach } from '../stages/enter.ts';
-import { copyingStages, copyStages, followStages } from '../stages/pipeline.ts';
+import { copyOnlyStages, migrationStages, onceStages } from '../stages/pipeline.ts';
 import { copyAgain } from '../stages/recopy.ts';
 import { whileApplying } from './applying.ts';
 import { showConditions } from './conditions.ts';
@@ -36,7 +36,7 @@ export async function migrate(
   const division = await divideTables({ record, journal, target, covers, lanes: plan.apply.lanes });
   const { catalog, carried, recopied } = division;
   const shared = { ...recovery, source, target, journal, catalog, carried, plan, gate, status };
-  const copied = await enterEach(copyStages({ ...shared, startPosition: record.startPosition }), shared, until);
+  const copied = await enterEach(onceStages({ ...shared, startPosition: record.startPosition }), shared, until);
   if (copied !== undefined) return stoppedResult(record.name, copied);
   await showConditions(journal, carried, status);
   const { signal } = recovery;
@@ -47,7 +47,7 @@ export async function migrate(
       await enter(catchUpStage(parts), shared);
       return await copyAgain({ ...parts, tables: recopied });
     }
-    const stages = only === 'snapshot' ? copyingStages(parts) : followStages(parts);
+    const stages = only === 'snapshot' ? copyOnlyStages(parts) : migrationStages(parts);
     const stopped = await enterEach(stages, shared, until);
     if (stopped !== undefined) return stoppedResult(record.name, stopped);
     if (only === undefined) return undefined;

@@ -9,16 +9,16 @@ import type { Stage } from './stage.ts';
 import { type VerifyParts, verifyStage } from './verify.ts';
 
 /** Done once: their result is on the target. */
-export function copyStages(parts: SchemaParts & SnapshotParts): readonly Stage[] {
+export function onceStages(parts: SchemaParts & SnapshotParts): readonly Stage[] {
   return [schemaStage(parts), snapshotStage(parts)];
 }
 
 /** Around the running apply, when only a copy is wanted. */
-export function copyingStages(parts: CatchUpParts & VerifyParts & OpenParts): readonly Stage[] {
+export function copyOnlyStages(parts: CatchUpParts & VerifyParts & OpenParts): readonly Stage[] {
   return [catchUpStage(parts), verifyStage(parts), openStage(parts)];
 }
 
 /** Around the running apply. */
-export function followStages(parts: CatchUpParts & VerifyParts & CutoverParts): readonly Stage[] {
+export function migrationStages(parts: CatchUpParts & VerifyParts & CutoverParts): readonly Stage[] {
   return [catchUpStage(parts), verifyStage(parts), cutoverStage(parts)];
 }

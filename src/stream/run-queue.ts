@@ -5,7 +5,7 @@ import type { Position } from '../model/position.ts';
 
 /** From here on the reader is asked to stop. */
 const FULL_BYTES = 16 * 1024 * 1024;
-const FULL_CHANGES = 20_000;
+const FULL_CHANGES = 5_000;
 
 export interface Pressure {
   /** Stop reading; what is on its way may still be pushed. */

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { askTexts } from '../../src/databases/mysql/log/source-facts.ts';
 import type { Change, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { Table } from '../../src/model/table.ts';
@@ -12,7 +13,7 @@ const ITEMS = 'CREATE TABLE items (id int PRIMARY KEY, name varchar(20), price d
 describe.each([
   ['MySQL', startMysql],
   ['MariaDB', startMariadb],
-] as const)('the log of %s', (_, start) => {
+] as const)('the log of %s', (name, start) => {
   let server: MysqlServer;
   let fixture: MysqlLogFixture;
   let items: Table;
@@ -56,7 +57,10 @@ describe.each([
     );
     await fixture.mark('one');
     await fixture.run('TRUNCATE items');
-    expect(changesOf(await readAll(at))).toEqual([
+    const all = await readAll(at);
+    // The transactions' numbers included.
+    expect(all.at(-1)?.position).toBe(await fixture.head());
+    expect(changesOf(all)).toEqual([
       { op: 'insert', table: items, row: ['1', 'a', '1.50'] },
       { op: 'insert', table: items, row: ['2', null, '2.00'] },
       { op: 'update', table: items, key: ['2'], row: ['3', null, '-7.00'] },
@@ -190,5 +194,49 @@ describe.each([
       'marker',
     ]);
     expect(all.filter(({ changes }) => changes.length > 0).map(({ changes }) => changes.length)).toEqual([2, 1, 1]);
+  });
+
+  test.runIf(name === 'MySQL')(
+    'brings transactions whose numbers have tags, and keeps them in its positions',
+    async () => {
+      await fixture.run(
+        `SET gtid_next = 'AUTOMATIC:some_tag'`,
+        `INSERT INTO items VALUES (1, 'a', 1)`,
+        `INSERT INTO items VALUES (2, 'b', 1)`,
+      );
+      const all = await readAll(at);
+      expect(changesOf(all)).toHaveLength(3);
+      const db = await fixture.connect();
+      for (const { position } of all) {
+        const gtids = position.slice(position.indexOf(' ') + 1);
+        const [row] = await askTexts(db, 'SELECT GTID_SUBSET(?, @@gtid_executed), @@gtid_executed', [gtids]);
+        expect(row?.[0]).toBe('1');
+      }
+      const [row] = await askTexts(db, 'SELECT GTID_SUBSET(@@gtid_executed, ?)', [all.at(-1)!.position.split(' ')[1]]);
+      expect(row?.[0]).toBe('1');
+    },
+  );
+
+  test.runIf(name === 'MariaDB')('brings what the server compressed', async () => {
+    const db = await fixture.connect();
+    await db.promise().query('SET GLOBAL log_bin_compress = ON, GLOBAL log_bin_compress_min_len = 10');
+    try {
+      await fixture.run(
+        `INSERT INTO items VALUES (1, 'a', 1), (2, 'b', 2)`,
+        `UPDATE items SET name = 'longer', price = 3`,
+        'CREATE TABLE other_with_a_long_name (id int PRIMARY KEY, note varchar(100))',
+        'DELETE FROM items',
+      );
+    } finally {
+      await db.promise().query('SET GLOBAL log_bin_compress = OFF');
+    }
+    expect(changesOf(await readAll(at)).slice(0, -1)).toEqual([
+      { op: 'insert', table: items, row: ['1', 'a', '1.00'] },
+      { op: 'insert', table: items, row: ['2', 'b', '2.00'] },
+      { op: 'update', table: items, key: ['1'], row: ['1', 'longer', '3.00'] },
+      { op: 'update', table: items, key: ['2'], row: ['2', 'longer', '3.00'] },
+      { op: 'delete', table: items, key: ['1'] },
+      { op: 'delete', table: items, key: ['2'] },
+    ]);
   });
 });

@@ -45,7 +45,7 @@ async function settle(s: Scene, run: MigrateProcess): Promise<void> {
 }
 
 test('a row that is refused in one part of a large transaction stays dead in the parts that follow, through a kill', async () => {
-  const s = await open({ apply: { maxTransactionRows: 1_000 } });
+  const s = await open({ apply: { maxTransactionRows: 1_000, batchRows: 5_000 } });
   expect(await s.run(['run', '--json', '--until', 'catch-up'])).toMatchObject({ code: 0 });
   await s.onTarget(STRICTER);
   // Two pieces of 5,000 changes and the beginning of a third.

@@ -102,11 +102,11 @@ describe('imports', () => {
     expect(wrong.map(shown)).toEqual([]);
   });
 
-  it('of the PostgreSQL driver stay in its folder: its types and its errors are translated there', () => {
-    const drivers = /^(pg|pg-copy-streams|pg-[a-z-]+)(\/|$)/;
-    const wrong = imports.filter(
-      ({ from, specifier }) => drivers.test(specifier) && !from.startsWith('databases/postgres/'),
-    );
+  it.each([
+    [/^(pg|pg-copy-streams|pg-[a-z-]+)(\/|$)/, 'databases/postgres/'],
+    [/^mysql2(\/|$)/, 'databases/mysql/'],
+  ])('of the drivers %s stay in %s: its types and its errors are translated there', (drivers, folder) => {
+    const wrong = imports.filter(({ from, specifier }) => drivers.test(specifier) && !from.startsWith(folder));
     expect(wrong.map(shown)).toEqual([]);
   });
 

@@ -89,7 +89,7 @@ describe('a good plan', () => {
         switch: [],
         reverse: 'off',
       },
-      limits: { networkTimeout: 30_000, giveUpAfter: 900_000 },
+      limits: { networkTimeout: 30_000, giveUpAfter: 900_000, decodingMemory: 268_435_456 },
       control: { metricsPort: 'off' },
     });
   });

@@ -64,12 +64,11 @@ export class BinlogDump {
   async start(file: string, at: number): Promise<void> {
     const { connection, reader, networkTimeoutMs } = this.#options;
     const period = Math.ceil(networkTimeoutMs / LOOKS) * 1_000_000;
-    const uuid = reader === undefined ? '' : readerUuid(reader);
     // Under the names of before and after MySQL 8.0.26. While reading is held the server must wait.
     await connection.promise().query(
       `SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum,
         @master_heartbeat_period = ${period}, @source_heartbeat_period = ${period},
-        @slave_uuid = '${uuid}', @replica_uuid = '${uuid}', @mariadb_slave_capability = 4,
+        @mariadb_slave_capability = 4,
         SESSION net_write_timeout = 31536000`,
     );
     if (this.#state === 'ended') return;
@@ -148,14 +147,9 @@ function command(file: string, at: number, reader: string | undefined): Buffer {
   return packet;
 }
 
-/** Two readers of one number, or of one uuid, cannot read at the same time; every server has a number as well. */
+/** Of two readers with one number the server ends the first; every server has a number as well. */
 function readerId(reader: string): number {
   return 0x4000_0000 + createHash('sha256').update(reader).digest().readUIntBE(0, 3);
-}
-
-function readerUuid(reader: string): string {
-  const hex = createHash('sha256').update(reader).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
 const FATAL_READING = 1236;

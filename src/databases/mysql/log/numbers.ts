@@ -71,25 +71,37 @@ export function decimalSize(precision: number, scale: number): number {
 
 /** Groups of nine digits in four bytes each, the odd ones outside; the highest bit is the sign, and a negative number is inverted. */
 export function decimalText(cursor: Cursor, precision: number, scale: number): string {
-  const start = cursor.at;
-  const negative = (cursor.bytes.readUInt8(start) & 0x80) === 0;
-  const integral = precision - scale;
-  let text = '';
-  const group = (digits: number): void => {
-    const size = BYTES_OF_DIGITS[digits] ?? 0;
-    const isFirst = cursor.at === start;
-    let value = cursor.uintBE(size);
-    const all = 256 ** size;
-    if (negative) value = all - 1 - value;
-    if (isFirst) value = (value + all / 2) % all;
-    text += String(value).padStart(digits, '0');
-  };
-  if (integral % GROUP > 0) group(integral % GROUP);
-  for (let left = integral - (integral % GROUP); left > 0; left -= GROUP) group(GROUP);
-  const whole = text.replace(/^0+(?=\d)/, '') || '0';
-  text = '';
-  for (let left = scale; left >= GROUP; left -= GROUP) group(GROUP);
-  if (scale % GROUP > 0) group(scale % GROUP);
-  const printed = scale === 0 ? whole : `${whole}.${text}`;
-  return negative ? `-${printed}` : printed;
+  const first = cursor.at;
+  const negative = (cursor.bytes.readUInt8(first) & 0x80) === 0;
+  let whole = '';
+  for (let left = precision - scale; left > 0; ) {
+    const digits = left % GROUP || GROUP;
+    const value = group(cursor, digits, negative, first);
+    if (whole !== '') whole += padded(value, digits);
+    else if (value !== 0) whole = String(value);
+    left -= digits;
+  }
+  let text = negative ? '-' : '';
+  text += whole === '' ? '0' : whole;
+  if (scale > 0) text += '.';
+  for (let left = scale; left > 0; ) {
+    const digits = Math.min(left, GROUP);
+    text += padded(group(cursor, digits, negative, first), digits);
+    left -= digits;
+  }
+  return text;
+}
+
+function group(cursor: Cursor, digits: number, negative: boolean, first: number): number {
+  const isFirst = cursor.at === first;
+  const size = BYTES_OF_DIGITS[digits] ?? 0;
+  const all = 256 ** size;
+  const stored = cursor.uintBE(size);
+  const value = negative ? all - 1 - stored : stored;
+  // The sign, by now always set.
+  return isFirst ? value - all / 2 : value;
+}
+
+function padded(value: number, digits: number): string {
+  return String(value).padStart(digits, '0');
 }
