@@ -124,7 +124,7 @@ function portsOf(
       ...shared,
       ...log,
       server: source,
-      selection: plan.tables,
+      selection: { ...plan.tables, names: record?.added ?? [] },
       endsTransactions: plan.cutover.openTransactions === 'end',
       onWaiting,
       targetExtensions: () => target.with('facts', readExtensions),

@@ -1,6 +1,6 @@
 // What the commands need from the rest of the program. Declared here, put together in compose.ts.
 
-import type { LetterRequest, TableRequest } from '../control/controls.ts';
+import type { LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunOutcome } from '../report/partial.ts';
@@ -22,7 +22,7 @@ export interface Application {
   /** Records pause or resume while no process is working on the run. */
   setPaused(plan: Plan, paused: boolean): Promise<void>;
   /** Records what is asked for a table while no process is working on the run. */
-  requestTable(plan: Plan, request: TableRequest): Promise<void>;
+  requestTable(plan: Plan, request: TableRequest): Promise<TableAnswer>;
   /** Every dead letter; `wanted` says of which the values are read. */
   letters(plan: Plan, wanted: (letter: DeadLetter) => boolean): Promise<LettersView>;
   /** Replays or waives dead letters while no process is working on the run. */

@@ -1,24 +1,27 @@
 // migrate table: single tables of a run.
 
 import { hostname, userInfo } from 'node:os';
-import { ask } from '../control/client.ts';
-import type { TableRequest } from '../control/controls.ts';
+import { askFor } from '../control/client.ts';
+import type { TableAnswer, TableRequest } from '../control/controls.ts';
 import { socketPath } from '../control/socket.ts';
 import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { conditionsOf } from '../report/conditions.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
+import { printFindings } from './findings.ts';
 import { print, printJson } from './io.ts';
 
-const VERBS = ['list', 'skip', 'copy', 'retry'] as const;
+const VERBS = ['list', 'add', 'skip', 'copy', 'retry'] as const;
 type Verb = (typeof VERBS)[number];
 
 const RESULTS: Readonly<Record<Exclude<Verb, 'list'>, string>> = {
+  add: 'added, to be copied',
   skip: 'skipped',
   copy: 'to be copied again',
   retry: 'taken back, to be copied',
 };
+const ADDED_BEFORE = 'part of the run already';
 
 interface TableOptions {
   readonly reason?: string;
@@ -28,18 +31,23 @@ export const tableCommand = (wiring: Wiring) =>
   defineCommand<TableOptions>(
     {
       name: 'table',
-      summary: 'list the tables of the run, leave one out, take it back or copy it again while the others go on',
+      summary:
+        'list the tables of the run; add one, leave one out, take it back or copy it again while the others go on',
       examples: [
         'migrate table list',
         "migrate table skip app.audit --reason 'kept on the old server'",
         'migrate table retry app.audit',
+        'migrate table add app.invoices',
         'migrate table copy app.orders --json',
       ],
       takesPlan: 'option',
       configure: (command) =>
         command
           .addArgument(command.createArgument('<verb>', 'what to do').choices([...VERBS]))
-          .argument('[table]', 'its name on the source, as `migrate table list` has it')
+          .argument(
+            '[table]',
+            'its name on the source, as `migrate table list` has it; a partitioned one stands for its parts',
+          )
           .option('--reason <text>', 'with skip: why the run may end without this table; kept in the report'),
       action: async (invocation) => {
         const [word, table = ''] = invocation.words;
@@ -69,13 +77,18 @@ async function request(
   plan: Plan,
   asked: TableRequest,
 ): Promise<number> {
-  const live = await ask(socketPath(plan), 'POST', '/table', asked);
-  if (live === undefined) await app.requestTable(plan, asked);
+  const live = (await askFor(socketPath(plan), '/table', asked)) as TableAnswer | undefined;
+  const { changed, findings } = live ?? (await app.requestTable(plan, asked));
   const process = live === undefined ? 'none' : 'alive';
-  const result = RESULTS[asked.verb];
-  if (options.json === true) printJson(io, { result, run: plan.name, table: asked.table, process });
-  else
-    print(io, `${asked.table}: ${result}${live === undefined ? ' (recorded; no process is working on the run)' : ''}`);
+  const result = asked.verb === 'add' && !changed ? ADDED_BEFORE : RESULTS[asked.verb];
+  if (options.json === true) {
+    const more = asked.verb === 'add' ? { findings } : {};
+    printJson(io, { result, run: plan.name, table: asked.table, process, ...more });
+    return 0;
+  }
+  printFindings(io, findings, 'stderr');
+  const recorded = live === undefined && changed ? ' (recorded; no process is working on the run)' : '';
+  print(io, `${asked.table}: ${result}${recorded}`);
   return 0;
 }
 
@@ -86,12 +99,15 @@ async function list({ app, io, options }: Invocation<TableOptions>, plan: Plan):
   const done = snapshot !== undefined && snapshot.finishedAt !== null;
   const conditions = conditionsOf(view.tables, view.states, done);
   const waivers = new Map(view.states.map(({ table, waiver }) => [table, waiver]));
-  const tables = view.tables.map(({ id, chunks }) => ({
-    table: id,
-    condition: conditions[id] ?? 'copying',
-    rowsCopied: chunks.reduce((sum, { rows }) => sum + rows, 0),
-    waiver: waivers.get(id) ?? null,
-  }));
+  const tables = [
+    ...view.tables.map(({ id, chunks }) => ({
+      table: id,
+      condition: conditions[id] ?? 'copying',
+      rowsCopied: chunks.reduce((sum, { rows }) => sum + rows, 0),
+      waiver: waivers.get(id) ?? null,
+    })),
+    ...view.record.joining.map(({ id }) => ({ table: id, condition: 'waiting', rowsCopied: 0, waiver: null })),
+  ];
   if (options.json === true) {
     printJson(io, { result: 'ok', run: plan.name, tables });
     return 0;

@@ -8,7 +8,7 @@ import type { StatusSnapshot } from '../observe/status.ts';
 
 // A process that lives answers at once; one that is stopped or hangs never does.
 const ANSWER_MS = 10_000;
-// Letters wait for the batch in hand, which may be a part of a large transaction.
+// Letters wait for the batch in hand, which may be a part of a large transaction; a table that is added is checked.
 const WORK_MS = 600_000;
 
 /** Resolves undefined when no process listens there; rejects with the other side's error. */
@@ -39,7 +39,8 @@ async function call(
   const parsed = JSON.parse(answer.text) as Record<string, unknown>;
   if (answer.status === 200) return parsed;
   const code = String(parsed.code);
-  throw new MigrateError(code in CODES ? (code as ErrorCode) : 'INTERNAL.BUG', String(parsed.message));
+  const fix = typeof parsed.fix === 'string' ? { fix: parsed.fix } : {};
+  throw new MigrateError(code in CODES ? (code as ErrorCode) : 'INTERNAL.BUG', String(parsed.message), fix);
 }
 
 function exchange(

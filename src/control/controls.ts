@@ -1,12 +1,20 @@
 // What an operator can ask of a running process. Declared here, implemented by the runner.
 
 import type { CutoverDecision } from '../cutover/options.ts';
+import type { Finding } from '../model/finding.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
 /** What can be asked for one table, named as in the journal. */
 export type TableRequest =
   | { readonly verb: 'skip'; readonly table: string; readonly reason: string; readonly by: string }
-  | { readonly verb: 'copy' | 'retry'; readonly table: string; readonly by: string };
+  | { readonly verb: 'add' | 'copy' | 'retry'; readonly table: string; readonly by: string };
+
+export interface TableAnswer {
+  /** False when everything was as wished before. */
+  readonly changed: boolean;
+  /** With `add`: what is to be known of the table; none of it is an error. */
+  readonly findings: readonly Finding[];
+}
 
 /** What can be asked for dead letters. Without `ids` and `table` all open ones are retried. */
 export type LetterRequest =
@@ -28,7 +36,7 @@ export interface Controls {
   /** Takes back the permission to cut over; refused once the freeze has begun. */
   cancelCutover(): Promise<void>;
   /** Records it; the attempt then begins anew with it. Refused once the freeze has begun. */
-  table(request: TableRequest): Promise<void>;
+  table(request: TableRequest): Promise<TableAnswer>;
   /**
    * Replays or waives dead letters while nothing is applied, and resolves with what became of them. Refused once the freeze
    * has begun.

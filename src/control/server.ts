@@ -55,7 +55,10 @@ function controlApp(controls: Controls): Hono {
   act('/resume', () => controls.resume());
   act('/cutover', async (context) => controls.cutover(decisionOf(await context.req.json().catch(() => ({})))));
   act('/cutover/cancel', () => controls.cancelCutover());
-  act('/table', async (context) => controls.table(tableRequestOf(await context.req.json().catch(() => ({})))));
+  app.post('/table', async (context) => {
+    const answer = await controls.table(tableRequestOf(await context.req.json().catch(() => ({}))));
+    return context.json({ ok: true, status: controls.status(), answer });
+  });
   app.post('/letters', async (context) => {
     const answer = await controls.letters(letterRequestOf(await context.req.json().catch(() => ({}))));
     return context.json({ ok: true, status: controls.status(), answer });
@@ -89,6 +92,7 @@ function tableRequestOf(body: unknown): TableRequest {
   switch (fields.verb) {
     case 'skip':
       return { ...shared, verb: 'skip', reason: text('reason') };
+    case 'add':
     case 'copy':
     case 'retry':
       return { ...shared, verb: fields.verb };

@@ -59,6 +59,7 @@ function decorated(target: Target, names: Names): Target {
     grants: (catalog, role) => target.grants(withOldSchemas(catalog), role),
     create: (catalog) => target.create(renamed(catalog)),
     complete: (catalog, progress) => target.complete(renamed(catalog), progress),
+    join: (catalog, joined) => target.join(renamed(catalog), joined),
     addColumns: (columns, record) =>
       target.addColumns(
         columns.map((column) => onTargetColumn(renamed(record.catalog), column)),

@@ -8,15 +8,19 @@ import type { SchemaDrift } from '../model/drift.ts';
 import type { Finding } from '../model/finding.ts';
 import type { RoleGrants } from '../model/grant.ts';
 import type { Position } from '../model/position.ts';
-import type { Table } from '../model/table.ts';
+import type { Table, TableName } from '../model/table.ts';
 import type { Digests } from './digests.ts';
 import type { Fence } from './fence.ts';
 import type { Sequences } from './sequences.ts';
 
-/** Which tables belong to a run: glob patterns over `schema.name`. An exclude wins over an include. */
+/** Which tables belong to a run: glob patterns over `schema.name`. An exclude wins over an include, a name over both. */
 export interface TableSelection {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** Each with every table that is partitioned under it. Default none. */
+  readonly names?: readonly Pick<TableName, 'schema' | 'name'>[];
+  /** As if they did not exist, each with every table that is partitioned under it. Default none. */
+  readonly without?: readonly Pick<TableName, 'schema' | 'name'>[];
 }
 
 /**
@@ -72,8 +76,8 @@ export interface Source {
    * SOURCE.TRANSIENT while a table is being altered.
    */
   drift(selection: TableSelection, record: SchemaRecord): Promise<SchemaDrift | undefined>;
-  /** Every preflight check; all findings at once. */
-  check(catalog: Catalog): Promise<readonly Finding[]>;
+  /** Every preflight check of the selected tables, of which `catalog` is the description; all findings at once. */
+  check(catalog: Catalog, selection: TableSelection): Promise<readonly Finding[]>;
   /** What a role (default: the one it is connected as) must be given for a run. */
   grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
   /** Resolves when the server answers; cheap enough for once a second. */
@@ -110,7 +114,12 @@ export interface SourceLog {
   mark(content: string): Promise<void>;
   /** The source's position now, never behind anything a reader could see before the call. */
   head(): Promise<Position>;
-  /** Removes everything `pin` left on the source. */
+  /**
+   * Adds tables to a log that is pinned: every later exact pair covers what the log does not have of them. Rejects with
+   * SOURCE.LOCKED naming who holds one of them.
+   */
+  publish(tables: readonly Table[]): Promise<void>;
+  /** Removes everything `pin` and `publish` left on the source. */
   release(): Promise<void>;
 }
 

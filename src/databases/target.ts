@@ -111,6 +111,12 @@ export interface NewColumn {
   readonly column: ColumnDefinition;
 }
 
+/** The run once tables have joined it. */
+export interface JoinedRecord extends SchemaRecord {
+  /** The names that were asked for. */
+  readonly names: readonly TableName[];
+}
+
 export interface RenamedCatalog {
   /** For `Catalog.onTarget`; absent when a finding says why it cannot be. */
   readonly catalog?: Catalog;
@@ -142,6 +148,12 @@ export interface Target {
   create(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void>;
+  /**
+   * Makes tables that join a run under way, closed by the fence, and journals that they are part of it and are to be copied, in
+   * one transaction that checks the lease. Made by hand they are only closed, and must be empty. Rejects with TARGET.REFUSED when
+   * something is there that was not when they were checked.
+   */
+  join(catalog: Catalog, joined: JoinedRecord): Promise<void>;
   /**
    * Adds columns and journals the schema that has them, in one transaction that checks the lease. Partitions get theirs with
    * the table they are a part of. No lane or loader may be open. Rejects with TARGET.TRANSIENT while a table is in use.

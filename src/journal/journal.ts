@@ -5,7 +5,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Key } from '../model/change.ts';
 import type { Chunk, KeyChunk } from '../model/chunk.ts';
 import type { Position } from '../model/position.ts';
-import type { Table, TableId } from '../model/table.ts';
+import type { Table, TableId, TableName } from '../model/table.ts';
 import type { DeadLetterJournal } from './dead-letters.ts';
 import type { TableStateJournal } from './table-states.ts';
 
@@ -42,6 +42,10 @@ export interface RunRecord {
   readonly catalog: Catalog;
   /** Of the source's captured schema when the run began. */
   readonly fingerprint: string;
+  /** Tables that joined the run since, each with what is partitioned under it: part of the selection, and of the catalog. */
+  readonly added: readonly TableName[];
+  /** Tables that are to join it as soon as an attempt begins: no part of anything else yet. */
+  readonly joining: readonly TableName[];
   readonly lanes: number;
   readonly paused: boolean;
   /** `copied`: the target was opened with a copy while the source stays in use. */
@@ -110,7 +114,10 @@ export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
   create(
-    run: Omit<RunRecord, 'format' | 'createdAt' | 'outcome' | 'ended' | 'paused' | 'startPosition' | 'sourceLineage'>,
+    run: Omit<
+      RunRecord,
+      'format' | 'createdAt' | 'outcome' | 'ended' | 'paused' | 'startPosition' | 'sourceLineage' | 'added' | 'joining'
+    >,
   ): Promise<RunRecord>;
   setStart(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;

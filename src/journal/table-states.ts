@@ -1,6 +1,6 @@
 // The port of what operators asked for single tables. A table that nothing was asked for has no entry: it is carried.
 
-import type { TableId } from '../model/table.ts';
+import type { TableId, TableName } from '../model/table.ts';
 
 /**
  * `skipped`: neither copied nor applied nor compared. `asked`: to be copied again, as soon as an attempt begins. `copying`: it
@@ -32,4 +32,8 @@ export interface TableStateJournal {
   carry(table: TableId): Promise<void>;
   /** Asks for a table to be copied again. One that is being copied begins anew. */
   askCopy(table: TableId): Promise<void>;
+  /** Asks for a table that is no part of the run to join it. */
+  askJoin(table: TableName): Promise<void>;
+  /** Takes that back. */
+  withdrawJoin(table: TableName): Promise<void>;
 }

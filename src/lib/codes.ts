@@ -155,7 +155,7 @@ export const CODES = {
     6,
     'operator',
     'The plan differs from the one the run was started with in fields that decide which rows move.',
-    'Put the fields back, or abort the run and start a new one.',
+    'Put the fields back, or abort the run and start a new one. A table joins a run with `migrate table add`.',
   ),
   'PLAN.FILE': entry(
     2,
@@ -311,7 +311,7 @@ export const CODES = {
   'TABLE.CHANGED': entry(
     2,
     'retry',
-    'An operator asked for a table to be skipped or copied again.',
+    'An operator asked for a table to be skipped, copied again or added.',
     'Nothing: the run starts again by itself, with what was asked.',
   ),
   'TABLE.COPIED': entry(

@@ -48,6 +48,9 @@ const OF_EVERY_RUN = [
 /** Met only after `migrate table`. */
 export const TABLE_FAILPOINTS = ['table.recorded', 'table.apart', 'table.copied', 'table.merging'] as const;
 
+/** Met only after `migrate table add`, in this order. */
+export const JOIN_FAILPOINTS = ['table.publishing', 'table.published', 'table.joining', 'table.joined'] as const;
+
 /** Met only when the source was given columns that the run follows. */
 export const COLUMN_FAILPOINTS = ['schema.adding_columns', 'schema.columns_added'] as const;
 
@@ -57,6 +60,7 @@ export const LETTER_FAILPOINTS = ['dlq.before', 'dlq.after'] as const;
 export type Failpoint =
   | (typeof OF_EVERY_RUN)[number]
   | (typeof TABLE_FAILPOINTS)[number]
+  | (typeof JOIN_FAILPOINTS)[number]
   | (typeof COLUMN_FAILPOINTS)[number]
   | (typeof LETTER_FAILPOINTS)[number];
 
@@ -66,6 +70,7 @@ export const FAILPOINTS: readonly Failpoint[] = OF_EVERY_RUN;
 const KNOWN: ReadonlySet<string> = new Set([
   ...FAILPOINTS,
   ...TABLE_FAILPOINTS,
+  ...JOIN_FAILPOINTS,
   ...COLUMN_FAILPOINTS,
   ...LETTER_FAILPOINTS,
 ]);

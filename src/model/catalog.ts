@@ -144,6 +144,19 @@ export interface Catalog {
   readonly onTarget?: Catalog;
 }
 
+/** Everything that is partitioned under one of these tables, on any level. */
+export function partitionsOf({ parents, tables }: Catalog, roots: readonly TableName[]): readonly TableName[] {
+  const above = new Set(roots.map(({ id }) => id));
+  const under: TableName[] = [];
+  // A part comes after what it is a part of.
+  for (const { table, partitionOf } of [...parents, ...tables]) {
+    if (partitionOf === null || !above.has(partitionOf.parent.id)) continue;
+    above.add(table.id);
+    under.push(table);
+  }
+  return under;
+}
+
 /** Everything an application can write to: the fence stands on each. */
 export function writtenTables(catalog: Catalog): readonly TableName[] {
   return [...catalog.parents, ...catalog.tables].map(({ table }) => table);

@@ -86,18 +86,19 @@ function relations(catalog: Catalog): ReadonlyMap<TableId, Relation> {
 }
 
 function newTable([id, { partitionOf }]: readonly [TableId, Relation]): SchemaChange {
+  const bringIn = `Bring it in with \`migrate table add ${id}\`; or, on the source,`;
   const away = 'drop it or move it to a schema that the plan does not select';
   if (partitionOf === null) {
     return {
       what: `${id} is a new table, and tables.include selects it`,
       undoable: true,
-      undo: `On the source, ${away}.`,
+      undo: `${bringIn} ${away}.`,
     };
   }
   return {
     what: `${id} is a new partition of ${partitionOf.parent.id}`,
     undoable: true,
-    undo: `On the source, detach it, then ${away}; rows that it has already must be brought back by hand. Make no partition until the cutover is over.`,
+    undo: `${bringIn} detach it, then ${away}; rows that it has already must be brought back by hand.`,
   };
 }
 

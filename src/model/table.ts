@@ -50,6 +50,14 @@ export function tableId(schema: string, name: string): TableId {
   return `${idPart(schema)}.${idPart(name)}` as TableId;
 }
 
+/** The table that a person names: `schema.name`, a part quoted or just as it is. Undefined when it is no such name. */
+export function readTableId(text: string): TableName | undefined {
+  const found = /^("(?:[^"]|"")+"|[^".]+)\.("(?:[^"]|"")+"|[^".]+)$/s.exec(text);
+  if (found === null) return undefined;
+  const [schema = '', name = ''] = found.slice(1).map((part) => part.replace(/^"(.*)"$/s, '$1').replaceAll('""', '"'));
+  return { id: tableId(schema, name), schema, name };
+}
+
 function idPart(part: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(part) ? part : `"${part.replaceAll('"', '""')}"`;
 }

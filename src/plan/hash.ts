@@ -1,6 +1,7 @@
 // Which fields a run keeps from its first start to its end, and how a changed one is named.
 
 import { createHash } from 'node:crypto';
+import { literalOf } from './names.ts';
 import type { Plan } from './plan.ts';
 import type { NameMap } from './tables.ts';
 
@@ -28,6 +29,26 @@ export function planFields(plan: Plan): Record<string, string> {
     'schema.target': plan.schema.target,
     'stream.via': plan.stream.via,
   };
+}
+
+const SELECTION = ['tables.include', 'tables.exclude'] as const;
+
+/** The patterns among recorded `planFields`. */
+export function patternsOf(fields: Readonly<Record<string, string>>): Pick<Plan['tables'], 'include' | 'exclude'> {
+  const [include = [], exclude = []] = SELECTION.map((field) => JSON.parse(fields[field] ?? '[]') as string[]);
+  return { include, exclude };
+}
+
+/** `planFields` as if no pattern named one of these tables: they belong to the run whatever the plan says. */
+export function fieldsWithout(
+  fields: Readonly<Record<string, string>>,
+  tables: readonly { readonly schema: string; readonly name: string }[],
+): Readonly<Record<string, string>> {
+  const names = new Set(tables.map(({ schema, name }) => `${schema}.${name}`));
+  const { include, exclude } = patternsOf(fields);
+  const rest = (list: readonly string[]): string =>
+    JSON.stringify(list.filter((pattern) => !names.has(literalOf(pattern) ?? '')));
+  return { ...fields, 'tables.include': rest(include), 'tables.exclude': rest(exclude) };
 }
 
 /** sha256 over `planFields`, in hex. */

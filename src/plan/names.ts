@@ -6,6 +6,11 @@ export interface WrittenName {
   readonly name: string | null;
 }
 
+/** The only text that a pattern matches; undefined when it matches more. */
+export function literalOf(pattern: string): string | undefined {
+  return /^(?:\\.|[^\\*?])*$/su.test(pattern) ? pattern.replace(/\\(.)/gsu, '$1') : undefined;
+}
+
 /**
  * The first dot divides; a backslash takes the character after it as it is, so that `\.` is a dot within a schema and `\*` a
  * table of that name. Nothing is folded to lower case and no quotes are taken off. Undefined when there is no such name.

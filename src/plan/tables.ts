@@ -85,7 +85,9 @@ export const tablesSchema = z
     ),
   })
   .prefault({})
-  .describe('Which tables move, and what they become. Cannot change once the run has begun.');
+  .describe(
+    'Which tables move, and what they become. Cannot change once the run has begun, but for naming tables that joined it.',
+  );
 
 /** What the target calls things, by `schema.name` or `schema.*` of the source. `to` is null where only columns change. */
 export type NameMap = Readonly<

@@ -5,9 +5,10 @@ import { nameCatalog } from '../convert/named-catalog.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { partitionsOf } from '../model/catalog.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Side } from '../model/side.ts';
-import { changedFields, planFields, planHash, RESUMABLE_FIELDS } from '../plan/hash.ts';
+import { changedFields, fieldsWithout, planFields, planHash, RESUMABLE_FIELDS } from '../plan/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 import { preflight, refuseErrors } from '../stages/preflight.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -42,7 +43,7 @@ async function firstRun({ plan, endpoints, onFindings }: BeginOptions): Promise<
   const { source, target, journal } = endpoints;
   const fingerprint = await source.fingerprint(plan.tables);
   const named = await nameCatalog(target, await source.describe(plan.tables), plan.tables.map);
-  const findings = await preflight({ source, target, named, resuming: false });
+  const findings = await preflight({ source, target, named, selection: plan.tables, resuming: false });
   onFindings(findings);
   refuseErrors(findings);
   await endpoints.claim();
@@ -73,15 +74,21 @@ async function recordPreflight(
   await journal.audit('run', 'begun');
 }
 
+/** A plan may name the tables that joined the run, or no longer exclude them. */
+function refuseChangedPlan({ added, catalog, joining, planFields: before }: RunRecord, plan: Plan): void {
+  const joined = [...added, ...joining, ...partitionsOf(catalog, added)];
+  const [was, is] = [before, planFields(plan)].map((fields) => fieldsWithout(fields, joined));
+  const fields = changedFields(was ?? {}, is ?? {});
+  if (fields.length === 0) return;
+  throw new MigrateError(
+    'PLAN.CHANGED',
+    `the plan changed in: ${fields.join(', ')}. These may change: ${RESUMABLE_FIELDS.join(', ')}`,
+  );
+}
+
 async function refuseMismatch(record: RunRecord, plan: Plan, { source, target }: Endpoints): Promise<void> {
   if (record.outcome === 'aborted') throw new MigrateError('RUN.ABORTED', `run ${record.name} was aborted`);
-  if (record.planHash !== planHash(plan)) {
-    const fields = changedFields(record.planFields, planFields(plan)).join(', ');
-    throw new MigrateError(
-      'PLAN.CHANGED',
-      `the plan changed in: ${fields}. These may change: ${RESUMABLE_FIELDS.join(', ')}`,
-    );
-  }
+  refuseChangedPlan(record, plan);
   if ((await source.identity()) !== record.sourceIdentity) {
     throw new MigrateError(
       'SOURCE.IDENTITY',

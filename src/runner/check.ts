@@ -18,8 +18,9 @@ export async function checkPlan(plan: Plan, open: OpenEndpoints): Promise<Prefli
   try {
     const { source, target, record } = endpoints;
     const resuming = record !== undefined;
-    const named = await nameCatalog(target, await source.describe(plan.tables), plan.tables.map, resuming);
-    return { catalog: named.catalog, findings: await preflight({ source, target, named, resuming }) };
+    const selection = { ...plan.tables, names: record?.added ?? [] };
+    const named = await nameCatalog(target, await source.describe(selection), plan.tables.map, resuming);
+    return { catalog: named.catalog, findings: await preflight({ source, target, named, selection, resuming }) };
   } finally {
     await endpoints.close();
   }

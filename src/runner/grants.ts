@@ -26,7 +26,7 @@ export async function readGrants(
 ): Promise<readonly SideGrants[]> {
   const endpoints = await open(plan, { lock: false, takeover: false, onWaiting: () => undefined });
   try {
-    const described = await endpoints.source.describe(plan.tables);
+    const described = await endpoints.source.describe({ ...plan.tables, names: endpoints.record?.added ?? [] });
     const { catalog } = await nameCatalog(endpoints.target, described, plan.tables.map, true);
     const asked = { source: endpoints.source, target: renamedTarget(endpoints.target, catalog) };
     const sides = side === undefined ? (['source', 'target'] as const) : [side];

@@ -1,6 +1,6 @@
 // The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
 
-import type { Controls, LetterRequest, TableRequest } from '../control/controls.ts';
+import type { Controls, LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { Confirm } from '../cutover/switch/operator.ts';
 import type { Gate } from '../health/gate.ts';
@@ -9,7 +9,6 @@ import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
 import { lettersObstacle, type Permission, READY } from '../stages/permission.ts';
 import type { LettersAnswer } from './letters.ts';
-import { requestTable } from './tables.ts';
 
 const PAUSED = 'paused by the operator';
 
@@ -22,6 +21,19 @@ export interface OperatorOptions {
   readonly stop: () => void;
 }
 
+/** What an attempt offers while it lives. */
+export interface AttachedAttempt {
+  readonly journal: Journal;
+  /** Recorded earlier: takes effect at once. */
+  readonly paused: boolean;
+  /** Records what is asked for a table. */
+  readonly table: (request: TableRequest) => Promise<TableAnswer>;
+  /** Aborted as soon as it ends, for whatever reason. */
+  readonly signal: AbortSignal;
+  /** Ends the attempt. */
+  readonly restart: (reason: MigrateError) => void;
+}
+
 export class Operator implements Controls, Permission {
   readonly #options: OperatorOptions;
   #journal: Journal | undefined;
@@ -30,7 +42,7 @@ export class Operator implements Controls, Permission {
   #failedAt = 0;
   #decision: CutoverDecision | undefined;
   #frozen = false;
-  #restart: (reason: MigrateError) => void = () => undefined;
+  #attempt: AttachedAttempt | undefined;
   /** What is being recorded now changes what the attempt carries. */
   #changing = 0;
   #letters: ((request: LetterRequest) => Promise<LettersAnswer>) | undefined;
@@ -41,11 +53,12 @@ export class Operator implements Controls, Permission {
     this.#granted = options.automatic;
   }
 
-  /** From here on wishes are recorded in this journal. A pause recorded earlier takes effect. `restart` ends the attempt. */
-  attach(journal: Journal, paused: boolean, restart: (reason: MigrateError) => void): void {
-    this.#journal = journal;
-    this.#restart = restart;
-    if (paused) this.#options.gate.hold(PAUSED);
+  /** From here on wishes are recorded. */
+  attach(attempt: AttachedAttempt): void {
+    this.#journal = attempt.journal;
+    this.#attempt = attempt;
+    this.#wake();
+    if (attempt.paused) this.#options.gate.hold(PAUSED);
   }
 
   /** From here on, until undefined is given, dead letters can be settled. */
@@ -103,17 +116,37 @@ export class Operator implements Controls, Permission {
     this.#granted = false;
   }
 
-  async table(request: TableRequest): Promise<void> {
+  async table(request: TableRequest): Promise<TableAnswer> {
     if (this.#frozen)
       throw new MigrateError('TABLE.REFUSED', 'the freeze has begun; it ends within its budget either way');
-    const journal = this.#journal;
-    if (journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
     this.#changing++;
     try {
-      await requestTable(journal, request);
-      this.#restart(new MigrateError('TABLE.CHANGED', `${request.verb} of ${request.table} was asked for`));
+      for (;;) {
+        const attempt = await this.#living();
+        try {
+          const answer = await attempt.table(request);
+          if (answer.changed) {
+            attempt.restart(new MigrateError('TABLE.CHANGED', `${request.verb} of ${request.table} was asked for`));
+          }
+          return answer;
+        } catch (error) {
+          // Its connections were cut: the next one is asked.
+          if (!attempt.signal.aborted) throw error;
+        }
+      }
     } finally {
       this.#changing--;
+    }
+  }
+
+  /** One attempt ends and the next begins whenever something changes; who asks meanwhile waits. */
+  async #living(): Promise<AttachedAttempt> {
+    const forever = new AbortController().signal;
+    for (;;) {
+      const attempt = this.#attempt;
+      if (attempt === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
+      if (!attempt.signal.aborted) return attempt;
+      await this.wish(forever);
     }
   }
 

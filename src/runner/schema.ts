@@ -3,7 +3,7 @@
 
 import { followColumns, whyNotNamed } from '../convert/followed-columns.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
-import type { SchemaRecord, Source, Start } from '../databases/source.ts';
+import type { SchemaRecord, Source, Start, TableSelection } from '../databases/source.ts';
 import type { RunRecord } from '../journal/journal.ts';
 import { CODES } from '../lib/codes.ts';
 import { MigrateError } from '../lib/errors.ts';
@@ -11,11 +11,16 @@ import type { SchemaDrift } from '../model/drift.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
+import { selectionOf } from '../stages/selection.ts';
 import type { Endpoints } from './endpoints.ts';
+
+interface Watched extends SchemaRecord {
+  readonly selection: TableSelection;
+}
 
 export interface SchemaWatchOptions {
   readonly endpoints: Pick<Endpoints, 'source' | 'target'>;
-  readonly plan: Pick<Plan, 'tables' | 'schema'>;
+  readonly plan: Pick<Plan, 'schema'>;
   readonly status: RunStatus;
   readonly log: Log;
 }
@@ -29,7 +34,7 @@ const MOST_NAMED = 5;
 
 export class SchemaWatch {
   readonly #options: SchemaWatchOptions;
-  #record: SchemaRecord | undefined;
+  #record: Watched | undefined;
   #nextMs = 0;
 
   constructor(options: SchemaWatchOptions) {
@@ -41,10 +46,10 @@ export class SchemaWatch {
    * the record that has them. Rejects with SCHEMA.CHANGED. Nothing may be at work on the target.
    */
   async carry(record: RunRecord): Promise<RunRecord> {
-    const { endpoints, plan, log } = this.#options;
-    const drift = await endpoints.source.drift(plan.tables, record);
+    const { endpoints, log } = this.#options;
+    const drift = await endpoints.source.drift(selectionOf(record), record);
     if (drift === undefined) {
-      this.#record = record;
+      this.adopt(record);
       return record;
     }
     const error = this.#errorOf(drift, record);
@@ -56,8 +61,15 @@ export class SchemaWatch {
       log.warn('a column that the source was given is added on the target', { table: table.id, subject: column.name });
     }
     // Not sooner: a look meanwhile would end the attempt over columns that are just being added.
-    this.#record = followed;
-    return { ...record, ...followed };
+    const following = { ...record, ...followed };
+    this.adopt(following);
+    return following;
+  }
+
+  /** From here on the schema must be that of `record`, which it was when it was recorded. */
+  adopt(record: RunRecord): void {
+    const { catalog, fingerprint } = record;
+    this.#record = { catalog, fingerprint, selection: selectionOf(record) };
   }
 
   /** The source may change as it likes from here on. */
@@ -73,9 +85,9 @@ export class SchemaWatch {
   /** Rejects with SCHEMA.CHANGED, or with SCHEMA.ADDED when the next attempt can follow. */
   readonly look = async (): Promise<void> => {
     const { source } = this.#options.endpoints;
-    const selection = this.#options.plan.tables;
     const record = this.#record;
     if (record === undefined || !this.#isOpen) return;
+    const { selection } = record;
     const began = performance.now();
     const fingerprint = await source.fingerprint(selection);
     const now = performance.now();
@@ -91,7 +103,7 @@ export class SchemaWatch {
     const isSign = error instanceof MigrateError && SIGNS.includes(error.code);
     if (!isSign || record === undefined || !this.#isOpen) return error;
     try {
-      const drift = await this.#options.endpoints.source.drift(this.#options.plan.tables, record);
+      const drift = await this.#options.endpoints.source.drift(record.selection, record);
       if (drift !== undefined) return this.#errorOf(drift, record, error);
     } catch {
       return error;
@@ -161,7 +173,7 @@ export function guardedSource(source: Source, look: () => Promise<void>): Source
     describe: (selection) => source.describe(selection),
     fingerprint: (selection) => source.fingerprint(selection),
     drift: (selection, record) => source.drift(selection, record),
-    check: (catalog) => source.check(catalog),
+    check: (catalog, selection) => source.check(catalog, selection),
     grants: (catalog, role) => source.grants(catalog, role),
     ping: () => source.ping(),
     version: () => source.version(),
@@ -172,6 +184,7 @@ export function guardedSource(source: Source, look: () => Promise<void>): Source
       pair: async () => guarded(await log.pair()),
       mark: (content) => log.mark(content),
       head: () => log.head(),
+      publish: (tables) => log.publish(tables),
       release: () => log.release(),
     },
     chunks: source.chunks,

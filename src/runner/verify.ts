@@ -30,9 +30,10 @@ export async function verifyPlan(request: VerifyRequest, open: OpenEndpoints): P
   const stop = (): void => endpoints.destroy(new Error('stopped'));
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const { source, target } = endpoints;
+    const { source, target, record } = endpoints;
     refuseOne(await source.identity(), await target.identity());
-    const { catalog, findings } = await nameCatalog(target, await source.describe(plan.tables), plan.tables.map, true);
+    const selection = { ...plan.tables, names: record?.added ?? [] };
+    const { catalog, findings } = await nameCatalog(target, await source.describe(selection), plan.tables.map, true);
     refuseErrors(findings);
     const tables = await compareStrangers({
       source: source.digests,

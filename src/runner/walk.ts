@@ -1,5 +1,5 @@
 // The way of one attempt from wherever the journal says that the run is to its end: an interrupted cutover comes to its end
-// first, then the source's changes of schema are followed, then the stages.
+// first, then the source's changes of schema are followed and tables that were asked for join, then the stages.
 
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { RecoveryOptions } from '../cutover/options.ts';
@@ -15,11 +15,13 @@ import { enter } from '../stages/enter.ts';
 import { foreignKeysStage } from '../stages/foreign-keys.ts';
 import { beginRun } from './begin.ts';
 import type { Endpoints } from './endpoints.ts';
+import { joinTables } from './joining.ts';
 import { migrate } from './migrate.ts';
 import type { Operator } from './operator.ts';
 import { completeOutcome, earlierOutcome } from './outcome.ts';
 import type { Runner } from './runner.ts';
 import { guardedSource, type SchemaWatch } from './schema.ts';
+import { requestTable } from './tables.ts';
 
 /** What watches over an attempt while it walks, and what ends it. */
 export interface Watches {
@@ -38,7 +40,13 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   pulse.watch({ side: 'target', ask: () => target.ping() });
   pulse.watch({ side: 'source', ask: schema.probe });
   const begun = await beginRun({ plan: request.plan, endpoints: opened, onFindings: request.onFindings });
-  operator.attach(journal, begun.paused, (reason) => stop.abort(reason));
+  operator.attach({
+    journal,
+    paused: begun.paused,
+    table: (wish) => requestTable({ plan: request.plan, endpoints: opened }, wish),
+    signal: stop.signal,
+    restart: (reason) => stop.abort(reason),
+  });
   const interrupted = recoveryOptions(runner, named(opened, begun), begun, stop.signal);
   const over = await recoverSettled(interrupted, source, operator);
   status.update((value) => {
@@ -46,8 +54,9 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   });
   if (over) return complete(runner, named(opened, begun), begun);
   // Not sooner: whatever became of the source, a cutover that was interrupted comes to its end first.
-  const record = await schema.carry(begun);
-  if (record !== begun) verification.startOver();
+  const carried = await schema.carry(begun);
+  if (carried !== begun) verification.startOver();
+  const record = await joinTables({ plan: request.plan, endpoints: opened, schema, log: request.log }, carried);
   const endpoints = { ...named(opened, record), source: guardedSource(source, schema.look) };
   const recovery = recoveryOptions(runner, endpoints, record, stop.signal);
   const ended = await migrate(runner, endpoints, { record, recovery, pulse });

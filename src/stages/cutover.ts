@@ -13,6 +13,7 @@ import type { Plan } from '../plan/plan.ts';
 import { type LiveSettlement, settleFrozen, settleLive } from '../verify/settle.ts';
 import { closeBehind } from './catch-up.ts';
 import { lettersObstacle, type Permission, READY } from './permission.ts';
+import { selectionOf } from './selection.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
 import { nextWish, rest } from './wishes.ts';
@@ -20,7 +21,7 @@ import { nextWish, rest } from './wishes.ts';
 export interface CutoverParts
   extends Omit<VerifyParts, 'plan'>,
     Omit<RecoveryOptions, 'source' | 'target' | 'journal'> {
-  readonly plan: Pick<Plan, 'cutover' | 'verify' | 'tables'>;
+  readonly plan: Pick<Plan, 'cutover' | 'verify'>;
   readonly record: RunRecord;
   readonly permission: Permission;
   readonly pulse: Pulse;
@@ -135,7 +136,7 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
     openLetters: () => deadLetters.open,
-    fingerprint: async () => (await source.fingerprint(plan.tables)) === record.fingerprint,
+    fingerprint: async () => (await source.fingerprint(selectionOf(record))) === record.fingerprint,
     settle: async (signal) => {
       // One that came with the last writes.
       refuseOpenLetters(deadLetters);

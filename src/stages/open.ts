@@ -15,6 +15,7 @@ import type { Log } from '../observe/log.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Verification } from '../verify/verification.ts';
 import { lettersObstacle } from './permission.ts';
+import { selectionOf } from './selection.ts';
 import type { Stage } from './stage.ts';
 
 export interface OpenParts {
@@ -26,8 +27,8 @@ export interface OpenParts {
   readonly verification: Verification;
   readonly deadLetters: DeadLetters;
   readonly pulse: Pulse;
-  readonly plan: Pick<Plan, 'cutover' | 'tables'>;
-  readonly record: Pick<RunRecord, 'fingerprint'>;
+  readonly plan: Pick<Plan, 'cutover'>;
+  readonly record: RunRecord;
   readonly log: Log;
   /** Removes what a run keeps on a side, the right to write included. */
   readonly forget: (side: 'source') => Promise<void>;
@@ -62,9 +63,9 @@ export function openStage(parts: OpenParts): Stage {
  * The log never told of a partition that was made meanwhile, nor of what a publication left out that somebody altered. Asked
  * after the position of the copy, so that whatever was altered before it shows.
  */
-async function requireSameTables({ source, plan, record }: OpenParts): Promise<void> {
+async function requireSameTables({ source, record }: OpenParts): Promise<void> {
   await source.log.mark('copied');
-  if ((await source.fingerprint(plan.tables)) === record.fingerprint) return;
+  if ((await source.fingerprint(selectionOf(record))) === record.fingerprint) return;
   throw new MigrateError('SCHEMA.CHANGED', 'the schema of the source is not the one this run carries');
 }
 

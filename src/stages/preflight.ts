@@ -2,7 +2,7 @@
 
 import type { NamedCatalog } from '../convert/named-catalog.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
-import type { Source } from '../databases/source.ts';
+import type { Source, TableSelection } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Finding } from '../model/finding.ts';
@@ -11,15 +11,23 @@ export interface PreflightParts {
   readonly source: Source;
   readonly target: Target;
   readonly named: NamedCatalog;
+  /** What `named` describes. */
+  readonly selection: TableSelection;
   /** True when the target's tables are this run's own. */
   readonly resuming: boolean;
 }
 
 /** Findings of both sides, the source's first. */
-export async function preflight({ source, target, named, resuming }: PreflightParts): Promise<readonly Finding[]> {
+export async function preflight({
+  source,
+  target,
+  named,
+  selection,
+  resuming,
+}: PreflightParts): Promise<readonly Finding[]> {
   const { catalog, findings } = named;
   const [onSource, onTarget, same] = await Promise.all([
-    source.check(catalog),
+    source.check(catalog, selection),
     renamedTarget(target, catalog).check(catalog, resuming),
     sameDatabase(source, target),
   ]);

@@ -98,6 +98,7 @@ describe('a cutover between two databases', () => {
           mark: async () => marked(),
           pin: unused,
           pair: unused,
+          publish: unused,
           release: unused,
           head: () => Promise.resolve('0/1' as Position),
         },

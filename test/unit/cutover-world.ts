@@ -93,6 +93,7 @@ export class Runner {
           mark: () => this.call('mark', () => undefined),
           pin: unused,
           pair: unused,
+          publish: unused,
           release: unused,
           head: () => Promise.resolve('0/1' as Position),
         },

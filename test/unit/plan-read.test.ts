@@ -71,7 +71,7 @@ describe('a good plan', () => {
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
       apply: {
         lanes: 2,
-        batchRows: 5_000,
+        batchRows: 20_000,
         batchBytes: 8_388_608,
         batchWait: 20,
         maxTransactionRows: 1_000_000,

@@ -120,7 +120,7 @@ export const SEQUENCES = `
 WITH uses AS (
   SELECT u.refobjid AS sequence, string_agg(DISTINCT d.adrelid::text, ',') AS tables
   FROM pg_depend u JOIN pg_attrdef d ON d.oid = u.objid
-  WHERE u.classid = 'pg_attrdef'::regclass AND u.refclassid = 'pg_class'::regclass AND d.adrelid = ANY ($3::oid[])
+  WHERE u.classid = 'pg_attrdef'::regclass AND u.refclassid = 'pg_class'::regclass AND d.adrelid = ANY ($4::oid[])
   GROUP BY u.refobjid
 )
 SELECT n.nspname, c.relname, format_type(q.seqtypid, NULL) AS type, q.seqstart, q.seqincrement, q.seqmin, q.seqmax,
@@ -133,5 +133,5 @@ LEFT JOIN uses u ON u.sequence = c.oid
 LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.objsubid = 0
   AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
 LEFT JOIN pg_attribute a ON a.attrelid = o.refobjid AND a.attnum = o.refobjsubid
-WHERE o.refobjid = ANY ($3::oid[]) OR u.sequence IS NOT NULL OR (o.refobjid IS NULL AND ${IS_SELECTED})
+WHERE o.refobjid = ANY ($4::oid[]) OR u.sequence IS NOT NULL OR (o.refobjid IS NULL AND ${IS_SELECTED})
 ORDER BY n.nspname, c.relname`;

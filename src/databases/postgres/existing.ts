@@ -30,20 +30,22 @@ export async function closeExisting(session: Session, catalog: Catalog, { id, pr
     await session.transaction(async () => {
       await prove(session);
       await session.query("SET LOCAL lock_timeout = '2s'");
-      for (const table of tables) await session.run(triggerStatement(id, table), []);
-      // After the lock of the trigger: nobody can have written since.
-      const [filled] = await filledTables(session, tables);
-      if (filled === undefined) return;
-      throw new MigrateError(
-        'PREFLIGHT.FAILED',
-        `${filled.id} has rows on the target; it was empty when it was checked`,
-      );
+      await closeBatch(session, id, tables);
     });
   }
 }
 
+/** In the caller's transaction. */
+export async function closeBatch(session: Session, id: string, tables: readonly TableName[]): Promise<void> {
+  for (const table of tables) await session.run(triggerStatement(id, table), []);
+  // After the lock of the trigger: nobody can have written since.
+  const [filled] = await filledTables(session, tables);
+  if (filled === undefined) return;
+  throw new MigrateError('PREFLIGHT.FAILED', `${filled.id} has rows on the target; it was empty when it was checked`);
+}
+
 /** Every table that takes rows of the run, and the partitioned ones above them that were made, too. */
-async function presentTables(session: Session, catalog: Catalog): Promise<readonly TableName[]> {
+export async function presentTables(session: Session, catalog: Catalog): Promise<readonly TableName[]> {
   const rows = await session.query('SELECT t.name FROM unnest($1::text[]) t(name) WHERE to_regclass(t.name) IS NULL', [
     catalog.parents.map(({ table }) => quoteTable(table)),
   ]);

@@ -7,7 +7,7 @@ import type { TableSelection } from '../source.ts';
 import { TYPE_CHECKS, TYPE_DEFINITION, TYPE_LABELS, usedTypes } from './catalog-types.ts';
 import type { Session } from './connection.ts';
 import { field } from './row.ts';
-import { IS_SELECTED, selectionValues } from './selection.ts';
+import { IS_LEFT_OUT, IS_SELECTED, selectionValues } from './selection.ts';
 
 // NULL in every row that was there when the column was added, as far as the catalog tells: a domain may have a default, and
 // a default that was given to old rows stays with them after it was dropped.
@@ -27,7 +27,7 @@ WITH RECURSIVE selected AS (
   SELECT a.* FROM pg_attribute a JOIN selected s ON s.oid = a.attrelid
   WHERE a.attnum > 0 AND NOT a.attisdropped
     AND NOT CASE WHEN EXISTS (
-      SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS x(schema, name, col)
+      SELECT FROM unnest($4::text[], $5::text[], $6::text[]) AS x(schema, name, col)
       WHERE x.schema = s.nspname AND x.name = s.relname AND x.col = a.attname) THEN ${IS_EMPTY} ELSE false END
 ), ${usedTypes('SELECT atttypid FROM present')},
 lines(line) AS (
@@ -35,8 +35,8 @@ lines(line) AS (
   UNION ALL
   -- Also of a partition or heir that is not selected: rows of the selected table may go there.
   SELECT format('part %s of %s as %s %s', h.inhrelid, h.inhparent, h.inhseqno, c.relpartbound)
-  FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-  WHERE h.inhparent IN (SELECT oid FROM selected) OR h.inhrelid IN (SELECT oid FROM selected)
+  FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE NOT ${IS_LEFT_OUT} AND (h.inhparent IN (SELECT oid FROM selected) OR h.inhrelid IN (SELECT oid FROM selected))
   UNION ALL
   SELECT format('column %s %s %I %s %s %s %s', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated)
   FROM present a

@@ -4,23 +4,16 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import type { Table } from '../../model/table.ts';
-import type { Writer } from '../fence.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
-import { DROP_BLOCKERS, holdersText, readHolders } from './lock-holders.ts';
+import { DROP_BLOCKERS } from './lock-holders.ts';
+import { type LockedOptions, whenLocked } from './locked.ts';
 import { field, isTrue } from './row.ts';
-import { withShortLock } from './short-lock.ts';
 import { arrayLiteral, quoteTable } from './sql.ts';
 
-export interface IdentityOptions {
+export interface IdentityOptions extends LockedOptions {
   readonly server: PostgresServer;
   /** The run's name. */
   readonly run: string;
-  /** Proves, inside a transaction, that this runner may still write. */
-  readonly prove: (session: Session) => Promise<void>;
-  /** Told who holds a table that is to be changed, and null when nobody does any more. */
-  readonly onWaiting?: (reason: string | null) => void;
-  /** How long to try for the lock on one table. Default 30 s. */
-  readonly lockTimeoutMs?: number;
 }
 
 /** `made` and `was` are what follows REPLICA IDENTITY. */
@@ -202,34 +195,11 @@ async function recorded(session: Session): Promise<readonly TextRow[]> {
   );
 }
 
-/** Runs `work` in a transaction that gives up soon when it has to wait for a lock, until it need not. */
-async function locked(
-  options: IdentityOptions,
-  session: Session,
-  table: string,
-  work: () => Promise<void>,
-): Promise<void> {
-  let told = false;
-  await withShortLock({
-    timeoutMs: options.lockTimeoutMs ?? 30_000,
-    attempt: (lockTimeout) =>
-      session.transaction(async () => {
-        await session.query(`SET LOCAL lock_timeout = '${lockTimeout}'`);
-        await options.prove(session);
-        await session.query(ONE_AT_A_TIME);
-        await work();
-      }),
-    holders: () => readHolders(session, { tables: table === '' ? [] : [table], fence: '', modes: DROP_BLOCKERS }),
-    onHeld: (holders) => {
-      told = true;
-      options.onWaiting?.(held(table, holders));
-    },
-    blocked: (holders) => new MigrateError('SOURCE.LOCKED', held(table, holders)),
-  }).finally(() => {
-    if (told) options.onWaiting?.(null);
+/** One run at a time. */
+function locked(options: IdentityOptions, session: Session, table: string, work: () => Promise<void>): Promise<void> {
+  const refused = `the replica identity of ${table} cannot be changed`;
+  return whenLocked(options, session, { table, modes: DROP_BLOCKERS, refused }, async () => {
+    await session.query(ONE_AT_A_TIME);
+    await work();
   });
-}
-
-function held(table: string, holders: readonly Writer[]): string {
-  return `the replica identity of ${table} cannot be changed: it is held by ${holdersText(holders)}`;
 }

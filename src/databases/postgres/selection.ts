@@ -22,10 +22,28 @@ export function asGlob(text: string): string {
   return text.replace(/[\\*?]/g, '\\$&');
 }
 
-/** The values of `$1` and `$2` in statements that use `IS_SELECTED`. */
-export function selectionValues(selection: TableSelection): readonly [readonly string[], readonly string[]] {
-  return [selection.include.map(globToPattern), selection.exclude.map(globToPattern)];
+/** The values of `$1` to `$3` in statements that use `IS_SELECTED`. */
+export function selectionValues({
+  include,
+  exclude,
+  names = [],
+  without = [],
+}: TableSelection): readonly [readonly string[], readonly string[], string] {
+  return [include.map(globToPattern), exclude.map(globToPattern), JSON.stringify({ names, without })];
 }
+
+/** Holds for relation `c` in namespace `n` when a list names it, or a table that it is partitioned under. */
+const isNamed = (list: 'names' | 'without'): string => {
+  const names = `SELECT s.name ->> 'schema', s.name ->> 'name' FROM json_array_elements($3::json -> '${list}') AS s(name)`;
+  return `((n.nspname::text, c.relname::text) IN (${names})
+    OR (c.relispartition AND EXISTS (
+      SELECT FROM pg_partition_ancestors(c.oid) AS a JOIN pg_class t ON t.oid = a.relid
+      JOIN pg_namespace tn ON tn.oid = t.relnamespace
+      WHERE (tn.nspname::text, t.relname::text) IN (${names}))))`;
+};
+
+/** The condition under which relation `c` in namespace `n` is one that the selection is blind to. */
+export const IS_LEFT_OUT = isNamed('without');
 
 /**
  * The condition under which relation `c` in namespace `n` is selected. The system's schemas and the one that holds the
@@ -33,7 +51,8 @@ export function selectionValues(selection: TableSelection): readonly [readonly s
  */
 export const IS_SELECTED = `
   n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migrate')
-  AND n.nspname || '.' || c.relname ~ ANY ($1::text[])
-  AND NOT n.nspname || '.' || c.relname ~ ANY ($2::text[])
+  AND ((n.nspname || '.' || c.relname ~ ANY ($1::text[]) AND NOT n.nspname || '.' || c.relname ~ ANY ($2::text[]))
+    OR ${isNamed('names')})
+  AND NOT ${IS_LEFT_OUT}
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')`;

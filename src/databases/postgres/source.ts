@@ -94,8 +94,9 @@ export class PostgresSource implements Source {
     return this.#options.server.with('catalog', (session) => readDrift(session, selection, record));
   }
 
-  check(catalog: Catalog): Promise<readonly Finding[]> {
-    return this.#options.server.with('check', (session) => checkSource(session, catalog, this.#options));
+  check(catalog: Catalog, selection: TableSelection): Promise<readonly Finding[]> {
+    const context = { ...this.#options, selection };
+    return this.#options.server.with('check', (session) => checkSource(session, catalog, context));
   }
 
   grants(catalog: Catalog, role?: string): Promise<RoleGrants> {

@@ -10,7 +10,16 @@ import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { Sequences } from '../sequences.ts';
 import type { SchemaRecord } from '../source.ts';
-import type { Lane, LaneCheckpoint, Loader, NewColumn, RenamedCatalog, Target, Traits } from '../target.ts';
+import type {
+  JoinedRecord,
+  Lane,
+  LaneCheckpoint,
+  Loader,
+  NewColumn,
+  RenamedCatalog,
+  Target,
+  Traits,
+} from '../target.ts';
 import { addColumns } from './add-columns.ts';
 import { setApart } from './apart.ts';
 import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
@@ -25,6 +34,7 @@ import { hasFence } from './fence/function.ts';
 import { PostgresForeignKeys } from './foreign-keys.ts';
 import { readTargetGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
+import { joinTables } from './join.ts';
 import { KeptSession } from './kept-session.ts';
 import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { PostgresLoader } from './load.ts';
@@ -155,6 +165,11 @@ export class PostgresTarget implements Target {
       const built = (await this.foreignKeys.late()) ? withoutForeignKeys(catalog) : catalog;
       await completeSchema(session, built, progress, prove);
     });
+  }
+
+  join(catalog: Catalog, joined: JoinedRecord): Promise<void> {
+    const { server, id, claim, existing } = this.#options;
+    return server.with('schema', (session) => joinTables(session, { id, claim: claim(), existing }, catalog, joined));
   }
 
   addColumns(columns: readonly NewColumn[], record: SchemaRecord): Promise<void> {

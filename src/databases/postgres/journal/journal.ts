@@ -14,6 +14,7 @@ import type { TableStateJournal } from '../../../journal/table-states.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Position } from '../../../model/position.ts';
+import type { TableName } from '../../../model/table.ts';
 import type { PostgresServer, TextRow } from '../connection.ts';
 import type { LeaseClaim } from '../lease-proof.ts';
 import { PostgresCutoverJournal } from './cutovers.ts';
@@ -146,6 +147,8 @@ function runRecord(row: TextRow): RunRecord {
     startPosition: (row.start_position ?? null) as Position | null,
     catalog: JSON.parse(row.catalog ?? '{}') as Catalog,
     fingerprint: row.fingerprint ?? '',
+    added: JSON.parse(row.added ?? '[]') as TableName[],
+    joining: JSON.parse(row.joining ?? '[]') as TableName[],
     lanes: Number(row.lanes),
     paused: row.paused === 't',
     outcome: row.outcome as RunRecord['outcome'],

@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   start_position text,
   catalog jsonb NOT NULL,
   fingerprint text NOT NULL,
+  added jsonb NOT NULL DEFAULT '[]',
+  joining jsonb NOT NULL DEFAULT '[]',
   lanes int NOT NULL,
   paused boolean NOT NULL DEFAULT false,
   outcome text NOT NULL DEFAULT 'running',
@@ -119,6 +121,8 @@ CREATE TABLE IF NOT EXISTS migrate.audit (
   detail text NOT NULL
 );
 -- A schema that an earlier version made for another run.
+ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS added jsonb NOT NULL DEFAULT '[]';
+ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS joining jsonb NOT NULL DEFAULT '[]';
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS ended jsonb;
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
 ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;

@@ -8,10 +8,12 @@ import type { Table } from '../../../model/table.ts';
 import type { ChunkReader, SourceLog, Start } from '../../source.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
+import { CREATE_BLOCKERS } from '../lock-holders.ts';
+import { whenLocked } from '../locked.ts';
 import { type IdentityOptions, restoreIdentities, setIdentities } from '../replica-identity.ts';
 import { openChunkReader } from '../snapshot.ts';
 import { MARKER_PREFIX } from './pgoutput.ts';
-import { checkPublication, createPublication, dropPublication } from './publication.ts';
+import { checkPublication, createPublication, dropPublication, extendPublication } from './publication.ts';
 import { type CreatedSlot, createSlot, dropSlot, temporaryName } from './slot.ts';
 
 export interface PostgresLogOptions {
@@ -55,6 +57,23 @@ export class PostgresLog implements SourceLog {
     const start = await this.#start(slot, false);
     await failpoint('log.pinned');
     return start;
+  }
+
+  async publish(tables: readonly Table[]): Promise<void> {
+    // First: a published table that the log cannot name the rows of would refuse the application's updates.
+    await setIdentities(this.#identities, tables);
+    await failpoint('table.publishing');
+    const { server, publication } = this.#options;
+    await server.with('publish', async (session) => {
+      for (const table of tables)
+        await whenLocked(
+          this.#identities,
+          session,
+          { table: table.id, modes: CREATE_BLOCKERS, refused: `${table.id} cannot be published` },
+          () => extendPublication(session, publication, table),
+        );
+    });
+    await failpoint('table.published');
   }
 
   async pair(): Promise<Start> {

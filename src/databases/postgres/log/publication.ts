@@ -43,10 +43,31 @@ export async function createPublication(
       await session.query(`ALTER PUBLICATION ${publication} ADD TABLE ${list.join(', ')}`);
     });
   }
-  await proven(session, async () => {
-    const made = await session.one(FINGERPRINT, [name]);
-    await session.query(`COMMENT ON PUBLICATION ${publication} IS ${quoteLiteral(made?.actual ?? '')}`);
-  });
+  await proven(session, () => sign(session, name));
+}
+
+/**
+ * Adds one table, in the caller's transaction; one that is published already stays as it is. Rejects with SCHEMA.CHANGED when
+ * the publication is not as it was made: what somebody else did to it must not get our fingerprint. The lock waits for whoever has
+ * written to the table: older servers go on leaving out a table that a transaction met before it was published.
+ */
+export async function extendPublication(session: Session, name: string, table: Table): Promise<void> {
+  await session.query(`LOCK TABLE ONLY ${quoteTable(table)} IN SHARE ROW EXCLUSIVE MODE`);
+  await checkPublication(session, name);
+  const published = await session.one(
+    `SELECT 1 FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+     WHERE p.pubname = $1 AND r.prrelid = to_regclass($2)`,
+    [name, quoteTable(table)],
+  );
+  if (published !== undefined) return;
+  await session.query(`ALTER PUBLICATION ${quoteName(name)} ADD TABLE ONLY ${quoteTable(table)}`);
+  await sign(session, name);
+}
+
+/** Writes down what the publication is now. */
+async function sign(session: Session, name: string): Promise<void> {
+  const made = await session.one(FINGERPRINT, [name]);
+  await session.query(`COMMENT ON PUBLICATION ${quoteName(name)} IS ${quoteLiteral(made?.actual ?? '')}`);
 }
 
 /** Idempotent. Opens transactions. */
