@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parsePlace } from '../../src/databases/mysql/log/position.ts';
 import { askTexts } from '../../src/databases/mysql/log/source-facts.ts';
 import type { Change, Transaction } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
@@ -59,7 +60,7 @@ describe.each([
     await fixture.run('TRUNCATE items');
     const all = await readAll(at);
     // The transactions' numbers included.
-    expect(all.at(-1)?.position).toBe(await fixture.head());
+    expect(parsePlace(all.at(-1)!.position).gtids).toBe(parsePlace(await fixture.head()).gtids);
     expect(changesOf(all)).toEqual([
       { op: 'insert', table: items, row: ['1', 'a', '1.50'] },
       { op: 'insert', table: items, row: ['2', null, '2.00'] },
@@ -112,14 +113,12 @@ describe.each([
       expect(stream.isWhole(position)).toBe(last);
       for (const [other, { position: there }] of all.entries())
         expect(stream.covers(position, there)).toBe(index >= other);
+      const rest = all.slice(index + 1).filter(({ changes }) => changes.length > 0);
+      // MariaDB notes now and then in its log that older files are no longer needed, behind the marker too.
+      if (rest.length === 0) continue;
       const again = await fixture.read(position, [items]);
-      if (index < all.length - 1) {
-        await again.untilMarker('end');
-        expect(changesOf(again.taken)).toEqual(changesOf(all.slice(index + 1)));
-        expect(again.taken.filter(({ changes }) => changes.length > 0)).toEqual(
-          all.slice(index + 1).filter(({ changes }) => changes.length > 0),
-        );
-      }
+      await again.untilMarker('end');
+      expect(again.taken.filter(({ changes }) => changes.length > 0)).toEqual(rest);
       await again.close();
     }
     const { stream: reading } = await fixture.read(at, [items]);
@@ -239,4 +238,30 @@ describe.each([
       { op: 'delete', table: items, key: ['2'] },
     ]);
   });
+});
+
+test('a log without numbers of transactions is read too, with and without checksums, over TLS, rows larger than a packet', async () => {
+  const server = await startMysql(['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF', '--binlog-checksum=NONE']);
+  const fixture = await MysqlLogFixture.open(server);
+  try {
+    await fixture.run('CREATE TABLE blobs (id int PRIMARY KEY, content longblob)');
+    const blobs = await fixture.table('blobs');
+    const at = await fixture.head();
+    await fixture.run(
+      `INSERT INTO blobs VALUES (1, REPEAT('x', 17000000))`,
+      'SET GLOBAL binlog_checksum = CRC32',
+      'DELETE FROM blobs',
+    );
+    await fixture.mark('end');
+    const connect = () => fixture.connect({ database: '', ssl: { rejectUnauthorized: false } });
+    const reader = await fixture.read(at, [blobs], { connect });
+    const { position } = await reader.untilMarker('end');
+    expect(reader.changes.map((change) => change.op)).toEqual(['insert', 'delete']);
+    const [insert] = reader.changes;
+    expect(insert?.op === 'insert' && Buffer.alloc(17_000_000, 'x').equals(insert.row[1] as Buffer)).toBe(true);
+    expect(position).toMatch(/^binlog\.000002@[0-9a-f]{8}:\d+$/);
+  } finally {
+    await fixture.close();
+    await server.close();
+  }
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hash, Router } from '../../src/apply/router.ts';
+import { laneHash, Router } from '../../src/apply/router.ts';
 import { createTable, insert, remove, update } from './apply-fixture.ts';
 
 const items = createTable('items');
@@ -66,18 +66,24 @@ test('keys that follow one another are divided about evenly, whatever the number
   const stepped = fc.record({ step: fc.integer({ min: 1, max: 64 }), lanes: fc.integer({ min: 2, max: 16 }) });
   const even = fc.property(stepped, ({ step, lanes }) => {
     const counts = new Array<number>(lanes).fill(0);
-    for (let key = 0; key < 4_000; key++) counts[hash(String(key * step)) % lanes]!++;
-    expect(Math.max(...counts)).toBeLessThan((4_000 / lanes) * 1.4);
+    for (let key = 0; key < 200_000; key++) counts[laneHash(String(key * step)) % lanes]!++;
+    expect(Math.max(...counts)).toBeLessThan((200_000 / lanes) * 1.4);
   });
   fc.assert(even, { numRuns: 50 });
 });
 
+test('neighbours of large numbers go together', () => {
+  expect(new Set(Array.from({ length: 100 }, (_, index) => laneHash(String(1_234_500 + index)))).size).toBe(1);
+  expect(laneHash('1234599')).not.toBe(laneHash('1234600'));
+});
+
 test('the hash is the one that runs in flight were divided by', () => {
-  expect(['', '1', '42', 'größe', '4:text1:2'].map(hash)).toMatchInlineSnapshot(`
+  expect(['', '1', '42', '142', 'größe', '4:text1:2'].map(laneHash)).toMatchInlineSnapshot(`
     [
       1572119809,
       4244369488,
       4192629037,
+      4244369488,
       2466579239,
       3202454017,
     ]

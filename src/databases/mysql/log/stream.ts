@@ -104,12 +104,13 @@ export class MysqlStream implements ChangeStream {
   async #start(from: Position): Promise<Reading> {
     const asking = await this.#options.connect('log watch');
     const watch = new LogWatch(asking);
+    let reading: Connection | undefined;
     try {
       const place = parsePlace(from);
       this.#fileBytes = await watch.check(place);
       const facts = await readFacts(asking, this.#options.tables);
-      const connection = await this.#options.connect('log');
-      const { queue, dump, assembler } = this.#connect(connection, facts, from);
+      reading = await this.#options.connect('log');
+      const { queue, dump, assembler } = this.#connect(reading, facts, from);
       await dump.start(place.name, place.at < FAR ? place.at : FILE_START);
       watch.start(this.#options.watchIntervalMs ?? 10_000, {
         reached: () => assembler.reached,
@@ -120,8 +121,9 @@ export class MysqlStream implements ChangeStream {
       });
       return { queue, dump, watch };
     } catch (error) {
+      reading?.destroy();
       watch.close();
-      throw error;
+      throw translated(error);
     }
   }
 
@@ -154,6 +156,17 @@ export class MysqlStream implements ChangeStream {
     this.#reading?.dump.stop();
     this.#reading?.watch.close();
   }
+}
+
+/** What the driver throws, without the server's words: they may hold values. */
+function translated(error: unknown): unknown {
+  if (error instanceof MigrateError || !(error instanceof Error) || !('code' in error)) return error;
+  const isLost = !('fatal' in error) || error.fatal === true;
+  return new MigrateError(
+    isLost ? 'SOURCE.CONNECTION' : 'SOURCE.REFUSED',
+    `the source answered ${error.code} before its log could be read`,
+    { cause: error },
+  );
 }
 
 async function* runs(queue: RunQueue): AsyncIterable<readonly Transaction[]> {

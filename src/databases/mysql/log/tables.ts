@@ -169,17 +169,13 @@ function compare(
     const known = table.columns[places[index] ?? -1];
     if (known === undefined) continue;
     const type = typeName(column, charsetOf);
-    if (type !== undefined && !sameType(type, known.type)) return `column ${column.name} is no longer ${known.type}`;
+    if (type !== undefined && type !== comparable(known.type))
+      return `column ${column.name} is no longer ${known.type}`;
   }
   const key = logged.primaryKey.map((index) => places[index]);
   const isOther = key.length !== table.key.length || table.key.some((place, index) => place !== key[index]);
   // A key of the run that is no primary key is not in the log: every row is logged with all its values.
   return table.identity === 'key' && key.length > 0 && isOther ? 'the primary key has other columns' : undefined;
-}
-
-/** Labels are in the log as bytes of their own character set: how many there are is what can be compared at a glance. */
-function sameType(logged: string, expected: string): boolean {
-  return logged === comparable(expected);
 }
 
 function withoutNames({ schema, name }: LoggedTable): MigrateError {

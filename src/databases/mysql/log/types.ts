@@ -97,7 +97,7 @@ const GEOMETRIES = [
 ];
 const SIZES = ['', 'tiny', '', 'medium', 'long'];
 
-/** The column's type in the words of information_schema, as `comparable` makes them; undefined for a type that is not known. */
+/** The column's type in the words of information_schema, as `comparable` makes them; undefined for a type or character set that is not known. */
 export function typeName(column: LoggedColumn, charsetOf: CharsetOf): string | undefined {
   const { type, meta } = column;
   const sign = column.unsigned ? ' unsigned' : '';
@@ -132,11 +132,11 @@ export function typeName(column: LoggedColumn, charsetOf: CharsetOf): string | u
   }
 }
 
-function textType(column: LoggedColumn, charsetOf: CharsetOf): string {
+function textType(column: LoggedColumn, charsetOf: CharsetOf): string | undefined {
   const name = column.type === TYPE.STRING ? 'char' : 'varchar';
   if (isBinary(column)) return `${name === 'char' ? 'binary' : 'varbinary'}(${column.meta})`;
-  const widest = charsetOf(column.collation ?? BINARY)?.maxBytes ?? 1;
-  return `${name}(${column.meta / widest})`;
+  const charset = column.collation === undefined ? undefined : charsetOf(column.collation);
+  return charset && `${name}(${column.meta / charset.maxBytes})`;
 }
 
 /** The labels of an enum or set; undefined when their character set cannot be read. */
