@@ -116,7 +116,10 @@ async function measure(target: Side, copy: () => Promise<void>): Promise<number>
 /** What our own run does between planning and the last chunk: bounds, snapshot, chunks with their journal. */
 async function ours(source: Side, target: Side, connections: number): Promise<void> {
   const bounds = await new PostgresChunks(source.server).plan(TABLE, CHUNK_ROWS);
-  await target.session.query('INSERT INTO migrate.tables (run, table_id, lane) VALUES ($1, $2, 0)', [RUN, TABLE.id]);
+  await target.session.query('INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ($1, $2, 0, false)', [
+    RUN,
+    TABLE.id,
+  ]);
   await target.session.query(
     'INSERT INTO migrate.chunk (run, table_id, ordinal) SELECT $1, $2, n FROM generate_series(0, $3::int) AS n',
     [RUN, TABLE.id, bounds.length],
