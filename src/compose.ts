@@ -18,6 +18,7 @@ import type { RunRecord } from './journal/journal.ts';
 import { Closer } from './lib/closer.ts';
 import { once } from './lib/once.ts';
 import type { Side } from './model/side.ts';
+import { connectionsOf } from './plan/connections.ts';
 import type { Plan } from './plan/plan.ts';
 import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
@@ -46,11 +47,6 @@ export function createApplication(): Application {
     grants: (plan, request) => readGrants(plan, request, openEndpoints),
     demo: runDemo,
   };
-}
-
-/** Readers or lanes, digests, and the handful that asks, marks, pings and journals. */
-function connectionsOf(plan: Plan): number {
-  return Math.max(plan.snapshot.readers, plan.apply.lanes) + plan.verify.concurrency + 8;
 }
 
 async function hashesDiffer(source: PostgresServer, target: PostgresServer): Promise<boolean> {
@@ -116,14 +112,15 @@ function portsOf(
     claim,
     digestConcurrency: plan.verify.concurrency,
     portableDigests: once(() => hashesDiffer(source, target)),
-    connections: connectionsOf(plan),
   };
+  const connections = connectionsOf(plan);
   return {
     id,
     source: new PostgresSource({
       ...shared,
       ...log,
       server: source,
+      connections: connections.source,
       selection: { ...plan.tables, names: record?.added ?? [] },
       endsTransactions: plan.cutover.openTransactions === 'end',
       onWaiting,
@@ -132,6 +129,7 @@ function portsOf(
     target: new PostgresTarget({
       ...shared,
       server: target,
+      connections: connections.target,
       networkTimeoutMs,
       builders: plan.snapshot.readers,
       existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',

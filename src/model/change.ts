@@ -69,6 +69,11 @@ export interface Transaction {
 /** Text that is equal exactly when two keys are written the same. */
 export function keyText(key: Key): string {
   // No text of a database holds a zero byte.
-  if (key.length === 1) return key[0] === null ? '\0' : String(key[0]);
-  return key.map((value) => (value === null ? 'n' : `${String(value).length}:${String(value)}`)).join('');
+  if (key.length === 1) return textOf(key[0] ?? '\0');
+  return key.map((value) => (value === null ? 'n' : `${textOf(value).length}:${textOf(value)}`)).join('');
+}
+
+/** Bytes one by one: as UTF-8 those that are none would all be the same. */
+function textOf(value: string | Buffer): string {
+  return typeof value === 'string' ? value : value.toString('latin1');
 }

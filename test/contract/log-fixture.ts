@@ -40,7 +40,7 @@ export function tableOf(
   );
 }
 
-/** `url`: of a database to use instead of a fresh one. */
+/** `url`: of a database to use instead of a fresh one; what it says of TLS holds for the run's own connections. */
 export async function openLogFixture(url?: string): Promise<LogFixture> {
   const pair = url === undefined ? await openPair() : undefined;
   const sourceUrl = url ?? pair?.sourceUrl ?? '';
@@ -49,7 +49,7 @@ export async function openLogFixture(url?: string): Promise<LogFixture> {
   const clients: pg.Client[] = [];
   const readers: LogReader[] = [];
   const client = async (): Promise<pg.Client> => {
-    const opened = new pg.Client({ connectionString: sourceUrl });
+    const opened = new pg.Client({ connectionString: sourceUrl.replace(/\?.*/, '') });
     opened.on('error', () => undefined);
     await opened.connect();
     clients.push(opened);

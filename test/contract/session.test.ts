@@ -80,11 +80,13 @@ test('neither a refused value nor what a function raises is quoted in the error'
       session.query(`SELECT 'canary'::int`).catch(String),
       session.query(`DO $$ BEGIN RAISE EXCEPTION 'canary'; END $$`).catch(String),
       session.query(`DO $$ BEGIN RAISE EXCEPTION 'canary' USING ERRCODE = '23514'; END $$`).catch(String),
+      session.query(`DO $$ BEGIN ASSERT false, 'canary'; END $$`).catch(String),
     ]),
   );
   await server.close();
   expect(errors.join()).toContain('22P02');
   expect(errors.join()).toContain('P0001');
   expect(errors.join()).toContain('23514');
+  expect(errors.join()).toContain('P0004');
   expect(errors.join()).not.toContain('canary');
 });

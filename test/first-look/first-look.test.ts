@@ -1,28 +1,41 @@
-// Whether the ports hold for another engine: tables of a real MySQL are copied and compared by the product's own copy and
-// verification, with PostgreSQL's adapters on the other side.
+// MySQL and MariaDB to PostgreSQL: tables of a real server are copied, followed and compared by the product's own parts, with
+// PostgreSQL's adapters on the other side. Everything a run has between its start and its cutover but the runner.
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { MysqlToPostgresOptions } from '../../src/convert/mysql-to-postgres.ts';
+import { startMariadb } from '../fleet/mariadb.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer } from '../fleet/mysqld.ts';
 import { type Look, openLook } from './fixture.ts';
-import { MysqlSession } from './mysql-session.ts';
 
-let server: MysqlServer;
+let servers: Readonly<Record<'MySQL' | 'MariaDB', MysqlServer>>;
 let look: Look | undefined;
 let count = 0;
 
-// The first time on a machine MySQL has to be fetched.
+// The first time on a machine they have to be fetched.
 beforeAll(async () => {
-  server = await startMysql();
+  const [mysql, mariadb] = await Promise.all([startMysql(), startMariadb()]);
+  servers = { MySQL: mysql, MariaDB: mariadb };
 }, 300_000);
-afterAll(() => server?.close());
+afterAll(async () => {
+  await Promise.all(Object.values(servers ?? {}).map((server) => server.close()));
+});
 afterEach(async () => {
   await look?.close();
   look = undefined;
 });
 
 async function open(...statements: readonly string[]): Promise<Look> {
-  look = await openLook(server.port, `d${++count}`, statements);
+  look = await openLook(servers.MySQL.port, `d${++count}`, statements);
+  return look;
+}
+
+async function openOn(
+  kind: 'MySQL' | 'MariaDB',
+  statements: readonly string[],
+  options: MysqlToPostgresOptions = {},
+): Promise<Look> {
+  look = await openLook(servers[kind].port, `d${++count}`, statements, options);
   return look;
 }
 
@@ -51,8 +64,8 @@ test('tables of MySQL arrive in chunks, journalled with one position, and compar
     "INSERT INTO events VALUES ('x', 1), ('x', 1), (NULL, 1)",
     'CREATE TABLE nothing (id int PRIMARY KEY)',
   );
-  const at = await copy();
-  expect(at).toMatch(/^[0-9a-f-]{36}:\d/);
+  const { at } = await copy();
+  expect(at).toMatch(/^binlog\.\d{6}@[0-9a-f]{8}:\d+ [0-9a-f-]{36}:\d/);
   const progress = await journal.tables.list();
   expect(progress.flatMap(({ chunks }) => chunks).every((chunk) => chunk.at === at)).toBe(true);
   expect(progress.map(({ id, chunks }) => [id.split('.')[1], chunks.length])).toEqual([
@@ -92,6 +105,11 @@ const VALUES: readonly (readonly [type: string, inMysql: string, inPostgres: str
   ['double', '-0.00001', '-1e-05'],
   ['double', '5e-324', '5e-324'],
   ['double', '-0e0', '-0'],
+  ['float', '0.1', '0.1'],
+  ['float', '16777217e0', '1.6777216e+07'],
+  ['float', '100000016', '1.00000016e+08'],
+  ['float', '1e-45', '1e-45'],
+  ['float', '123456', '123456'],
   ['decimal(12,3)', '1.5', '1.500'],
   ['decimal(12,3)', '-0.000', '0.000'],
   ['double', '0.1e0 + 0.2e0', '0.30000000000000004'],
@@ -143,87 +161,84 @@ test('rows that differ, are missing or are too many are found by key, and nothin
   expect([...(found?.keys ?? [])].sort()).toEqual(['300', '301', '6000', '9000']);
 });
 
-test('the snapshot of all readers shows exactly the transactions that its position covers', async () => {
-  const { source, mysql, tables } = await open(
-    'CREATE TABLE one (id int PRIMARY KEY)',
-    'CREATE TABLE two (id int PRIMARY KEY)',
-    'INSERT INTO one VALUES (0)',
-    'INSERT INTO two VALUES (0)',
-  );
-  const asking = await MysqlSession.open(server.port);
-  const executed = async () => String((await asking.query('SELECT @@global.gtid_executed'))[0]?.[0]);
-  const before = await executed();
-  let stopped = false;
-  const writing = (async () => {
-    for (let id = 1; !stopped; id++) {
-      await mysql('BEGIN', `INSERT INTO one VALUES (${id})`, `INSERT INTO two VALUES (${id})`, 'COMMIT');
-    }
-  })();
-  try {
-    for (let turn = 0; turn < 10; turn++) {
-      const start = await source.log.pin(tables);
-      try {
-        const [first, second] = [await start.reader(), await start.reader()];
-        // Each transaction wrote one row to each table.
-        const [row] = await asking.query(
-          `SELECT CAST(SUBSTRING_INDEX(SUBSTRING_INDEX('${start.at}', '-', -1), ':', -1) AS SIGNED) -
-                  CAST(SUBSTRING_INDEX(SUBSTRING_INDEX('${before}', '-', -1), ':', -1) AS SIGNED)`,
-        );
-        const newest = Number(row?.[0]);
-        for (const reader of [first, second]) {
-          for (const table of tables) {
-            expect(await reader.readRow(table, [String(newest)])).toEqual([String(newest)]);
-            expect(await reader.readRow(table, [String(newest + 1)])).toBeUndefined();
-          }
-        }
-      } finally {
-        await start.close();
-      }
-    }
-  } finally {
-    stopped = true;
-    await writing;
-    asking.close();
+const SHOP = [
+  `CREATE TABLE customers (id int unsigned PRIMARY KEY AUTO_INCREMENT, email varchar(80) NOT NULL, note text,
+     joined timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), UNIQUE KEY email (email))`,
+  `CREATE TABLE orders (
+     id bigint unsigned PRIMARY KEY AUTO_INCREMENT, customer int unsigned NOT NULL, total decimal(12,2) NOT NULL DEFAULT 0,
+     ratio double, small float, payload varbinary(200), flags set('a','b','c'), state enum('new','paid') NOT NULL DEFAULT 'new',
+     bits bit(11), doc json, day date, took time(3), at datetime(6),
+     KEY by_customer (customer), CONSTRAINT of_customer FOREIGN KEY (customer) REFERENCES customers (id))`,
+  'CREATE TABLE codes (code varchar(20) PRIMARY KEY, n int)',
+  'CREATE TABLE log_lines (what varchar(40), n int)',
+];
+const CUSTOMERS = [1, 2, 3, 4, 5, 6].map((n) => `(${n}, 'c${n}@x', NULL)`).join(', ');
+const order = (seed: number): string =>
+  `(${(seed % 6) + 1}, ${seed}.25, ${seed} / 7e0, ${seed} / 3e0, UNHEX('${(seed * 257).toString(16).padStart(8, '0')}'),
+    'a,c', ${seed % 2 === 0 ? "'new'" : "'paid'"}, ${seed % 2048}, '{"n": ${seed}, "s": "ü/"}', '2024-02-29', '-12:00:00.5',
+    '2024-02-29 12:00:00.${String(seed).padStart(6, '0')}')`;
+const ORDERS =
+  'INSERT INTO orders (customer, total, ratio, small, payload, flags, state, bits, doc, day, took, at) VALUES';
+
+/** Work of an application: about forty transactions that touch every table in every way. */
+async function work({ mysql }: Look, from: number): Promise<void> {
+  for (let n = from; n < from + 40; n++) {
+    await mysql(
+      'BEGIN',
+      `${ORDERS} ${order(n)}, ${order(n + 1)}`,
+      `UPDATE orders SET total = total + 1, small = small * 1.1, state = 'paid' WHERE id = ${1 + (n % 50)}`,
+      `DELETE FROM orders WHERE id = ${60 + n}`,
+      // Over a unique value that another row just gave up.
+      `UPDATE customers SET email = CONCAT('gone', ${n}) WHERE id = ${(n % 6) + 1}`,
+      `UPDATE customers SET email = 'c${n % 6}@y', note = REPEAT('ü', ${n}) WHERE id = ${((n + 1) % 6) + 1}`,
+      `UPDATE customers SET email = CONCAT('gone', ${n}, '-', id) WHERE id = ${((n + 1) % 6) + 1}`,
+      `INSERT INTO codes VALUES ('Code ${n}', ${n})`,
+      `UPDATE codes SET code = UPPER(code) WHERE n = ${n - 1}`,
+      `INSERT INTO log_lines VALUES ('line', ${n % 5}), ('line', ${n % 5}), (NULL, ${n % 5})`,
+      `DELETE FROM log_lines WHERE n = ${(n + 2) % 5} LIMIT 1`,
+      'COMMIT',
+    );
   }
-});
+}
 
-test('a table that was emptied after the snapshot was made loses the snapshot instead of arriving empty', async () => {
-  const { source, mysql, tables } = await open('CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)');
-  const start = await source.log.pin(tables);
-  const reader = await start.reader();
-  expect(await reader.readRow(tables[0]!, ['1'])).toEqual(['1']);
-  // Would wait for a reader that had kept its lock.
-  await mysql('TRUNCATE t');
-  await expect(reader.readRow(tables[0]!, ['1'])).rejects.toMatchObject({ code: 'SNAPSHOT.LOST' });
-  await start.close();
-});
-
-test('keys are cut and found in the order of the source, whatever the order of the target', async () => {
-  const { source, copy, compare, journal, tables } = await open(
-    'CREATE TABLE words (w varchar(20) COLLATE utf8mb4_0900_ai_ci, n int, PRIMARY KEY (w, n))',
-    DEEP,
-    `INSERT INTO words ${numbers(1_500)} CONCAT(ELT(i % 4 + 1, 'Äpfel', 'apple', 'ZEBRA', 'zahn'), i % 97), i FROM n`,
-  );
-  await copy();
-  const [progress] = await journal.tables.list();
-  const bounds = progress?.bounds ?? [];
-  expect(bounds).toHaveLength(2);
-  // As the server itself counts how many bounds are not beyond a key.
-  const keys = [
-    ['apple', '0'],
-    ['ÄPFEL5', '7'],
-    ['zebra9', '1'],
-    ['', '0'],
-    ...bounds.map((bound) => bound.map(String)),
-  ];
-  const expected = keys.map(([word = '', n]) => {
-    const collator = new Intl.Collator('en', { sensitivity: 'base' });
-    const reached = bounds.filter(([bound, m]) => {
-      const order = collator.compare(String(bound), word);
-      return order < 0 || (order === 0 && Number(m) <= Number(n));
-    });
-    return reached.length;
+describe.each(['MySQL', 'MariaDB'] as const)('from %s', (kind) => {
+  test('what is written during the copy and after it arrives through the log, and compares as equal', async () => {
+    const found = await openOn(kind, [
+      ...SHOP,
+      `INSERT INTO customers (id, email, note) VALUES ${CUSTOMERS}`,
+      `${ORDERS} ${Array.from({ length: 1_200 }, (_, n) => order(n)).join(', ')}`,
+      "INSERT INTO codes VALUES ('first', 0), ('Äpfel', -1)",
+      "INSERT INTO log_lines VALUES ('line', 1), ('line', 1), (NULL, 1)",
+    ]);
+    const start = await found.copy(() => work(found, 1_200));
+    await found.catchUp(start, () => work(found, 1_240));
+    const compared = await found.compare();
+    expect(
+      compared.map(({ table, differences, unstable, refused }) => [table, differences, unstable, refused]),
+    ).toEqual(['codes', 'customers', 'log_lines', 'orders'].map((name) => [`d${count}.${name}`, 0, 0, null]));
+    expect(compared.find(({ table }) => table.endsWith('codes'))?.rows).toBe(82);
+    await found.complete();
+    expect(
+      await found.postgres(
+        `SELECT conname FROM pg_constraint WHERE contype IN ('f', 'u') AND connamespace = 'd${count}'::regnamespace ORDER BY 1`,
+      ),
+    ).toEqual([['customers_email'], ['orders_of_customer']]);
   });
-  expect(await source.chunks.locate(tables[0]!, bounds, keys)).toEqual(expected);
-  expect(await compare()).toMatchObject([{ rows: 1_500, differences: 0, unstable: 0 }]);
+});
+
+test('a date that PostgreSQL does not have is refused without its value, or becomes NULL as asked for', async () => {
+  const statements = [
+    "SET sql_mode = ''",
+    'CREATE TABLE t (id int PRIMARY KEY, d date NOT NULL)',
+    "INSERT INTO t VALUES (1, '0000-00-00'), (2, '2024-00-17'), (3, '2024-02-29')",
+  ];
+  const refusing = await openOn('MySQL', statements);
+  const refused = await refusing.copy().catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: 'SOURCE.REFUSED', message: expect.stringContaining('column d') });
+  expect(String(refused)).not.toContain('0000');
+  await refusing.close();
+  const { copy, compare, postgres } = await openOn('MySQL', statements, { zeroDates: 'null' });
+  await copy();
+  expect(await postgres(`SELECT d FROM d${count}.t ORDER BY id`)).toEqual([[null], [null], ['2024-02-29']]);
+  expect(await compare()).toMatchObject([{ rows: 3, differences: 0 }]);
 });

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareKeys } from '../../src/apply/keys.ts';
-import type { Key } from '../../src/model/change.ts';
+import { type Key, keyText } from '../../src/model/change.ts';
 
 const sorted = (keys: readonly Key[]): readonly Key[] => keys.toSorted(compareKeys);
 
@@ -31,4 +31,10 @@ test('it is an order: whatever came in, the same comes out', () => {
       expect(sorted(comparable)).toEqual(sorted(comparable.toReversed()));
     }),
   );
+});
+
+test('keys of bytes that are no text have texts of their own', () => {
+  const bytes = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte));
+  expect(new Set(bytes.map((byte) => keyText([byte]))).size).toBe(256);
+  expect(new Set(bytes.map((byte) => keyText(['1', byte]))).size).toBe(256);
 });

@@ -33,8 +33,8 @@ const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03
 // Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources, disk full.
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
 
-// Data exceptions quote the value in the message itself, and what a user's own function raises may say anything.
-const QUOTES_VALUES = /^(22...|38...|P0001)$/;
+// Data exceptions quote the value in the message itself, and what a user's own function raises or asserts may say anything.
+const QUOTES_VALUES = /^(22...|38...|P000[14])$/;
 // RAISE of PL/pgSQL, which takes any SQLSTATE.
 const RAISED = 'exec_stmt_raise';
 /** What a fence says, of this run or another: the only words of a function that are ours. */

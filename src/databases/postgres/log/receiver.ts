@@ -36,7 +36,7 @@ interface Notice {
 
 /** The parts of pg's connection that carry COPY data in both directions. */
 interface Wire {
-  readonly stream: EventEmitter & { pause(): void; resume(): void };
+  readonly stream: EventEmitter & { pause(): void; resume(): void; readonly encrypted?: true };
   on(event: 'notice', listener: (notice: Notice) => void): void;
   once(event: 'replicationStart', listener: () => void): void;
   sendCopyFromChunk(chunk: Buffer): void;
@@ -50,6 +50,7 @@ const DATA_HEADER = 25;
 const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 /** How long a stop waits for the server's goodbye before the connection is cut. */
 const GOODBYE_MS = 1_000;
+
 export class WalReceiver {
   readonly #session: Session;
   readonly #wire: Wire;
@@ -71,9 +72,12 @@ export class WalReceiver {
     this.#wire = (options.session.client as unknown as { connection: Wire }).connection;
     this.#handler = options.handler;
     this.#options = options;
+    // Every message is a record of TLS and arrives as a block of its own, however many were read at once: none may be a rest.
+    const { encrypted = false } = this.#wire.stream;
     takeFrames(this.#wire.stream, {
       block: (bytes) => {
         this.#heardAt = performance.now();
+        if (encrypted) return;
         const restMs = this.#pace.after(bytes);
         if (restMs > 0) this.#rest(restMs);
       },

@@ -1,0 +1,68 @@
+// A change stream whose values become those of the target's types.
+
+import type { ConversionOf } from '../databases/conversion.ts';
+import type { Change, LoggedValue, Transaction, Value } from '../model/change.ts';
+import type { Table } from '../model/table.ts';
+import type { ChangeStream, Shard } from '../stream/change-stream.ts';
+
+/** The same stream; its rows and keys are in the target's form. */
+export function convertedStream(stream: ChangeStream, conversionOf: ConversionOf): ChangeStream {
+  const converters = new Converters(conversionOf);
+  return {
+    check: () => stream.check(),
+    async *open(resume, signal) {
+      for await (const shard of stream.open(resume, signal)) yield convertedShard(shard, converters);
+    },
+    covers: stream.covers,
+    isWhole: (position) => stream.isWhole(position),
+    distance: (from, to) => stream.distance(from, to),
+    retainedBytes: () => stream.retainedBytes(),
+    close: () => stream.close(),
+  };
+}
+
+function convertedShard(shard: Shard, converters: Converters): Shard {
+  const changes = async function* (): AsyncIterable<readonly Transaction[]> {
+    for await (const run of shard.changes) {
+      yield run.map((transaction) => ({
+        ...transaction,
+        changes: transaction.changes.map((change) => converters.change(change)),
+      }));
+    }
+  };
+  return { id: shard.id, changes: changes(), ack: (position) => shard.ack(position) };
+}
+
+type Convert = (value: LoggedValue) => LoggedValue;
+
+class Converters {
+  readonly #conversionOf: ConversionOf;
+  readonly #known = new WeakMap<Table, readonly Convert[]>();
+
+  constructor(conversionOf: ConversionOf) {
+    this.#conversionOf = conversionOf;
+  }
+
+  change(change: Change): Change {
+    if (change.op === 'marker' || change.op === 'truncate') return change;
+    const { table } = change;
+    const columns = this.#of(table);
+    const row = (values: readonly LoggedValue[]): readonly LoggedValue[] =>
+      values.map((value, index) => columns[index]?.(value));
+    if (change.op === 'insert') return { ...change, row: row(change.row) };
+    const key = change.key.map((value, index): Value => columns[table.key[index] ?? -1]?.(value) ?? null);
+    return change.op === 'delete' ? { ...change, key } : { ...change, key, row: row(change.row) };
+  }
+
+  #of(table: Table): readonly Convert[] {
+    let columns = this.#known.get(table);
+    if (columns === undefined) {
+      columns = table.columns.map((column): Convert => {
+        const { print } = this.#conversionOf(column);
+        return (value) => (value === null || value === undefined ? value : print(value));
+      });
+      this.#known.set(table, columns);
+    }
+    return columns;
+  }
+}

@@ -1,0 +1,64 @@
+// Digests of rows and key ranges. The rows pass through this process: what is digested is the text that the target prints,
+// which the source cannot make.
+
+import { type Key, keyText } from '../../model/change.ts';
+import type { KeyRange } from '../../model/chunk.ts';
+import type { Table } from '../../model/table.ts';
+import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
+import { cut } from './chunks.ts';
+import type { MysqlServer } from './connection.ts';
+import { RangeSum, rowDigest } from './row-text.ts';
+import type { RowsOf } from './rows.ts';
+
+export class MysqlDigests implements Digests {
+  readonly #server: MysqlServer;
+  readonly #rows: RowsOf;
+
+  constructor(server: MysqlServer, rows: RowsOf) {
+    this.#server = server;
+    this.#rows = rows;
+  }
+
+  async range(table: Table, range: KeyRange): Promise<RangeDigest> {
+    const rows = this.#rows.of(table);
+    return this.#server.use(async (session) => {
+      const sum = new RangeSum();
+      await session.each(rows.select(rows.within(range)), (row) => sum.add(rowDigest(rows.values(row)))).done;
+      return sum.total;
+    });
+  }
+
+  async rows(table: Table, range: KeyRange, limit: number): Promise<readonly RowDigest[]> {
+    const rows = this.#rows.of(table);
+    const order = `ORDER BY ${rows.keyColumns.map((column) => `t.${column}`).join(', ')} LIMIT ${limit}`;
+    return this.#server.use(async (session) => {
+      const found: RowDigest[] = [];
+      await session.each(rows.select(rows.within(range), order), (row) => {
+        const values = rows.values(row);
+        found.push({ key: rows.keyOf(values), digest: rowDigest(values) });
+      }).done;
+      return found;
+    });
+  }
+
+  async keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
+    if (keys.length === 0) return found;
+    const rows = this.#rows.of(table);
+    const wanted = new Set(keys.map(keyText));
+    const condition = keys.map((key) => rows.isKey(key)).join(' OR ');
+    return this.#server.use(async (session) => {
+      await session.each(rows.select(condition), (row) => {
+        const values = rows.values(row);
+        const key = keyText(rows.keyOf(values));
+        // What a collation holds to be equal is another key to the target.
+        if (wanted.has(key)) found.set(key, rowDigest(values));
+      }).done;
+      return found;
+    });
+  }
+
+  split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]> {
+    return this.#server.use((session) => cut(session, this.#rows.of(table), range, parts));
+  }
+}
