@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no server. contract: each part against real servers, a database per test. scenario: the built command against
 // live writers. faults: the same under kills, cuts and restarts, on servers of their own, one file at a time.
-// storm: whole runs made up by a seed. first-look: the ports, tried with another engine.
+// storm: whole runs made up by a seed. mysql: the parts for MySQL and MariaDB, on their servers.
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -10,7 +10,10 @@ export default defineConfig({
     globalSetup: ['test/fleet/global-setup.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/model/**/*.test.ts'] } },
-      { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'contract', include: ['test/contract/**/*.test.ts'], exclude: ['test/contract/mysql-*.test.ts'] },
+      },
       {
         extends: true,
         test: { name: 'scenario', include: ['test/scenario/*.test.ts'], testTimeout: 180_000, fileParallelism: false },
@@ -28,7 +31,10 @@ export default defineConfig({
         extends: true,
         test: { name: 'storm', include: ['test/storm/*.test.ts'], testTimeout: 240_000, fileParallelism: false },
       },
-      { extends: true, test: { name: 'first-look', include: ['test/first-look/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'mysql', include: ['test/first-look/**/*.test.ts', 'test/contract/mysql-*.test.ts'] },
+      },
     ],
   },
 });

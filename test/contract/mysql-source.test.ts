@@ -321,6 +321,7 @@ describe.each([
     expect(await pinAs('flusher', 'RELOAD ON *.*', 'PROCESS ON *.*')).toBe(
       kind === 'MySQL' ? 'global-lock' : 'server-pair',
     );
+    if (kind === 'MySQL') expect(await pinAs('blind', 'RELOAD ON *.*')).toMatchObject({ code: 'SOURCE.REFUSED' });
     if (kind === 'MySQL')
       expect(await pinAs('nobody')).toMatchObject({
         code: 'SOURCE.REFUSED',

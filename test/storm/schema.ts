@@ -239,7 +239,9 @@ function renaming(random: Random, tables: readonly StormTable[]): Renaming {
     map: inSchema === 'storm' ? map : { 'storm.*': 'depot.*', ...map },
     onTarget: (schema, name) =>
       schema === 'storm' ? same(inSchema, chosen.includes(name) ? `${name}_new` : name) : same(schema, name),
-    columnOnTarget: (table, column) => (chosen.includes(table) && column === 'n' ? 'Other n' : column),
+    // Partitions keep their names and have the columns of their table.
+    columnOnTarget: (table, column) =>
+      column === 'n' && chosen.includes(table.replace(/ part .*/, '')) ? 'Other n' : column,
   };
 }
 
