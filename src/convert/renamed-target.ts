@@ -70,6 +70,7 @@ function decorated(target: Target, names: Names): Target {
     loader: async () => renamedLoader(await target.loader(), names),
     lane: async () => renamedLane(await target.lane(), names),
     checkpoints: () => target.checkpoints(),
+    firing: (catalog) => target.firing(renamed(catalog)),
     digests: renamedDigests(target.digests, names),
     // The lease has to be held before a target has a fence.
     get fence() {

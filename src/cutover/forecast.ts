@@ -11,6 +11,7 @@ const PATIENCE_MS = 30_000;
 
 export async function forecast(options: CutoverOptions, freeze: Freeze): Promise<void> {
   await requireClosedTarget(options);
+  await refuseFiring(options);
   refuseOpenLetters(options);
   const end = performance.now() + (options.patienceMs ?? PATIENCE_MS);
   try {
@@ -34,6 +35,16 @@ async function requireClosedTarget({ target }: CutoverOptions): Promise<void> {
   if (kind === 'permanent') return;
   throw new MigrateError('CUTOVER.REFUSED', `the fence of the target is ${kind}: someone may have written to it`, {
     fix: 'Find out who opened it; if anything wrote to the target, abort with --drop and start again.',
+  });
+}
+
+/** It ends the process: what has been compared before may be another thing by now, and a new one compares everything. */
+async function refuseFiring({ firing }: CutoverOptions): Promise<void> {
+  const [first, ...others] = (await firing?.()) ?? [];
+  if (first === undefined) return;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  throw new MigrateError('CUTOVER.REFUSED', `${first}${more} of the target may have acted on the rows of the run`, {
+    fix: 'Disable or drop it on the target and start the run again, which compares every row. Enable it after the cutover.',
   });
 }
 

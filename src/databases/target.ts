@@ -171,6 +171,11 @@ export interface Target {
   lane(): Promise<Lane>;
   /** The lanes' checkpoints, read with a lock: waits for a transaction that is still ending. */
   checkpoints(): Promise<readonly LaneCheckpoint[]>;
+  /**
+   * What somebody has put on the tables that acts on the rows the run writes, as `trigger audit on shop.orders`: it may have
+   * written what the source does not have.
+   */
+  firing(catalog: Catalog): Promise<readonly string[]>;
   readonly digests: Digests;
   readonly fence: Fence;
   readonly sequences: Sequences;

@@ -126,7 +126,7 @@ async function lastUndone({ journal }: CutoverParts): Promise<string> {
 }
 
 async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
-  const { applier, deadLetters, permission, plan, record, source } = parts;
+  const { applier, deadLetters, permission, plan, record, source, target } = parts;
   const context = await verifyContext(parts);
   return {
     ...parts,
@@ -136,6 +136,7 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
     openLetters: () => deadLetters.open,
+    firing: () => target.firing(record.catalog),
     fingerprint: async () => (await source.fingerprint(selectionOf(record))) === record.fingerprint,
     settle: async (signal) => {
       // One that came with the last writes.

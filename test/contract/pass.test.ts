@@ -8,6 +8,7 @@ import { checkExisting } from '../../src/databases/postgres/check/existing.ts';
 import { checkTarget } from '../../src/databases/postgres/check/target.ts';
 import type { Session } from '../../src/databases/postgres/connection.ts';
 import { functionStatement, triggerStatement } from '../../src/databases/postgres/fence/function.ts';
+import { readFiring } from '../../src/databases/postgres/firing.ts';
 import { JOURNAL_SCHEMA } from '../../src/databases/postgres/journal/schema.ts';
 import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { maySwitchOff, needsPass, PASS_SETTING, passFence, preparePass } from '../../src/databases/postgres/pass.ts';
@@ -97,6 +98,37 @@ test('tables made by hand must not have foreign keys and triggers that the role 
     expect(fires.map(({ subject }) => subject)).toContain('foreign key Theirs_a_fkey on public."Theirs"');
     for (const { cure } of fires) await sql(fixture.target, cure ?? '');
     expect((await found(false)).map(({ level, code }) => `${level} ${code}`)).toEqual(['info PREFLIGHT.TARGET_LACKS']);
+  }));
+
+test('what was put on the tables of a run under way is found if it acts on the rows of the run', () =>
+  withFixture(async (fixture) => {
+    const { source, target } = fixture;
+    const ddl = 'CREATE TABLE public.a (id int PRIMARY KEY)';
+    await sql(source, ddl);
+    const calls = (name: string): string =>
+      `CREATE TRIGGER ${name} BEFORE UPDATE ON public.a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`;
+    await sql(
+      target,
+      `${ddl}; ${calls('ordinary')}; ${calls('always')}; ALTER TABLE public.a ENABLE ALWAYS TRIGGER always;
+       CREATE RULE kept AS ON DELETE TO public.a DO INSTEAD NOTHING`,
+    );
+    const { tables } = await readCatalog(source, ALL);
+    const found = async (switchesOff: boolean) =>
+      (
+        await readFiring(
+          target,
+          tables.map(({ table }) => table),
+          switchesOff,
+        )
+      ).map(({ kind, name }) => `${kind} ${name}`);
+    expect(await found(true)).toEqual(['TRIGGER always']);
+    expect(await found(false)).toEqual(['RULE kept', 'TRIGGER always', 'TRIGGER ordinary']);
+    const fires = (await checkTarget(target, await readCatalog(source, ALL), true)).filter(
+      ({ code }) => code === 'PREFLIGHT.TARGET_FIRES',
+    );
+    expect(fires.map(({ subject }) => subject)).toEqual(['trigger always on public.a']);
+    await sql(target, fires[0]?.cure ?? '');
+    expect(await found(true)).toEqual([]);
   }));
 
 test('a role that may not switch triggers off is warned, not refused', () =>

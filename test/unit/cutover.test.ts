@@ -300,6 +300,14 @@ describe('a freeze that cannot succeed', () => {
     expect(await outcome(new Runner(world))).toMatchObject({ code: 'CUTOVER.REFUSED', disposition: 'operator' });
   });
 
+  it('does not begin while something on the target acts on the rows of the run, and ends the process', async () => {
+    const runner = new Runner(new World(), { override: { firing: async () => ['trigger audit on app.orders'] } });
+    const failure = await outcome(runner);
+    expect(failure).toMatchObject({ code: 'CUTOVER.REFUSED', disposition: 'operator' });
+    expect(failure?.message).toContain('trigger audit on app.orders');
+    expect(runner.calls).not.toContain('source.close');
+  });
+
   it('is undone when the fence opened by itself before it could become permanent', async () => {
     const world = new World();
     const runner = new Runner(world, {

@@ -17,7 +17,7 @@ const HOLDERS = `
 WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted),
 relations AS (
   SELECT to_regclass(n)::oid AS id FROM unnest($1::text[]) n
-  UNION SELECT tgrelid FROM pg_trigger WHERE tgfoid = to_regprocedure($2)
+  UNION SELECT tgrelid FROM pg_trigger WHERE tgfoid = to_regprocedure(nullif($2, ''))
 )
 SELECT l.virtualtransaction AS transaction,
   l.pid::text AS pid,

@@ -1,6 +1,6 @@
 // PostgreSQL as a target: the parts, put behind the port.
 
-import type { Catalog, RelationDefinition } from '../../model/catalog.ts';
+import { type Catalog, type RelationDefinition, writtenTables } from '../../model/catalog.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { RoleGrants } from '../../model/grant.ts';
 import type { Position } from '../../model/position.ts';
@@ -31,6 +31,7 @@ import { PostgresDigests } from './digest.ts';
 import { closeExisting, emptyTables, fitCatalog } from './existing.ts';
 import { PostgresFence } from './fence/fence.ts';
 import { hasFence } from './fence/function.ts';
+import { readFiring } from './firing.ts';
 import { PostgresForeignKeys } from './foreign-keys.ts';
 import { readTargetGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
@@ -38,7 +39,7 @@ import { joinTables } from './join.ts';
 import { KeptSession } from './kept-session.ts';
 import { type LeaseClaim, proveLease } from './lease-proof.ts';
 import { PostgresLoader } from './load.ts';
-import { preparePass } from './pass.ts';
+import { needsPass, preparePass } from './pass.ts';
 import { renameCatalog } from './rename.ts';
 import { PostgresSequences } from './sequences.ts';
 import { readCheckpoints } from './write/journal-moves.ts';
@@ -185,6 +186,14 @@ export class PostgresTarget implements Target {
   async lane(): Promise<Lane> {
     const { server, claim } = this.#options;
     return new PostgresLane({ server, claim: claim(), direction: DIRECTION });
+  }
+
+  firing(catalog: Catalog): Promise<readonly string[]> {
+    return this.#options.server.with('triggers', async (session) => {
+      const switchesOff = !(await needsPass(session, this.#options.claim().run));
+      const found = await readFiring(session, writtenTables(catalog), switchesOff);
+      return found.map(({ kind, name, table }) => `${kind.toLowerCase()} ${name} on ${table.id}`);
+    });
   }
 
   checkpoints(): Promise<readonly LaneCheckpoint[]> {

@@ -3,8 +3,9 @@
 import { type Catalog, type TableDefinition, writtenTables } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { type TableName, tableId } from '../../../model/table.ts';
-import type { Session, TextRow } from '../connection.ts';
+import type { Session } from '../connection.ts';
 import { filledTables, missingSequences, uniqueOn } from '../existing.ts';
+import { readFiring } from '../firing.ts';
 import { field, isTrue } from '../row.ts';
 import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
 import { errorFinding, infoFinding } from './facts.ts';
@@ -168,46 +169,64 @@ async function key(session: Session, { table }: TableDefinition): Promise<readon
  * Triggers, rules and foreign keys that act on what the run itself writes. A foreign key of a table that does not move counts,
  * too: it refuses a delete, or removes rows that are none of the run's.
  */
-async function firing(
-  { session, catalog, switchesOff, role }: ExistingSubject,
-  { table }: TableDefinition,
+async function firing(subject: ExistingSubject, { table }: TableDefinition): Promise<readonly Finding[]> {
+  return [...(await firesOn(subject, [table])), ...(await foreignKeysOn(subject, table))];
+}
+
+/** Triggers and rules. */
+export async function firesOn(
+  { session, switchesOff, role }: Omit<ExistingSubject, 'catalog'>,
+  tables: readonly TableName[],
 ): Promise<readonly Finding[]> {
-  const modes = switchesOff ? ['A', 'R'] : ['A', 'O'];
+  const found = await readFiring(session, tables, switchesOff);
+  return found.map(({ kind, name, table }) =>
+    fires(
+      { switchesOff, role },
+      `${kind.toLowerCase()} ${name} on ${table.id}`,
+      `ALTER TABLE ${quoteTable(table)} DISABLE ${kind} ${quoteName(name)}; -- enable it again after the cutover`,
+    ),
+  );
+}
+
+async function foreignKeysOn(subject: ExistingSubject, table: TableName): Promise<readonly Finding[]> {
+  const { session, catalog, switchesOff } = subject;
+  if (switchesOff) return [];
   const rows = await session.query(
-    `SELECT 'TRIGGER' AS kind, tgname::text AS name, NULL AS schema, NULL AS relation FROM pg_trigger
-     WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgenabled::text = ANY ($2::text[])
-     UNION ALL SELECT 'RULE', rulename, NULL, NULL FROM pg_rewrite
-     WHERE ev_class = to_regclass($1) AND rulename <> '_RETURN' AND ev_enabled::text = ANY ($2::text[])
-     UNION ALL SELECT 'FOREIGN KEY', k.conname,
-       CASE WHEN c.oid <> to_regclass($1) THEN n.nspname END, CASE WHEN c.oid <> to_regclass($1) THEN c.relname END
+    `SELECT k.conname AS name,
+       CASE WHEN c.oid <> to_regclass($1) THEN n.nspname END AS schema, CASE WHEN c.oid <> to_regclass($1) THEN c.relname END AS relation
      FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND NOT $3::boolean AND (k.conrelid = to_regclass($1) OR (k.confrelid = to_regclass($1)
-       AND k.conrelid NOT IN (SELECT to_regclass(w.name) FROM unnest($4::text[]) w(name) WHERE to_regclass(w.name) IS NOT NULL)))
-     ORDER BY 1, 2`,
-    [quoteTable(table), modes, switchesOff, writtenTables(catalog).map(quoteTable)],
+     WHERE k.contype = 'f' AND (k.conrelid = to_regclass($1) OR (k.confrelid = to_regclass($1)
+       AND k.conrelid NOT IN (SELECT to_regclass(w.name) FROM unnest($2::text[]) w(name) WHERE to_regclass(w.name) IS NOT NULL)))
+     ORDER BY 1`,
+    [quoteTable(table), writtenTables(catalog).map(quoteTable)],
   );
   return rows.map((row) => {
     const owner = row.relation == null ? table : named(field(row, 'schema'), field(row, 'relation'));
-    return errorFinding({
-      code: 'TARGET_FIRES',
-      subject: `${field(row, 'kind').toLowerCase()} ${field(row, 'name')} on ${owner.id}`,
-      message: switchesOff
-        ? 'it would act on the rows that the run writes'
-        : `it would act on the rows that the run writes: ${role} may not switch it off`,
-      cure: firingCure(row, quoteTable(owner)),
-    });
+    const name = field(row, 'name');
+    return fires(
+      subject,
+      `foreign key ${name} on ${owner.id}`,
+      `ALTER TABLE ${quoteTable(owner)} DROP CONSTRAINT ${quoteName(name)}; -- add it again after the cutover`,
+    );
+  });
+}
+
+function fires(
+  { switchesOff, role }: Pick<ExistingSubject, 'switchesOff' | 'role'>,
+  subject: string,
+  cure: string,
+): Finding {
+  const message = 'it would act on the rows that the run writes';
+  return errorFinding({
+    code: 'TARGET_FIRES',
+    subject,
+    message: switchesOff ? message : `${message}: ${role} may not switch it off`,
+    cure,
   });
 }
 
 function named(schema: string, name: string): TableName {
   return { id: tableId(schema, name), schema, name };
-}
-
-function firingCure(row: TextRow, table: string): string {
-  const name = quoteName(field(row, 'name'));
-  if (row.kind === 'FOREIGN KEY')
-    return `ALTER TABLE ${table} DROP CONSTRAINT ${name}; -- add it again after the cutover`;
-  return `ALTER TABLE ${table} DISABLE ${field(row, 'kind')} ${name}; -- enable it again after the cutover`;
 }
 
 /** What the run will not make: for the owner to decide. By name: definitions may well differ on purpose. */

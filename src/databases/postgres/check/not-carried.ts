@@ -59,6 +59,12 @@ const ENTRIES: Readonly<Record<string, { readonly entries: string; readonly noSc
   'event trigger': { entries: 'EVENT TRIGGER', noSchema: true },
 };
 
+const WITHOUT_EFFECT =
+  'before the cutover if the role of the target may set session_replication_role and they are not ENABLE ALWAYS or REPLICA, else after it,';
+
+/** What acts on the rows that the run writes, writes what the source does not have: the run refuses to go on with it. */
+const WHEN: Readonly<Record<string, string>> = { trigger: WITHOUT_EFFECT, rule: WITHOUT_EFFECT };
+
 /** One finding per kind, with all names: they must be made by hand before the applications need them. */
 export const notCarried: SourceCheck = async ({ catalog, context }) => {
   const there = new Set(await context.targetExtensions?.());
@@ -68,7 +74,7 @@ export const notCarried: SourceCheck = async ({ catalog, context }) => {
     return infoFinding({
       code: 'NOT_CARRIED',
       subject: kind,
-      message: `not carried; make them on the target before the cutover where they are needed: ${names.join(', ')}`,
+      message: `not carried; make them on the target ${WHEN[kind] ?? 'before the cutover'} where they are needed: ${names.join(', ')}`,
       ...(cure === undefined ? {} : { cure }),
     });
   });

@@ -9,7 +9,7 @@ import { maySwitchOff } from '../pass.ts';
 import { grantCreateIn, grantSwitchOff } from '../rights.ts';
 import { field } from '../row.ts';
 import { quoteLiteral, quoteTable } from '../sql.ts';
-import { checkExisting } from './existing.ts';
+import { checkExisting, firesOn } from './existing.ts';
 import { checkExtensions } from './extensions.ts';
 import { errorFinding, readServerFacts, type ServerFacts, warningFinding } from './facts.ts';
 import { ancestorsOf, partsOf, rehearse } from './rehearsal.ts';
@@ -89,6 +89,11 @@ function locksOfTree(catalog: Catalog): number {
   return Math.max(0, ...trees.values());
 }
 
+/** What was made on the run's own tables meanwhile. */
+function quiet({ session, catalog, facts, switchesOff }: TargetSubject): Promise<readonly Finding[]> {
+  return firesOn({ session, switchesOff, role: facts.role }, writtenTables(catalog));
+}
+
 /** Leaves nothing behind. `resuming`: the tables are this run's own. */
 export async function checkTarget(
   session: Session,
@@ -99,7 +104,7 @@ export async function checkTarget(
   const existing = context.existing === true;
   const facts = await readServerFacts(session);
   const subject = { session, catalog, context, facts, switchesOff: await readSwitchesOff(session) };
-  const own = resuming ? [present] : existing ? BY_HAND : BEFORE_CREATION;
+  const own = resuming ? [present, quiet] : existing ? BY_HAND : BEFORE_CREATION;
   const findings: Finding[] = [];
   for (const check of [...ALWAYS, ...own]) {
     findings.push(...(await check(subject)));
