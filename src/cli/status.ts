@@ -128,7 +128,7 @@ function nextOf(
   alive: boolean,
   failed = false,
 ): readonly { command: string; why: string }[] {
-  if (stage === 'complete') return [];
+  if (stage === 'complete' || stage === 'copied') return [];
   if (stage === 'aborted') return [{ command: 'migrate abort --drop', why: 'removes what the run left on the target' }];
   if (!alive)
     return [

@@ -137,7 +137,7 @@ export const CODES = {
     3,
     'operator',
     'The run was interrupted. Nothing is lost.',
-    'Run the same command again: it goes on where it stopped.',
+    'Run the same command again: it goes on where it stopped, unless the run was aborted.',
   ),
   'LEASE.HELD': entry(
     2,
@@ -222,7 +222,7 @@ export const CODES = {
     2,
     'operator',
     'The schema of a captured table was changed during the run.',
-    'Undo the change, or abort with --drop and start again.',
+    'Undo the change before rows are written in its new form, or abort with --drop and start again.',
   ),
   'SNAPSHOT.LOST': entry(
     2,
@@ -240,7 +240,7 @@ export const CODES = {
     2,
     'retry',
     'The source cannot be reached, or the connection broke.',
-    'Check the url, the network and that the server is up. The run goes on by itself when it is back.',
+    'Check the url, the network and that the server is up. A run at work goes on by itself when it is back; else run the same command again.',
   ),
   'SOURCE.IDENTITY': entry(
     6,
@@ -343,7 +343,7 @@ export const CODES = {
     2,
     'retry',
     'The target cannot be reached, or the connection broke.',
-    'Check the url, the network and that the server is up. The run goes on by itself when it is back.',
+    'Check the url, the network and that the server is up. A run at work goes on by itself when it is back; else run the same command again.',
   ),
   'TARGET.IDENTITY': entry(
     6,

@@ -14,7 +14,8 @@ describe('the fence', () => {
       code: 'FENCE.ARM',
       message: expect.stringMatching(new RegExp(`shop"\\."part" is held by session \\d+ \\(user ${ROLE}, report\\)`)),
     });
-    const patient = world.fence.arm(TABLES, never);
+    const told: (string | null)[] = [];
+    const patient = world.newFence({ onWaiting: (reason) => void told.push(reason) }).arm(TABLES, never);
     const waiting = async (): Promise<boolean> =>
       (await world.superuser.query(`SELECT 1 FROM pg_locks WHERE relation = 'shop.part'::regclass AND NOT granted`))
         .rows.length > 0;
@@ -22,6 +23,8 @@ describe('the fence', () => {
     while (await waiting());
     await app.query('COMMIT');
     await patient;
+    expect(told[0]).toContain('the fence waits for a lock on "shop"."part": it is held by session');
+    expect(told.at(-1)).toBe(null);
     await app.query(`BEGIN; INSERT INTO shop.part VALUES (77)`);
     await world.superuser.query(`BEGIN; UPDATE shop.item SET v = 'x' WHERE id = 3; PREPARE TRANSACTION 'held'`);
     await app.query('COMMIT');

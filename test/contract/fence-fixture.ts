@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { PostgresFence } from '../../src/databases/postgres/fence/fence.ts';
+import { PostgresFence, type PostgresFenceOptions } from '../../src/databases/postgres/fence/fence.ts';
 import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { type TableName, tableId } from '../../src/model/table.ts';
 import { openPair, type Pair } from '../fleet/databases.ts';
@@ -37,7 +37,12 @@ const SCHEMA = `
 export interface FenceWorld {
   readonly fence: PostgresFence;
   readonly superuser: pg.Client;
-  newFence(options?: { readonly epoch?: number; readonly id?: string; readonly armTimeoutMs?: number }): PostgresFence;
+  newFence(
+    options?: { readonly epoch?: number; readonly id?: string } & Pick<
+      PostgresFenceOptions,
+      'armTimeoutMs' | 'onWaiting'
+    >,
+  ): PostgresFence;
   /** As a superuser, if no role is named. */
   connect(user?: string): Promise<pg.Client>;
   /** Arms the fence and closes it for half a minute. */
@@ -56,8 +61,8 @@ export function fenceWorld(): FenceWorld {
     clients.push(client);
     return client;
   };
-  const newFence: FenceWorld['newFence'] = ({ epoch = 7, id = 'a1b2c3d4', armTimeoutMs = 30_000 } = {}) =>
-    new PostgresFence({ server, claim: { run: 'orders', epoch }, id, armTimeoutMs });
+  const newFence: FenceWorld['newFence'] = ({ epoch = 7, id = 'a1b2c3d4', armTimeoutMs = 30_000, ...rest } = {}) =>
+    new PostgresFence({ server, claim: { run: 'orders', epoch }, id, armTimeoutMs, ...rest });
 
   beforeAll(async () => {
     pair = await openPair();

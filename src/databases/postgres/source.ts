@@ -77,8 +77,9 @@ export class PostgresSource implements Source {
   }
 
   get fence(): Fence {
-    const { server, id, claim } = this.#options;
-    this.#fence ??= new PostgresFence({ server, id, claim: claim() });
+    const { server, id, claim, onWaiting } = this.#options;
+    const waiting = onWaiting === undefined ? {} : { onWaiting };
+    this.#fence ??= new PostgresFence({ server, id, claim: claim(), ...waiting });
     return this.#fence;
   }
 

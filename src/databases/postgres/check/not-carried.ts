@@ -86,7 +86,7 @@ export const notCarried: SourceCheck = async ({ catalog, context }) => {
     subject: 'all at once',
     message:
       `these commands carry what is listed of ${dumped.join(', ')}, once the run has made its tables; what exists already` +
-      ` is passed over with a message${views.length === 0 ? '' : '. Materialized views are filled by the last one: give it again just before the cutover'}`,
+      ` is passed over with a message${groups.has('owner') ? '. Give the command for owners first: what is made may need their rights' : ''}${views.length === 0 ? '' : '. Materialized views are filled by the last one: give it again just before the cutover'}`,
     cure: [...dumpAll(dumped, catalog.schemas), ...fillViews(views)].join('\n'),
   });
   return [...findings, all];

@@ -237,8 +237,9 @@ async function present({ session, catalog }: TargetSubject): Promise<readonly Fi
       errorFinding({
         code: 'TARGET_TABLE_GONE',
         subject: field(row, 'id'),
-        message: 'the run made this table on the target, and it is gone',
-        cure: `migrate abort --drop, then start again; find out who dropped ${quoteLiteral(field(row, 'id')).trim()}`,
+        message:
+          'it is not on the target: it came to the source after the run began, or somebody dropped it from the target',
+        cure: `migrate table add ${quoteLiteral(field(row, 'id')).trim()}  # if it is new; if it was dropped, migrate abort --drop, then start again`,
       }),
     );
   }

@@ -24,6 +24,8 @@ export interface PostgresFenceOptions {
   readonly tables?: readonly TableName[];
   /** How long to try for the lock on one table. */
   readonly armTimeoutMs?: number;
+  /** As in FenceTriggersOptions. */
+  readonly onWaiting?: (reason: string | null) => void;
 }
 
 export class PostgresFence implements Fence {
@@ -32,11 +34,16 @@ export class PostgresFence implements Fence {
   readonly #triggers: FenceTriggers;
   #tables: readonly TableName[] | undefined;
 
-  constructor({ server, claim, id, tables, armTimeoutMs = 30_000 }: PostgresFenceOptions) {
+  constructor({ server, claim, id, tables, armTimeoutMs = 30_000, onWaiting }: PostgresFenceOptions) {
     this.#id = id;
     this.#tables = tables;
     this.#session = new FenceSession(server, claim, id);
-    this.#triggers = new FenceTriggers({ session: this.#session, id, lockTimeoutMs: armTimeoutMs });
+    this.#triggers = new FenceTriggers({
+      session: this.#session,
+      id,
+      lockTimeoutMs: armTimeoutMs,
+      ...(onWaiting === undefined ? {} : { onWaiting }),
+    });
   }
 
   async arm(tables: readonly TableName[], signal: AbortSignal): Promise<void> {

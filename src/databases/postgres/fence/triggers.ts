@@ -15,6 +15,8 @@ export interface FenceTriggersOptions {
   readonly id: string;
   /** How long to try for the lock on one table. */
   readonly lockTimeoutMs: number;
+  /** Told who holds a table that a trigger is to be put on or taken off, and null when nobody does any more. */
+  readonly onWaiting?: (reason: string | null) => void;
 }
 
 interface TriggerFault {
@@ -71,10 +73,15 @@ export class FenceTriggers {
 
   /** Runs a statement that needs a lock on one table. */
   async #lockTable(table: string, statement: string, modes: readonly string[], signal?: AbortSignal): Promise<void> {
-    const { session, lockTimeoutMs } = this.#options;
+    const { session, lockTimeoutMs, onWaiting } = this.#options;
+    let told = false;
     await withShortLock({
       signal,
       timeoutMs: lockTimeoutMs,
+      onHeld: (holders) => {
+        told = true;
+        onWaiting?.(`the fence waits for a lock on ${table}: it is held by ${holdersText(holders)}`);
+      },
       attempt: (lockTimeout) =>
         session.transaction(async (open) => {
           await open.query(`SET LOCAL lock_timeout = '${lockTimeout}'`);
@@ -83,6 +90,7 @@ export class FenceTriggers {
       holders: () => session.use((open) => readHolders(open, { tables: [table], fence: '', modes })),
       blocked: (holders) => new MigrateError('FENCE.ARM', `${table} is held by ${holdersText(holders)}`),
     });
+    if (told) onWaiting?.(null);
   }
 
   /** What another run has closed stays so: with our fence in place of its own, applications could write there again. */
