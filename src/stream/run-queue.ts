@@ -4,7 +4,7 @@ import type { Transaction } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
 
 /** From here on the reader is asked to stop. */
-const FULL_BYTES = 16 * 1024 * 1024;
+const FULL_BYTES = 4 * 1024 * 1024;
 const FULL_CHANGES = 5_000;
 
 export interface Pressure {
