@@ -24,3 +24,5 @@ for (const bench of BENCHES) {
   });
   if (status !== 0) process.exitCode = 1;
 }
+// As every other page of the repository is.
+spawnSync('npx', ['biome', 'format', '--write', results], { stdio: 'ignore' });
