@@ -86,10 +86,14 @@ function foldPartial(nets: Map<string, Net>, change: Update): boolean {
   return isFull(change) && vanish(nets, change.key) && appear(nets, key, row);
 }
 
+function netOf(key: Key, existed: boolean, row: Row | null): Net {
+  return { key, order: keyOrder(key), existed, row };
+}
+
 function appear(nets: Map<string, Net>, key: Key, row: Row): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: false, row });
+  if (net === undefined) nets.set(text, netOf(key, false, row));
   else if (net.row !== null) return false;
   // Deleted and inserted again: an update of every column. It needs no second pass over the indexes of columns
   // that did not change, and a delete and an insert of one key could not be told apart by their order in the sets.
@@ -100,7 +104,7 @@ function appear(nets: Map<string, Net>, key: Key, row: Row): boolean {
 function vanish(nets: Map<string, Net>, key: Key): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: true, row: null });
+  if (net === undefined) nets.set(text, netOf(key, true, null));
   else if (net.row === null) return false;
   else net.row = null;
   return true;
@@ -109,7 +113,7 @@ function vanish(nets: Map<string, Net>, key: Key): boolean {
 function alter(nets: Map<string, Net>, key: Key, row: Row): boolean {
   const text = keyText(key);
   const net = nets.get(text);
-  if (net === undefined) nets.set(text, { key, order: keyOrder(key), existed: true, row });
+  if (net === undefined) nets.set(text, netOf(key, true, row));
   else if (net.row === null) return false;
   else net.row = merge(net.row, row);
   return true;

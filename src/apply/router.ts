@@ -64,8 +64,9 @@ export class Router {
   /** What goes where. A change of key from one lane to another becomes a delete there and an insert here. */
   route(change: RowChange): readonly Routed[] {
     const lane = this.laneOf(change);
-    if (lane !== undefined || change.op !== 'update') return [{ lane: lane ?? 0, change, counts: 1 }];
+    if (lane !== undefined) return [{ lane, change, counts: 1 }];
     const { table } = change;
+    if (change.op !== 'update') throw new MigrateError('INTERNAL.BUG', `${change.op} of ${table.id} has no lane`);
     const key = keyAfter(table, change.row, change.key);
     return [
       { lane: this.#laneOf(change.key), change: { op: 'delete', table, key: change.key }, counts: 1 },

@@ -37,14 +37,18 @@ export function segmentsOf(steps: readonly Step[]): readonly Segment[] {
   let keyChunks: TableKeyChunk[] = [];
   let emptied: EmptyStep[] = [];
   let hasKeyless = false;
+  const pushRows = (some: readonly RowChange[], chunks: readonly TableKeyChunk[]): void => {
+    if (some.length + chunks.length > 0) segments.push(rowsSegment(some, chunks));
+  };
   const endRows = (): void => {
     // Rows without a key stand apart: if others have to be replayed one by one, these need not, each of them would be
     // found by reading its whole table.
-    for (const identity of hasKeyless ? (['key', 'row'] as const) : [undefined]) {
-      const isOf = ({ table }: { readonly table: Table }): boolean => table.identity === identity;
-      const some = identity === undefined ? changes : changes.filter(isOf);
-      const chunks = identity === undefined ? keyChunks : keyChunks.filter(isOf);
-      if (some.length + chunks.length > 0) segments.push(rowsSegment(some, chunks));
+    if (!hasKeyless) pushRows(changes, keyChunks);
+    else {
+      for (const identity of ['key', 'row'] as const) {
+        const isOf = ({ table }: { readonly table: Table }): boolean => table.identity === identity;
+        pushRows(changes.filter(isOf), keyChunks.filter(isOf));
+      }
     }
     changes = [];
     keyChunks = [];

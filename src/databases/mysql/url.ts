@@ -1,10 +1,10 @@
 // A connection url, read into the driver's options, with TLS on by default for everything that leaves the machine.
 
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'mysql2';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
+import { isLoopback } from '../loopback.ts';
 
 /**
  * Reads `mysql://user:password@host:port/` (or `mariadb://`); a database may follow and changes nothing. TLS: `sslmode` and
@@ -58,8 +58,4 @@ function tls(mode: string, authority: string | null): NonNullable<ConnectionOpti
     default:
       return undefined;
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

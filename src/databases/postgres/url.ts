@@ -1,10 +1,10 @@
 // A connection url, read into the driver's options, with TLS on by default for everything that leaves the machine.
 
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
+import { isLoopback } from '../loopback.ts';
 
 /**
  * Reads a connection url. TLS: `sslmode` as in libpq, but the default depends on where the server is: a loopback or
@@ -57,14 +57,4 @@ function tls(side: Side, mode: string, authority: string | null): pg.ClientConfi
         `sslmode=${mode} is not supported: use disable, require, verify-ca or verify-full`,
       );
   }
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === '' ||
-    host === 'localhost' ||
-    host.startsWith('/') ||
-    host === '::1' ||
-    (isIP(host) === 4 && host.startsWith('127.'))
-  );
 }

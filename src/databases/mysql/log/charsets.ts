@@ -1,22 +1,8 @@
 // Character sets of MySQL as text. Those with one byte a character are read with the table of the very server, so that the
 // text is what it would print.
 
+import { utf8Text } from '../../../lib/utf8.ts';
 import type { Charset } from './types.ts';
-
-/** Up to here a text is cheaper to build character by character; from 13 on V8 would make a tree of its parts. */
-const SHORT = 12;
-
-/** ASCII is built character by character; anything else goes through the decoder. */
-function utf8(bytes: Buffer, start: number, end: number): string {
-  if (end - start > SHORT) return bytes.toString('utf8', start, end);
-  let text = '';
-  for (let at = start; at < end; at++) {
-    const code = bytes[at] ?? 0;
-    if (code > 0x7f) return bytes.toString('utf8', start, end);
-    text += String.fromCharCode(code);
-  }
-  return text;
-}
 
 function utf16le(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('utf16le', start, end);
@@ -33,10 +19,10 @@ function utf32(bytes: Buffer, start: number, end: number): string {
 }
 
 const DECODERS: Readonly<Record<string, Charset['decode']>> = {
-  ascii: utf8,
-  utf8,
-  utf8mb3: utf8,
-  utf8mb4: utf8,
+  ascii: utf8Text,
+  utf8: utf8Text,
+  utf8mb3: utf8Text,
+  utf8mb4: utf8Text,
   ucs2: utf16be,
   utf16: utf16be,
   utf16le,

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:buffer';
 import { MigrateError } from '../../../lib/errors.ts';
+import { utf8Text } from '../../../lib/utf8.ts';
 import type { Change, Key, LoggedValue, Row, Value } from '../../../model/change.ts';
 import type { Table } from '../../../model/table.ts';
 import type { LoggedColumn, Relation, Relations } from './relations.ts';
@@ -39,8 +40,6 @@ const NULL = 0x6e; // n
 const UNAVAILABLE = 0x75; // u: an unchanged value stored out of line
 const TEXT = 0x74; // t
 
-/** Up to here a text is cheaper to build character by character; from 13 on V8 would make a tree of its parts. */
-const SHORT = 12;
 /** The longest text that a string of V8 holds, in bytes of which each may become a character. */
 const LONGEST = constants.MAX_STRING_LENGTH;
 
@@ -124,7 +123,7 @@ export class PgoutputDecoder {
         const length = bytes.readUInt32BE(at);
         at += 4;
         if (length > LONGEST) throw tooLarge(table, index, length);
-        row[index] = length <= SHORT ? shortText(bytes, at, at + length) : bytes.toString('utf8', at, at + length);
+        row[index] = utf8Text(bytes, at, at + length);
         at += length;
       } else if (kind === NULL) {
         row[index] = null;
@@ -204,17 +203,6 @@ export class PgoutputDecoder {
   #expect(known: boolean, tag: number | undefined): void {
     if (!known) throw new MigrateError('STREAM.UNKNOWN', `the log contains a row of kind ${printTag(tag)}`);
   }
-}
-
-/** ASCII is built character by character; anything else goes through the decoder. */
-function shortText(bytes: Buffer, start: number, end: number): string {
-  let text = '';
-  for (let at = start; at < end; at++) {
-    const code = bytes[at] ?? 0;
-    if (code > 0x7f) return bytes.toString('utf8', start, end);
-    text += String.fromCharCode(code);
-  }
-  return text;
 }
 
 /** Takes values the new row lacks from the old one: all of them, or those of the identity, the only ones logged then. */
