@@ -18,10 +18,38 @@ const isFreeze = (point: Failpoint): boolean =>
 const isClosed = (point: Failpoint): boolean =>
   from(point) > from('cutover.before_permanent') && from(point) <= from('cutover.switched');
 
-export async function expectKilledAt(migration: Migration, { point, hit }: Kill): Promise<void> {
-  const result = await migration.run(`${point}@${hit}=kill9`);
-  expect(result.signal, `${point} was not reached:\n${said(result)}`).toBe('SIGKILL');
-  expect(result.stderr.trimEnd().split('\n').at(-1)).toBe(`failpoint ${point} ${hit}`);
+export async function expectKilledAt(migration: Migration, kill: Kill): Promise<void> {
+  await expectKilledAtOneOf(migration, [kill]);
+}
+
+/**
+ * Dies once at the first hit of each point. All that are left are armed every time: which of two comes first is open
+ * where copy, apply and building run side by side.
+ */
+export async function expectKilledAtEach(migration: Migration, points: readonly Failpoint[]): Promise<void> {
+  const left = new Set(points);
+  while (left.size > 0) {
+    left.delete(
+      await expectKilledAtOneOf(
+        migration,
+        [...left].map((point) => ({ point, hit: 1 })),
+      ),
+    );
+  }
+}
+
+async function expectKilledAtOneOf(migration: Migration, kills: readonly Kill[]): Promise<Failpoint> {
+  const result = await migration.run(kills.map(({ point, hit }) => `${point}@${hit}=kill9`).join(';'));
+  const names = kills.map(({ point }) => point).join(', ');
+  expect(result.signal, `not reached: ${names}\n${said(result)}`).toBe('SIGKILL');
+  const last = result.stderr.trimEnd().split('\n').at(-1);
+  const kill = kills.find(({ point, hit }) => last === `failpoint ${point} ${hit}`);
+  if (kill === undefined) throw new Error(`died at "${last}", not at one of ${names}`);
+  await expectSafe(migration, kill.point);
+  return kill.point;
+}
+
+async function expectSafe(migration: Migration, point: Failpoint): Promise<void> {
   if (isClosed(point)) {
     expect(await migration.status()).toMatchObject({ writable: 'none', cutover: { phase: 'switching' } });
     // Already now, though nothing was switched yet, the target has everything.

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { FAILPOINTS, type Failpoint } from '../../src/lib/failpoint.ts';
-import { expectKilledAt } from './killing.ts';
+import { expectKilledAtEach } from './killing.ts';
 import { withMigration } from './migration.ts';
 
 // Where rows are easiest to lose or to double.
@@ -47,7 +47,7 @@ describe(`kill -9, seed ${SEED}`, () => {
       expect(points).toHaveLength(5);
       const plan = { cutover: { when: 'auto', reverse: 'off', budget: '3s' } };
       await withMigration({ workload, rows: 200, seed: SEED % 1_000, plan }, async (migration) => {
-        for (const point of points) await expectKilledAt(migration, { point, hit: 1 });
+        await expectKilledAtEach(migration, points);
         await migration.expectComplete(await migration.run());
       });
     });

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAILPOINTS } from '../../../src/lib/failpoint.ts';
 import { withClient } from '../../fleet/databases.ts';
-import { expectKilledAt, type Kill } from '../killing.ts';
+import { expectKilledAt, expectKilledAtEach, type Kill } from '../killing.ts';
 import { withMigration } from '../migration.ts';
 
 // Neighbours go into different runs, so that a kill is mostly the first that its stage sees.
@@ -21,7 +21,7 @@ describe('kill -9 at the first hit', () => {
       // Short, so that the fence of a dead runner opens soon.
       const plan = { cutover: { when: 'auto', reverse: 'off', budget: '3s' } };
       await withMigration({ workload, rows: 120, plan }, async (migration) => {
-        for (const point of points) await expectKilledAt(migration, { point, hit: 1 });
+        await expectKilledAtEach(migration, points);
         await migration.expectComplete(await migration.run());
       });
     });
