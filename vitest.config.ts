@@ -33,7 +33,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'mysql', include: ['test/first-look/**/*.test.ts', 'test/contract/mysql-*.test.ts'] },
+        test: {
+          name: 'mysql',
+          include: ['test/first-look/**/*.test.ts', 'test/contract/mysql-*.test.ts', 'test/scenario/mysql/*.test.ts'],
+          testTimeout: 180_000,
+        },
       },
     ],
   },

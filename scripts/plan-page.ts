@@ -13,7 +13,7 @@ interface Field {
 }
 
 const INTRODUCTION = `A plan is a YAML file. \`migrate\` looks for \`./migrate.yaml\`, then \`./migrate.yml\`, then the file named by
-\`$MIGRATE_PLAN\`. An example is [plans/postgres-to-postgres.yaml](../plans/postgres-to-postgres.yaml); editors complete and check
+\`$MIGRATE_PLAN\`. There is an example for each pair of databases in [plans](../plans); editors complete and check
 plans with the line \`# yaml-language-server: $schema=…/schema/plan.schema.json\`.
 
 - All faults are reported at once, as \`file:line:column message\`. Unknown keys are faults. YAML anchors and aliases are refused.
@@ -24,7 +24,7 @@ plans with the line \`# yaml-language-server: $schema=…/schema/plan.schema.jso
   \`$\${\` is a literal \`\${\`. They work in values, not in keys, and an unset variable is a fault.
   What they hold is taken as it is: in a url, special characters of user and password must be percent-encoded.
 - Passwords, the contents of \`\${file:…}\`, and variables whose names say that they are secret never appear in any output.
-- \`tables\`, \`schema.target\`, \`stream\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
+- \`tables\`, \`schema.target\`, \`convert\`, \`stream\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
   whenever the command is run again.
 `;
 

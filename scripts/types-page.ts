@@ -1,5 +1,9 @@
-// docs/types.md, from the table of types that the contract tests take through every part of a run.
+// docs/types.md, from the table of types that the contract tests take through every part of a run, and from the tables that
+// convert between engines.
 
+import { MYSQL_TYPES, mappedType } from '../src/convert/mysql-to-postgres.ts';
+import { mysqlType, OTHER_TYPES, POSTGRES_TYPES, resolvedType } from '../src/convert/postgres-to-mysql.ts';
+import { planSchema } from '../src/plan/plan.ts';
 import { TYPE_GROUPS, type TypeEntry } from '../test/contract/types-fixture.ts';
 import { heading, table } from './markdown.ts';
 
@@ -14,7 +18,12 @@ export function typesPage(): string {
     ].join('\n'),
   );
   return [
-    heading('Types', 'test/contract/types-fixture.ts'),
+    heading('Types', 'src/convert and test/contract/types-fixture.ts'),
+    '[Between two databases of PostgreSQL](#between-two-databases-of-postgresql) ·' +
+      ' [from MySQL and MariaDB to PostgreSQL](#from-mysql-and-mariadb-to-postgresql) ·' +
+      ' [from PostgreSQL to MySQL](#from-postgresql-to-mysql) ·' +
+      ' [from MySQL and MariaDB to MySQL](#from-mysql-and-mariadb-to-mysql)\n',
+    '# Between two databases of PostgreSQL\n',
     'Each line is a test: these values, and NULL, go through the copy, through the log as sets and row by row, and through' +
       ' verification, between databases whose defaults for printing values differ. Values travel as the text that the server' +
       ' prints for them; only the copy of a table whose columns all allow it is binary.\n',
@@ -22,6 +31,50 @@ export function typesPage(): string {
       ' is refused as a key.\n',
     sections.join('\n'),
     REFUSED,
+    toPostgres(),
+    toMysql(),
+    BETWEEN_MYSQLS,
+  ].join('\n');
+}
+
+const CHOSEN =
+  'A plan chooses for all columns in `convert`, and for single ones in `convert.columns`: only what can hold the values. A value' +
+  ' that is refused stops the run; nothing is rounded, cut or made NULL in silence.\n';
+
+function toPostgres(): string {
+  const options = planSchema.shape.convert.parse({});
+  const rows = MYSQL_TYPES.map(({ shown: name, example, choices, note = '' }) => {
+    const mapped = mappedType({ type: example }, options);
+    const becomes = mapped === undefined ? 'must be chosen' : `${code(example)} → ${code(mapped.type)}`;
+    return [name, becomes, choices.map((choice) => code(choice.shown)).join(' '), note];
+  });
+  return [
+    '# From MySQL and MariaDB to PostgreSQL\n',
+    CHOSEN,
+    table(['type', 'becomes', 'or', 'note'], rows),
+    TO_POSTGRES,
+  ].join('\n');
+}
+
+function toMysql(): string {
+  const rows = POSTGRES_TYPES.map(({ shown: name, example, choices, note = '' }) => {
+    const mapped = mysqlType(resolvedType(example, []), {});
+    const refused = mapped?.refuses === undefined ? '' : `refused: ${mapped.refuses}`;
+    return [
+      name,
+      `${code(example)} → ${code(mapped?.type ?? '')}`,
+      choices.map((choice) => code(choice.shown)).join(' '),
+      [note, refused].filter((text) => text !== '').join('; '),
+    ];
+  });
+  const others = [OTHER_TYPES.shown, code('longtext'), code('varchar(n)'), 'the text that PostgreSQL prints'];
+  const enums = ['enum', code('enum(…)'), code('varchar(n)'), 'a text where a label is empty or ends with a blank'];
+  const domains = ['domain', 'what it is made of', '', 'without its checks'];
+  return [
+    '# From PostgreSQL to MySQL\n',
+    CHOSEN,
+    table(['type', 'becomes', 'or', 'note'], [...rows, enums, domains, others]),
+    TO_MYSQL,
   ].join('\n');
 }
 
@@ -57,4 +110,33 @@ Preflight names the column, the reason and the cure.
 - A domain's check that was never validated is made on the target when the rows are there. A row that breaks it and is changed in
   the meantime stops the run, as it would stop the application.
 - A type, a label or an extension that changes on the source during a run stops it like any other change of the schema.
+`;
+
+const TO_POSTGRES = `## What else changes
+
+- Names of indexes and constraints get their table's name before them: in PostgreSQL they are unique in a schema.
+- Checks and generated columns are carried where both engines mean the same: comparisons, arithmetic but division, \`coalesce\`,
+  \`concat\`, lengths; texts only with a collation that ends with \`_bin\`. Generated columns are stored. The rest is listed.
+- An index on the first characters of a column is one on the whole column where that is short, else on \`left(…)\`. Full text, spatial
+  and functional indexes are listed.
+- A unique key over texts without regard to case or accents is weaker in PostgreSQL unless
+  \`convert.caseInsensitive\` is \`icu\`, and \`ON UPDATE CURRENT_TIMESTAMP\` is not there: preflight warns of both, and offers a trigger.
+`;
+
+const TO_MYSQL = `## What else changes
+
+- Texts get the collation \`utf8mb4_0900_bin\`: texts that differ stay different, in keys as well.
+- A sequence becomes AUTO_INCREMENT where it numbers one whole-number column that an index begins with; others are listed.
+- Partitions and heirs are refused. Indexes over expressions, for some rows or of other kinds than btree are listed, and so are
+  constraints that are deferrable or exclude.
+- Checks and generated columns: as above, texts for equality only.
+- A moment with a time zone is kept in UTC; its default is \`utc_timestamp\`.
+`;
+
+const BETWEEN_MYSQLS = `# From MySQL and MariaDB to MySQL
+
+Types stay as they are. Of MariaDB \`uuid\` becomes \`char(36)\`, \`inet4\` and \`inet6\` their texts, and \`json\` stays the \`longtext\` with
+a check that it is there. Collations that MySQL does not have become the nearest that it has, with a warning; defaults and checks that
+MySQL may not know are listed. What is in a \`json\` travels as text: a decimal in it becomes the double that is the same number, or stops
+the run where there is none; dates and bytes in it become texts.
 `;

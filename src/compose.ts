@@ -1,30 +1,22 @@
-// The only file that names concrete databases and streams.
+// Puts a run together: the application's commands, and the two databases that a plan names.
 
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Application } from './cli/application.ts';
-import { readExtensions } from './databases/postgres/check/extensions.ts';
-import { readServerFacts } from './databases/postgres/check/facts.ts';
-import { PostgresServer } from './databases/postgres/connection.ts';
-import { readHashForm } from './databases/postgres/digest.ts';
-import { PostgresJournal } from './databases/postgres/journal/journal.ts';
-import { type FormerLock, PostgresLease } from './databases/postgres/lease.ts';
-import type { LeaseClaim } from './databases/postgres/lease-proof.ts';
-import { PostgresStream } from './databases/postgres/log/stream.ts';
-import { PostgresSource } from './databases/postgres/source.ts';
-import { PostgresTarget } from './databases/postgres/target.ts';
+import { conversionFor } from './compose/conversion.ts';
+import { mysqlSource, mysqlTarget } from './compose/mysql.ts';
+import type { SourceDatabase, TargetDatabase } from './compose/opening.ts';
+import { postgresSource, postgresTarget } from './compose/postgres.ts';
+import { convertedSource } from './convert/converted-source.ts';
 import { runDemo } from './demo/demo.ts';
-import type { RunRecord } from './journal/journal.ts';
 import { Closer } from './lib/closer.ts';
-import { once } from './lib/once.ts';
-import type { Side } from './model/side.ts';
-import { connectionsOf } from './plan/connections.ts';
 import type { Plan } from './plan/plan.ts';
 import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
 import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
 import { readGrants } from './runner/grants.ts';
 import { inspectRun, recordPause } from './runner/inspect.ts';
+import { type FormerLock, RunLease } from './runner/lease.ts';
 import { readLetters, settleLetters } from './runner/letters.ts';
 import { runPlan } from './runner/run.ts';
 import { recordTable } from './runner/tables.ts';
@@ -49,23 +41,26 @@ export function createApplication(): Application {
   };
 }
 
-async function hashesDiffer(source: PostgresServer, target: PostgresServer): Promise<boolean> {
-  const [one, other] = await Promise.all([source, target].map((server) => server.with('facts', readHashForm)));
-  return one !== other;
+function openSource(plan: Plan): SourceDatabase {
+  return plan.source.kind === 'postgres' ? postgresSource(plan) : mysqlSource(plan);
+}
+
+function openTarget(plan: Plan): TargetDatabase {
+  return plan.target.kind === 'postgres' ? postgresTarget(plan) : mysqlTarget(plan);
 }
 
 /** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
 async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLock): Promise<Endpoints> {
-  const source = new PostgresServer('source', plan.source.url, plan.name);
-  const target = new PostgresServer('target', plan.target.url, plan.name);
-  const lease = new PostgresLease({
-    source,
-    target,
+  const source = openSource(plan);
+  const target = openTarget(plan);
+  const lease = new RunLease({
+    source: source.lease,
+    target: target.lease,
     run: plan.name,
     holder: `${hostname()} process ${process.pid}`,
     ...(former === undefined ? {} : { former }),
   });
-  const journal = new PostgresJournal(target, plan.name, () => lease.claim());
+  const journal = target.journal(() => lease.claim());
   const closer = new Closer();
   closer.add(() => source.close());
   closer.add(() => target.close());
@@ -73,10 +68,17 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
   try {
     if (options.lock) await lease.lock(options.takeover);
     const record = await journal.load();
+    const id = record?.id ?? randomBytes(4).toString('hex');
     // Without the lock nothing may be written: no transaction can prove this epoch.
     const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
+    const conversion = conversionFor(plan);
+    const shared = { record, id, claim, conversion, onWaiting: options.onWaiting };
+    const opened = source.open({ ...shared, peer: target });
     return {
-      ...portsOf({ source, target }, { plan, record, claim, onWaiting: options.onWaiting }),
+      id,
+      source: conversion === undefined ? opened.source : convertedSource(opened.source, conversion),
+      target: target.open({ ...shared, peer: source }),
+      stream: (catalog) => opened.stream(catalog),
       record,
       journal,
       lease,
@@ -92,56 +94,4 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
     await closer.close().catch(() => undefined);
     throw error;
   }
-}
-
-interface Opened extends Pick<OpenOptions, 'onWaiting'> {
-  readonly plan: Plan;
-  readonly record: RunRecord | undefined;
-  readonly claim: () => LeaseClaim;
-}
-
-function portsOf(
-  { source, target }: Readonly<Record<Side, PostgresServer>>,
-  { plan, record, claim, onWaiting }: Opened,
-): Pick<Endpoints, 'id' | 'source' | 'target' | 'stream'> {
-  const id = record?.id ?? randomBytes(4).toString('hex');
-  const log = { slot: `migrate_${plan.name.replaceAll('-', '_')}_${id}`, publication: `migrate_${plan.name}_${id}` };
-  const networkTimeoutMs = plan.limits.networkTimeout;
-  const shared = {
-    id,
-    claim,
-    digestConcurrency: plan.verify.concurrency,
-    portableDigests: once(() => hashesDiffer(source, target)),
-  };
-  const connections = connectionsOf(plan);
-  return {
-    id,
-    source: new PostgresSource({
-      ...shared,
-      ...log,
-      server: source,
-      connections: connections.source,
-      selection: { ...plan.tables, names: record?.added ?? [] },
-      endsTransactions: plan.cutover.openTransactions === 'end',
-      onWaiting,
-      targetExtensions: () => target.with('facts', readExtensions),
-    }),
-    target: new PostgresTarget({
-      ...shared,
-      server: target,
-      connections: connections.target,
-      networkTimeoutMs,
-      builders: plan.snapshot.readers,
-      existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
-      sourceFacts: () => source.with('facts', readServerFacts),
-    }),
-    stream: ({ tables }) =>
-      new PostgresStream({
-        ...log,
-        server: source,
-        tables: tables.map(({ table }) => table),
-        networkTimeoutMs,
-        decodingMemory: plan.limits.decodingMemory,
-      }),
-  };
 }

@@ -70,7 +70,7 @@ export class Applier implements Replication {
 
   /** Reads the checkpoints, opens the lanes and the stream, and begins. Rejects when one of them cannot be opened. */
   async start(): Promise<void> {
-    const { stream, target, tables, source, signal, deadLetters } = this.#options;
+    const { stream, target, tables, settled = null, source, signal, deadLetters } = this.#options;
     signal.throwIfAborted();
     const checkpoints = await target.checkpoints();
     const { aside } = this.#options;
@@ -79,7 +79,7 @@ export class Applier implements Replication {
     // After the checkpoints: letters commit with them.
     await deadLetters?.load();
     const lanes = await Lanes.open(target, written, stream.covers, deadLetters);
-    const overlap = new Overlap({ tables: followed, covers: stream.covers, ...source });
+    const overlap = new Overlap({ tables: followed, settled, covers: stream.covers, ...source });
     const from = floorOf(
       checkpoints.map(({ position }) => position),
       stream.covers,

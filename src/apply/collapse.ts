@@ -11,8 +11,8 @@ import { compareKeys, isComplete, keyAfter, keyOrder, movesKey, newKey, oldKey, 
 interface Net {
   readonly key: Key;
   readonly order: number;
-  /** Whether the row was there before the batch. */
-  readonly existed: boolean;
+  /** Whether the row was there before the batch; undefined when that is not known. */
+  readonly existed: boolean | undefined;
   /** The values known now, or null when the row is gone. Complete when the row did not exist before. */
   row: Row | null;
 }
@@ -65,6 +65,7 @@ function collapseRows(table: Table, changes: readonly RowChange[]): TableChanges
 
 /** Adds one change; false when it cannot follow what came before. */
 function fold(nets: Map<string, Net>, change: RowChange): boolean {
+  if (change.tolerant === true) return overwrite(nets, change);
   switch (change.op) {
     case 'insert':
       return isFull(change) && appear(nets, keyAfter(change.table, change.row), change.row);
@@ -86,7 +87,21 @@ function foldPartial(nets: Map<string, Net>, change: Update): boolean {
   return isFull(change) && vanish(nets, change.key) && appear(nets, key, row);
 }
 
-function netOf(key: Key, existed: boolean, row: Row | null): Net {
+/** Whatever was there: it adds up always. */
+function overwrite(nets: Map<string, Net>, change: RowChange): boolean {
+  const put = (key: Key | undefined, row: Row | null): void => {
+    if (key === undefined) return;
+    const text = keyText(key);
+    const net = nets.get(text);
+    if (net === undefined) nets.set(text, netOf(key, undefined, row));
+    else net.row = row;
+  };
+  put(oldKey(change), null);
+  if (change.op !== 'delete') put(newKey(change), change.row);
+  return true;
+}
+
+function netOf(key: Key, existed: Net['existed'], row: Row | null): Net {
   return { key, order: keyOrder(key), existed, row };
 }
 
@@ -134,10 +149,12 @@ function toSets(table: Table, nets: Iterable<Net>, keyChunks: readonly KeyChunk[
   const deletes: Key[] = [];
   const inserts: Row[] = [];
   const groups = new Map<string, { columns: readonly number[]; keys: Key[]; rows: Row[] }>();
+  let tolerant = false;
   for (const { key, existed, row } of nets) {
-    if (row === null) {
-      if (existed) deletes.push(key);
-    } else if (!existed) {
+    tolerant ||= existed === undefined;
+    if (existed === undefined || (row === null && existed)) deletes.push(key);
+    if (row === null) continue;
+    if (existed !== true) {
       inserts.push(row);
     } else {
       const mask = maskOf(row);
@@ -150,7 +167,8 @@ function toSets(table: Table, nets: Iterable<Net>, keyChunks: readonly KeyChunk[
       group.rows.push(row);
     }
   }
-  return { table, deletes, updates: [...groups.values()], inserts, keyChunks };
+  const sets = { table, deletes, updates: [...groups.values()], inserts, keyChunks };
+  return tolerant ? { ...sets, tolerant } : sets;
 }
 
 /** Equal for rows that carry the same columns. */

@@ -4,6 +4,7 @@ import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Gate } from '../health/gate.ts';
 import type { TableJournal, TableProgress } from '../journal/journal.ts';
+import type { Position } from '../model/position.ts';
 import type { TableId } from '../model/table.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
@@ -21,6 +22,8 @@ export interface ApplierOptions {
   readonly journal: Pick<TableJournal, 'sendHome'>;
   /** Every captured table, with its lane and, where rows were copied, its chunks. */
   readonly tables: readonly TableProgress[];
+  /** Up to where reads may be ahead of their `at`, as journalled; null (default) when all are exact. */
+  readonly settled?: Position | null;
   /** Spread tables that an earlier apply of this process found to need their own lane; more may be added. */
   readonly homeward: Set<TableId>;
   readonly aside?: Aside;

@@ -1,6 +1,7 @@
 // Judges changes against what the copy already contains. Chunks were read at different positions, so for a while the
 // target is no past state of the source: a change is applied to a key only if its transaction is not visible in the
-// read of the key's chunk.
+// read of the key's chunk. Where reads were not exact, of some transactions nobody knows whether they are visible in them: these
+// are applied whatever is there.
 
 import type { SourceChunks, SourceLog } from '../databases/source.ts';
 import type { TableProgress } from '../journal/journal.ts';
@@ -16,6 +17,8 @@ import type { Step } from './step.ts';
 export interface OverlapOptions {
   readonly tables: readonly TableProgress[];
   readonly covers: Covers;
+  /** Up to here reads may be ahead of their `at`; null (default) when all are exact. */
+  readonly settled?: Position | null;
   readonly log: Pick<SourceLog, 'pair'>;
   readonly chunks: Pick<SourceChunks, 'locate'>;
 }
@@ -41,6 +44,7 @@ export class Overlap {
 
   constructor(options: OverlapOptions) {
     this.#options = options;
+    if (options.settled) this.#reach(options.settled);
     for (const progress of options.tables) {
       const copied = copiedTable(progress, options.covers);
       if (copied === undefined) continue;
@@ -50,7 +54,7 @@ export class Overlap {
     }
   }
 
-  /** The newest `at` of all; undefined when nothing was copied. */
+  /** The newest moment of all reads; undefined when nothing was copied. */
   get newest(): Position | undefined {
     return this.#newest;
   }
@@ -66,8 +70,10 @@ export class Overlap {
    */
   async judge(transactions: readonly Transaction[]): Promise<Judge> {
     const located = await this.#locate(transactions.filter((transaction) => this.involves(transaction)));
+    const { covers, settled = null } = this.#options;
     return new Judge({
-      covers: this.#options.covers,
+      covers,
+      settled,
       table: (id) => this.#tables.get(id),
       located,
       rereader: new Rereader(this.#options.log),
@@ -128,6 +134,7 @@ export class Overlap {
 
 interface JudgeOptions {
   readonly covers: Covers;
+  readonly settled: Position | null;
   table(id: TableId): CopiedTable | undefined;
   readonly located: Located;
   readonly rereader: Rereader;
@@ -144,6 +151,14 @@ export class Judge {
 
   /** What is left of a row change: nothing, all, or one half of a change of key. */
   async row(change: RowChange, position: Position): Promise<Step | undefined> {
+    const step = await this.#left(change, position);
+    const { covers, settled } = this.#options;
+    if (step === undefined || settled === null || !covers(settled, position)) return step;
+    if (step.op === 'reread' || step.op === 'empty') return step;
+    return tolerated(step);
+  }
+
+  async #left(change: RowChange, position: Position): Promise<Step | undefined> {
     if (change.op === 'update' && movesKey(change)) return this.#keyChange(change, position);
     const key = oldKey(change) ?? newKey(change);
     if (key === undefined || this.#contains(change.table, key, position)) return undefined;
@@ -211,6 +226,17 @@ export class Judge {
     if (ordinal === undefined) throw new MigrateError('INTERNAL.BUG', `a key of ${table.id} was not located`);
     return ordinal;
   }
+}
+
+function tolerated(change: RowChange): RowChange {
+  const { table } = change;
+  if (table.identity === 'row' || (change.op !== 'delete' && change.row.includes(undefined))) {
+    throw new MigrateError(
+      'INTERNAL.BUG',
+      `${table.id} was not read exactly, and has no key or no whole rows in the log`,
+    );
+  }
+  return { ...change, tolerant: true };
 }
 
 function copiedTable(progress: TableProgress, covers: Covers): CopiedTable | undefined {

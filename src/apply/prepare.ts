@@ -116,11 +116,11 @@ export class Preparer {
       } else {
         const only = router.laneOf(change);
         if (only !== undefined) {
-          if (this.#isWanted(only, transaction)) put(sorted, only, change, 1);
+          if (this.#isWanted(only, transaction)) put(sorted, only, held(change, change), 1);
           continue;
         }
         for (const { lane, change: part, counts } of router.route(change)) {
-          if (this.#isWanted(lane, transaction)) put(sorted, lane, part, counts);
+          if (this.#isWanted(lane, transaction)) put(sorted, lane, held(part, change), counts);
         }
       }
     }
@@ -147,7 +147,7 @@ export class Preparer {
     for (const { lane, change: part, counts } of this.#options.router.route(change)) {
       if (!this.#isWanted(lane, transaction)) continue;
       const step = await judge.row(part, transaction.position);
-      if (step !== undefined) put(sorted, lane, step, counts);
+      if (step !== undefined) put(sorted, lane, held(step, change), counts);
     }
   }
 
@@ -169,6 +169,12 @@ export class Preparer {
     const opened = this.#options.opened[lane];
     return opened === undefined || !this.#options.covers(opened, transaction.position);
   }
+}
+
+/** What is to be applied of a change. Throws when the target cannot hold it. */
+function held<T extends Step>(step: T, { refused }: RowChange): T {
+  if (refused !== undefined) throw refused;
+  return step;
 }
 
 function put({ lanes }: Sorted, lane: number, step: Step, counts: number): void {

@@ -1,6 +1,7 @@
 // Reads single rows of the source again, all at one new exact position. The pair is made when the first row is asked for.
 
 import type { ChunkReader, SourceLog, Start } from '../databases/source.ts';
+import { MigrateError } from '../lib/errors.ts';
 import type { Key, Row } from '../model/change.ts';
 import type { Position } from '../model/position.ts';
 import type { Table } from '../model/table.ts';
@@ -26,6 +27,7 @@ export class Rereader {
       // A lost snapshot shows in the read that needs it.
       this.#start.lost.catch(() => undefined);
     }
+    if (this.#start.settled !== undefined) throw new MigrateError('INTERNAL.BUG', 'a row was not read again exactly');
     this.#reader ??= await this.#start.reader();
     return { at: this.#start.at, row: await this.#reader.readRow(table, key) };
   }

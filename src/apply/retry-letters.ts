@@ -25,6 +25,8 @@ export interface RetryOptions {
   readonly journal: Pick<DeadLetterJournal, 'list' | 'rows'>;
   readonly target: Pick<Target, 'lane'>;
   readonly tables: readonly Table[];
+  /** True when the copy was not read exactly: then whatever is there gives way to the letters. Default false. */
+  readonly tolerant?: boolean;
   /** Told of every key before it is written. */
   readonly changed: (table: Table, key: Key) => void;
   /** Who asked. */
@@ -65,11 +67,15 @@ async function replayAll(options: RetryOptions, groups: readonly Group[]): Promi
 }
 
 async function replay(
-  { journal, target, tables, changed, by }: RetryOptions,
+  { journal, target, tables, tolerant = false, changed, by }: RetryOptions,
   group: Group,
 ): Promise<MigrateError | undefined> {
   const rows = await journal.rows(group.map(({ id }) => id));
-  const changes = group.map((letter) => changeOf(letter, tables, rows.get(letter.id) ?? null));
+  const changes = group.map((letter) => {
+    const change = changeOf(letter, tables, rows.get(letter.id) ?? null);
+    const isWhole = change.table.identity === 'key' && (change.op === 'delete' || !change.row.includes(undefined));
+    return tolerant && isWhole ? { ...change, tolerant } : change;
+  });
   for (const [index, { table }] of changes.entries()) {
     const { key, newKey } = group[index] ?? { key: [], newKey: null };
     changed(table, key);

@@ -15,6 +15,13 @@ interface CutoverOptions {
   readonly undo?: boolean;
 }
 
+/** What is answered where a forecast would be out of place. */
+const SAID: Readonly<Record<string, string>> = {
+  cancelled: 'cancelled',
+  switched: 'the run goes forward: the applications write to the target',
+  undo: 'the run goes back: the applications write to the source',
+};
+
 const FLAGS = ['dryRun', 'cancel', 'switched', 'undo'];
 
 /** One of the four: together they would contradict each other. */
@@ -66,11 +73,9 @@ export const cutoverCommand = (wiring: Wiring) =>
         const result = options.dryRun === true ? 'forecast' : options.cancel === true ? 'cancelled' : 'requested';
         if (options.json === true) printJson(io, { result, run: plan.name, stage: status.stage, forecast });
         else {
+          const outlook = `${forecast.ready ? 'can begin now' : 'cannot begin yet'}, at most ${forecast.budgetMs} ms of write pause`;
           for (const line of statusLines(status)) print(io, line);
-          print(
-            io,
-            `cutover   ${result}: ${forecast.ready ? 'can begin now' : 'cannot begin yet'}, at most ${forecast.budgetMs} ms of write pause`,
-          );
+          print(io, `cutover   ${SAID[decision ?? result] ?? `${result}: ${outlook}`}`);
         }
         return 0;
       },

@@ -9,8 +9,9 @@ export function printFindings(io: Io, findings: readonly Finding[], to: 'stdout'
   const write = to === 'stdout' ? print : say;
   for (const level of ORDER) {
     for (const finding of findings.filter((each) => each.level === level)) {
+      const where = finding.side === undefined ? '' : `${finding.side}: `;
       // A name may hold line breaks, which must not look like lines of ours.
-      write(io, `${level}[${finding.code}] ${finding.subject}: ${finding.message}`.replaceAll('\n', '\\n'));
+      write(io, `${level}[${finding.code}] ${where}${finding.subject}: ${finding.message}`.replaceAll('\n', '\\n'));
       for (const line of finding.cure?.split('\n') ?? []) write(io, `  cure  ${line}`);
     }
   }

@@ -30,6 +30,7 @@ export const initCommand = (wiring: Wiring) =>
       summary: 'write a commented plan for two databases, with the tables found; works without the databases, too',
       examples: [
         'migrate init --source postgres://migrator@old-server/shop --target postgres://migrator@new-server/shop migrate.yaml',
+        'migrate init --source mysql://migrator@old-server/shop --target postgres://migrator@new-server/shop migrate.yaml',
         'migrate init > migrate.yaml',
       ],
       takesPlan: false,
@@ -64,7 +65,7 @@ function endpoint(io: Io, side: Side, options: InitOptions): DraftUrl {
   const url = draftUrl(text, VARIABLES[side]);
   if (url !== undefined) return url;
   throw new MigrateError('USAGE.ARGUMENT', `--${side} cannot be read as a url`, {
-    fix: 'Write postgres://user:password@host:port/database, with special characters percent-encoded.',
+    fix: 'Write postgres://user:password@host:port/database or mysql://user:password@host:port, with special characters percent-encoded.',
   });
 }
 

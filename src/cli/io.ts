@@ -54,7 +54,7 @@ export function reportError(io: Io, thrown: unknown, json: boolean): number {
       why: CODES[error.code].why,
       fix: error.fix,
       disposition: error.disposition,
-      next: [{ command: 'read docs/errors.md', why: error.fix }],
+      next: [{ command: `migrate explain ${error.code}`, why: error.fix }],
     });
   }
   return exitCode(error);

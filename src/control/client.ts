@@ -10,8 +10,10 @@ import type { StatusSnapshot } from '../observe/status.ts';
 const ANSWER_MS = 10_000;
 // Letters wait for the batch in hand, which may be a part of a large transaction; a table that is added is checked.
 const WORK_MS = 600_000;
+/** Nobody listens: no process, a dead one's socket file, or one that ends just now. */
+const GONE = new Set(['ENOENT', 'ECONNREFUSED', 'EPIPE', 'ECONNRESET']);
 
-/** Resolves undefined when no process listens there; rejects with the other side's error. */
+/** Resolves undefined when no process listens there, or it ends instead of answering; rejects with the other side's error. */
 export async function ask(
   path: string,
   method: 'GET' | 'POST',
@@ -51,6 +53,10 @@ function exchange(
   timeoutMs: number,
 ): Promise<{ status: number; text: string } | undefined> {
   return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
+      if (GONE.has(error.code ?? '')) resolve(undefined);
+      else reject(error);
+    };
     const call = request(
       {
         socketPath,
@@ -66,15 +72,11 @@ function exchange(
           text += part;
         });
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-        response.on('error', reject);
+        response.on('error', fail);
       },
     );
     call.on('timeout', () => call.destroy(new MigrateError('CONTROL.SOCKET', `no answer at ${socketPath}`)));
-    call.on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody listens: no process, or a dead one's socket file.
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
-    });
+    call.on('error', fail);
     if (method === 'POST') call.write(body);
     call.end();
   });

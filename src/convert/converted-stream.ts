@@ -1,7 +1,8 @@
 // A change stream whose values become those of the target's types.
 
-import type { ConversionOf } from '../databases/conversion.ts';
-import type { Change, LoggedValue, Transaction, Value } from '../model/change.ts';
+import { type ConversionOf, refusedIn } from '../databases/conversion.ts';
+import { MigrateError } from '../lib/errors.ts';
+import type { Change, Key, LoggedValue, Row, RowChange, Transaction } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
 import type { ChangeStream, Shard } from '../stream/change-stream.ts';
 
@@ -47,11 +48,29 @@ class Converters {
     if (change.op === 'marker' || change.op === 'truncate') return change;
     const { table } = change;
     const columns = this.#of(table);
-    const row = (values: readonly LoggedValue[]): readonly LoggedValue[] =>
-      values.map((value, index) => columns[index]?.(value));
-    if (change.op === 'insert') return { ...change, row: row(change.row) };
-    const key = change.key.map((value, index): Value => columns[table.key[index] ?? -1]?.(value) ?? null);
-    return change.op === 'delete' ? { ...change, key } : { ...change, key, row: row(change.row) };
+    let refused = undefined as MigrateError | undefined;
+    const value = (index: number, logged: LoggedValue): LoggedValue => {
+      try {
+        return columns[index]?.(logged);
+      } catch (error) {
+        if (!(error instanceof MigrateError)) throw error;
+        refused ??= refusedIn(table, error);
+        return null;
+      }
+    };
+    const key: Key = change.op === 'insert' ? [] : change.key.map((one, at) => value(table.key[at] ?? -1, one) ?? null);
+    const row: Row = change.op === 'delete' ? [] : change.row.map((one, index) => value(index, one));
+    const converted: RowChange =
+      change.op === 'insert'
+        ? { ...change, row }
+        : change.op === 'delete'
+          ? { ...change, key }
+          : { ...change, key, row };
+    if (refused === undefined) return converted;
+    // What a row is found by must be known, also to leave the row out.
+    const isLost = table.identity === 'key' && (key.includes(null) || table.key.some((index) => row[index] === null));
+    if (isLost) throw refused;
+    return { ...converted, refused };
   }
 
   #of(table: Table): readonly Convert[] {

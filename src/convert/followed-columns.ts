@@ -13,7 +13,7 @@ export interface FollowedColumns {
 
 /** Why the target cannot be told of the columns, or null. Only what has one name on both sides can be added. */
 export function whyNotNamed({ onTarget }: Catalog, drift: SchemaDrift): string | null {
-  if (onTarget === undefined) return null;
+  if (onTarget === undefined || drift.catalog.onTarget !== undefined) return null;
   const added = addedIn(drift);
   for (const { table, columns } of drift.catalog.tables) {
     for (const { name, type } of columns) {
@@ -27,9 +27,9 @@ export function whyNotNamed({ onTarget }: Catalog, drift: SchemaDrift): string |
 
 export function followColumns(catalog: Catalog, drift: SchemaDrift): FollowedColumns {
   const added = addedIn(drift);
-  const now = new Map([...drift.catalog.parents, ...drift.catalog.tables].map((each) => [each.table.id, each]));
-  const followed = extended(catalog, now);
-  const onTarget = catalog.onTarget && extended(catalog.onTarget, now);
+  const followed = extended(catalog, relationsOf(drift.catalog));
+  // In another engine's terms, where it is converted.
+  const onTarget = catalog.onTarget && extended(catalog.onTarget, relationsOf(drift.catalog.onTarget ?? drift.catalog));
   return {
     catalog: onTarget === undefined ? followed : { ...followed, onTarget },
     columns: [...followed.parents, ...followed.tables]
@@ -53,6 +53,10 @@ function addedIn({ changes }: SchemaDrift): ReadonlyMap<TableId, ReadonlySet<str
 }
 
 type Relations = ReadonlyMap<TableId, TableDefinition | ParentDefinition>;
+
+function relationsOf({ parents, tables }: Catalog): Relations {
+  return new Map([...parents, ...tables].map((each) => [each.table.id, each]));
+}
 
 /** What came since stands at the end: everything before it keeps its place. */
 function extended(catalog: Catalog, now: Relations): Catalog {

@@ -22,6 +22,7 @@ export function joiningPart(run: Catalog, now: Catalog, names: readonly TableNam
   const sequences = missing(run.sequences, now.sequences).filter(
     ({ owner, users }) => (owner !== null && ids.has(owner.table)) || users.some((user) => ids.has(user)),
   );
+  const { onTarget } = now;
   const schemas = [...tables, ...parents].map(({ table }) => table.schema);
   const others = [...types, ...sequences].map(({ schema }) => schema);
   return {
@@ -32,6 +33,7 @@ export function joiningPart(run: Catalog, now: Catalog, names: readonly TableNam
     sequences,
     schemas: [...new Set([...schemas, ...others])].sort(),
     notCarried: now.notCarried.filter((object) => !run.notCarried.includes(object)),
+    ...(onTarget === undefined ? {} : { onTarget: joiningPart(run.onTarget ?? run, onTarget, names) }),
   };
 }
 
@@ -60,6 +62,7 @@ export function standingAlone(part: Catalog): Catalog {
       ...alone(definition),
       inherits: definition.inherits.filter(({ id }) => ids.has(id)),
     })),
+    ...(part.onTarget === undefined ? {} : { onTarget: standingAlone(part.onTarget) }),
   };
 }
 
@@ -95,6 +98,7 @@ function relations({ parents, tables }: Catalog): readonly Relation[] {
 export function tied(part: Catalog, alone: Catalog): Catalog {
   const onTarget = alone.onTarget;
   if (onTarget === undefined) return part;
+  const whole = part.onTarget ?? part;
   const tie = <T extends RelationDefinition>(definition: T, own: RelationDefinition | undefined): T => ({
     ...definition,
     foreignKeys: (own?.foreignKeys ?? []).map(
@@ -105,11 +109,11 @@ export function tied(part: Catalog, alone: Catalog): Catalog {
     ...part,
     onTarget: {
       ...onTarget,
-      parents: onTarget.parents.map((definition, index) => tie(definition, part.parents[index])),
+      parents: onTarget.parents.map((definition, index) => tie(definition, whole.parents[index])),
       tables: onTarget.tables.map((definition, index) => {
-        const inherits = part.tables[index]?.inherits ?? [];
+        const inherits = whole.tables[index]?.inherits ?? [];
         return {
-          ...tie(definition, part.tables[index]),
+          ...tie(definition, whole.tables[index]),
           inherits: inherits.map((parent) => definition.inherits.find(({ id }) => id === parent.id) ?? parent),
         };
       }),

@@ -1,4 +1,7 @@
-// MySQL's defaults as PostgreSQL writes them: literals and the current time.
+// MySQL's defaults as PostgreSQL writes them: literals and the current time. And the labels of its enums.
+
+import { MYSQL, POSTGRES } from './dialects.ts';
+import { tokensOf } from './tokens.ts';
 
 const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;
 const TEXT = /^'((?:[^'\\]|''|\\.)*)'$/s;
@@ -10,6 +13,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b
 export function defaultFor(type: string, expression: string): string | undefined {
   const bits = BITS.exec(expression);
   const width = /^bit\((\d+)\)$/.exec(type)?.[1];
+  if (bits !== null && type === 'boolean') return bits[1] === '1' ? 'true' : 'false';
   if (width !== undefined) return bits === null ? undefined : `B'${(bits[1] ?? '').padStart(Number(width), '0')}'`;
   const now = NOW.exec(expression);
   if (now !== null)
@@ -23,6 +27,11 @@ export function defaultFor(type: string, expression: string): string | undefined
   const value = (text[1] ?? '').replace(/''|\\(.)/gs, (_, character?: string) =>
     character === undefined ? "'" : (ESCAPES[character] ?? character),
   );
-  const doubled = value.replaceAll("'", "''");
-  return doubled.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
+  return POSTGRES.text(value);
+}
+
+/** Of `enum('a','b')`, as information_schema has it. */
+export function labelsOf(type: string): readonly string[] {
+  const list = type.slice(type.indexOf('(') + 1, -1);
+  return (tokensOf(list, MYSQL) ?? []).filter(({ kind }) => kind === 'text').map(({ text }) => text);
 }

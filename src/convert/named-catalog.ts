@@ -17,7 +17,8 @@ export async function nameCatalog(target: Target, catalog: Catalog, map: NameMap
   const { renames, findings } = resolveNames(catalog, map);
   const unchanged = renames.tables.length === 0 && renames.schemas.length === 0;
   if (unchanged || findings.length > 0) return { catalog, findings };
-  const renamed = await target.rename(catalog, renames, made);
+  // In another engine's terms, where it was converted.
+  const renamed = await target.rename(catalog.onTarget ?? catalog, renames, made);
   return {
     catalog: renamed.catalog === undefined ? catalog : { ...catalog, onTarget: renamed.catalog },
     findings: renamed.findings,

@@ -166,6 +166,8 @@ function renamedSequences(sequences: Sequences): Sequences {
       const back = sequenceNames(renamed(catalog), catalog);
       return (await sequences.read(renamed(catalog))).map(back);
     },
+    prepare: (catalog, values, margin) =>
+      sequences.prepare(renamed(catalog), values.map(sequenceNames(catalog, renamed(catalog))), margin),
     advance: (catalog, values, margin) =>
       sequences.advance(renamed(catalog), values.map(sequenceNames(catalog, renamed(catalog))), margin),
     relax: (catalog) => sequences.relax(renamed(catalog)),

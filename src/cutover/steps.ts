@@ -34,6 +34,9 @@ const arm: Step = {
   async do({ options, freeze }) {
     await failpoint('cutover.before_arm');
     await armFence(options, freeze);
+    const { source, target, catalog, plan } = options;
+    const values = await freeze.race(source.sequences.read(catalog));
+    await freeze.race(target.sequences.prepare(catalog, values, plan.sequenceMargin));
     await failpoint('cutover.armed');
   },
   // The open fence stays on for the next attempt: taking it off needs locks that applications would queue behind.

@@ -47,8 +47,17 @@ export interface ChunkReader {
 
 /** A position of the stream and the snapshot that is exact at it, made in one act. */
 export interface Start {
-  /** A transaction is visible to the readers exactly when this position covers it. */
+  /** A transaction is visible to the readers exactly when this position covers it; with `settled` at least then. */
   readonly at: Position;
+  /**
+   * Present where the pair is not exact: each reader sees any of the transactions after `at` and up to here, and none after. Only
+   * of a source whose log carries whole rows, and whose tables all have a key.
+   */
+  readonly settled?: Position;
+  /** How it was made, where the source has several ways: `table-locks`. */
+  readonly means?: string;
+  /** How long the source's writers were held up for it, in ms. */
+  readonly lockMs?: number;
   /** At most as many at a time as the plan says: where a snapshot cannot be shared, all were opened with it. */
   reader(): Promise<ChunkReader>;
   /** Rejects when the snapshot is lost (its connection broke). Never resolves while it is held. */

@@ -29,6 +29,8 @@ export interface TableChanges {
   readonly table: Table;
   /** Rows that exist and must go. Without a key: a row as often as copies of it must go. */
   readonly deletes: readonly Key[];
+  /** True when rows to delete may be missing, because of changes that are tolerant. Default false. */
+  readonly tolerant?: boolean;
   /** Rows that exist and change, grouped by which columns are carried (indexes into `table.columns`, key columns never among them). */
   readonly updates: readonly {
     readonly columns: readonly number[];
@@ -76,7 +78,8 @@ export interface Lane {
    */
   attempt(sets: readonly TableChanges[]): Promise<boolean>;
   /**
-   * Applies changes row by row in the source's order, deferrable constraints deferred.
+   * Applies changes row by row in the source's order, deferrable constraints deferred. A tolerant one first deletes what there is
+   * under its keys.
    * Rejects with APPLY.ROW_MISSING or APPLY.CONSTRAINT. With `refusals` a row that is refused goes there, and the others
    * are written.
    */

@@ -10,7 +10,7 @@ import type { DeadLetterJournal } from './dead-letters.ts';
 import type { TableStateJournal } from './table-states.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 4;
+export const JOURNAL_FORMAT = 5;
 
 export const STAGES = [
   'preflight',
@@ -39,6 +39,8 @@ export interface RunRecord {
   readonly targetIdentity: string;
   /** P0, once the log is pinned. */
   readonly startPosition: Position | null;
+  /** Up to where rows that were copied may be ahead of their chunk's `at`; null while every read was exact. */
+  readonly settled: Position | null;
   readonly catalog: Catalog;
   /** Of the source's captured schema when the run began. */
   readonly fingerprint: string;
@@ -116,10 +118,21 @@ export interface Journal {
   create(
     run: Omit<
       RunRecord,
-      'format' | 'createdAt' | 'outcome' | 'ended' | 'paused' | 'startPosition' | 'sourceLineage' | 'added' | 'joining'
+      | 'format'
+      | 'createdAt'
+      | 'outcome'
+      | 'ended'
+      | 'paused'
+      | 'startPosition'
+      | 'settled'
+      | 'sourceLineage'
+      | 'added'
+      | 'joining'
     >,
   ): Promise<RunRecord>;
   setStart(position: Position): Promise<void>;
+  /** Before anything is copied that was not read exactly. A later read is never settled before an earlier one. */
+  setSettled(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;
   setPaused(paused: boolean): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;

@@ -203,7 +203,7 @@ export const CODES = {
     2,
     'operator',
     'A run of this name already moves, or has moved, this source to another target.',
-    'Give the plan another name, or abort the other run first. After a finished run: DELETE FROM migrate.lease on the source.',
+    'Give the plan another name, or abort the other run first. After a finished run delete its row of migrate.lease, on the side that the message names.',
   ),
   'RUN.NONE': entry(2, 'operator', 'There is no run of this plan yet.', 'Start one: `migrate run PLAN`.'),
   'RUN.STALLED': entry(
@@ -257,8 +257,8 @@ export const CODES = {
   'SOURCE.REFUSED': entry(
     2,
     'operator',
-    'The source refused a statement.',
-    'The message says why; most often a right is missing.',
+    'The source refused a statement, or has a value that the run may not carry.',
+    'The message says why. Most often a right is missing; where it names a column, correct the row on the source.',
   ),
   'SOURCE.TRANSIENT': entry(
     2,
@@ -270,19 +270,19 @@ export const CODES = {
     2,
     'operator',
     'The source url is malformed.',
-    'Use postgres://user:password@host:port/database?sslmode=….',
+    'Use postgres://user:password@host:port/database?sslmode=…, or mysql:// or mariadb:// with user:password@host:port?sslmode=….',
   ),
   'STREAM.FORMAT': entry(
     2,
     'operator',
-    'The source logged changes in a form that cannot be followed: as statements, in parts, compressed, or prepared in two phases.',
+    'The source logged changes in a form that cannot be followed: as statements, in parts, without the names of columns, or more prepared in two phases than can be held.',
     'Nothing is skipped. The message names the setting or statement: undo it, then abort with --drop and start again.',
   ),
   'STREAM.GONE': entry(
     2,
     'operator',
-    'The source no longer has the log this run needs: the slot was dropped or invalidated.',
-    'The gap cannot be closed: abort with --drop and start again. Raise max_slot_wal_keep_size first.',
+    'The source no longer has the log that this run needs: it was removed or begun anew, or the slot of PostgreSQL was dropped or invalidated.',
+    'The gap cannot be closed: abort with --drop and start again. First let the source keep more: max_slot_wal_keep_size on PostgreSQL, binlog_expire_logs_seconds on MySQL and MariaDB.',
   ),
   'STREAM.SILENT': entry(
     2,
@@ -294,7 +294,7 @@ export const CODES = {
     2,
     'operator',
     'The source itself failed to decode its log, with an internal error of its own. Nothing is skipped.',
-    'Run the same command again; if it fails at the same place, abort with --drop, update PostgreSQL on the source and start again.',
+    'Run the same command again; if it fails at the same place, abort with --drop, update the server of the source and start again.',
   ),
   'STREAM.UNKNOWN': entry(
     2,
@@ -305,7 +305,7 @@ export const CODES = {
   'STREAM.VALUE_SIZE': entry(
     2,
     'operator',
-    'A row was written whose value is longer in the log than this program can hold: 512 MB of text, 256 MB of bytea.',
+    'A row was written whose value is longer in the log than this program can hold: 512 MB of text, 256 MB of bytes.',
     'Such a value can be copied but not followed: abort, and start again while it is not written, or exclude its table.',
   ),
   'TABLE.CHANGED': entry(
@@ -354,8 +354,8 @@ export const CODES = {
   'TARGET.REFUSED': entry(
     2,
     'operator',
-    'The target refused a statement.',
-    'The message says why; most often a right is missing.',
+    'The target refused a statement, or a value that the source holds.',
+    'The message says why. Most often a right is missing; where it names a column, correct the row on the source or choose another type for the column (convert.columns, or the table on the target).',
   ),
   'TARGET.TRANSIENT': entry(
     2,
@@ -367,7 +367,7 @@ export const CODES = {
     2,
     'operator',
     'The target url is malformed.',
-    'Use postgres://user:password@host:port/database?sslmode=….',
+    'Use postgres://user:password@host:port/database?sslmode=… or mysql://user:password@host:port?sslmode=….',
   ),
   'TEST.FAILPOINT': entry(2, 'retry', 'A failpoint threw, as a test asked it to.', 'Nothing to do.'),
   'USAGE.ARGUMENT': entry(64, 'operator', 'The command line is wrong.', 'See --help.'),

@@ -12,6 +12,26 @@ const entry = (why: string, cure: string): FindingEntry => ({ why, cure });
 const EXCLUDE = 'Exclude the table in tables.exclude of the plan and move it by other means.';
 
 export const FINDING_CODES = {
+  BINLOG: entry(
+    'MySQL and MariaDB: the log of the source must hold every change of the tables, as whole rows with the names of columns.',
+    'Set the variable that the finding names. Sessions that are open keep their own value: let them reconnect.',
+  ),
+  BINLOG_COMPRESSED: entry(
+    'MySQL and MariaDB: the source compresses its log, which costs time wherever it is read.',
+    'Nothing.',
+  ),
+  BINLOG_RETENTION: entry(
+    'MySQL and MariaDB: the source removes its log by time, also what a run still needs that is paused or was stopped.',
+    'Raise binlog_expire_logs_seconds for the time of the run.',
+  ),
+  BINLOG_SYNC: entry(
+    'MySQL and MariaDB: the log of the source is not on disk when a commit returns. After a failure of its machine the run may be ahead of the source, and then has to stop.',
+    'Set sync_binlog and innodb_flush_log_at_trx_commit to 1 for the time of the run.',
+  ),
+  CASCADE: entry(
+    'MariaDB, and MySQL before 9.6, do not log the rows that a foreign key changes or deletes by itself: they would stay on the target.',
+    'Make the foreign key RESTRICT and let the application do its work, or exclude the tables.',
+  ),
   COLLATION: entry(
     'The two databases sort texts differently. Rows are carried all the same; queries may return them in another order.',
     'Nothing, or create the target database with the locale of the source.',
@@ -23,6 +43,54 @@ export const FINDING_CODES = {
   CONNECTIONS: entry(
     'The run opens more connections than are free.',
     'Raise max_connections, or lower snapshot.readers, apply.lanes and verify.concurrency.',
+  ),
+  CONVERT_COLLATION: entry(
+    'The source holds texts of one collation to be equal that are different to the target, in a unique key or a reference.',
+    'Nothing where the applications write them in one way; else set convert.caseInsensitive: icu, or make a unique index over lower(…) after the cutover.',
+  ),
+  CONVERT_COLUMN: entry(
+    'convert.columns names a column that is not there, or a type that could lose something of its values.',
+    'Choose one of the types that the finding names.',
+  ),
+  CONVERT_CONSTRAINT: entry(
+    'A constraint is another on the target: it is checked at another moment, or for other values.',
+    'Nothing, or change the applications that rely on it before the cutover.',
+  ),
+  CONVERT_DOMAIN: entry(
+    'The target has no domains: the column is of the type that the domain is made of, without its checks.',
+    'Nothing, or add the checks to the table after the cutover.',
+  ),
+  CONVERT_KEY_LENGTH: entry(
+    'A text in a key or index has to have a longest length on the target. A value that is longer stops the run.',
+    'Choose another length in convert.columns, such as varchar(700) where the column is alone in its key.',
+  ),
+  CONVERT_NAME: entry(
+    'A name is too long for the target, or the same as another there.',
+    'Give it another name in tables.map.',
+  ),
+  CONVERT_ON_UPDATE: entry(
+    'A column takes the time of each update by itself, and the target has no such setting.',
+    'Let the applications set it, or make a trigger on the target after the cutover.',
+  ),
+  CONVERT_PARTITIONED: entry(
+    'Partitioned tables, and tables that inherit from others, are not carried between engines.',
+    'Exclude them in tables.exclude of the plan and move them by other means.',
+  ),
+  CONVERT_SEQUENCE: entry(
+    'The target has no sequences besides the numbers of an AUTO_INCREMENT column.',
+    'Change the applications that draw from it before the cutover.',
+  ),
+  CONVERT_TEXT: entry(
+    'The target has no such type: the values are carried as the text that the source prints for them.',
+    'Nothing where the applications can read that text; else exclude the table.',
+  ),
+  CONVERT_TYPE: entry(
+    'The target has no type for the values of a column.',
+    'Choose one in convert.columns, or exclude the table.',
+  ),
+  CONVERT_VALUES: entry(
+    'The type of the source has values that the target cannot hold. One of them stops the run; nothing is rounded or cut.',
+    'Nothing where no row has such a value; else correct the rows, or choose a text in convert.columns.',
   ),
   CREATE_DATABASE: entry(
     'Schema migrate, which keeps what the run has to remember, is made on both sides, and the publication on the source.',
@@ -40,9 +108,17 @@ export const FINDING_CODES = {
     'The whole schema was built on the target and rolled back; the server refused one of the statements.',
     'Make what its message names on the target first (an extension, a function, a collation, a right), or exclude the table.',
   ),
+  DROP_RIGHT: entry(
+    'MySQL and MariaDB: TRUNCATE and DROP TABLE fire no trigger, so that the fence does not stop accounts that may use them.',
+    'Nothing when the applications do not empty tables by themselves; else take the right to DROP from them for the cutover.',
+  ),
   ENCODING: entry(
     'The encoding of a database cannot hold, or gives no meaning to, the texts of the source.',
     'Use a target with encoding UTF8; a source in SQL_ASCII has to be restored into a database with an encoding.',
+  ),
+  ENGINE: entry(
+    'MySQL and MariaDB: only tables of InnoDB can be read at an exact moment.',
+    'ALTER TABLE … ENGINE = InnoDB, or exclude the table.',
   ),
   EXTENSION: entry(
     'The tables use an extension that the target does not have, or has in another schema.',
@@ -50,7 +126,7 @@ export const FINDING_CODES = {
   ),
   FENCED: entry(
     'The fence of another run closes the table for good: that run moves it, or has moved it, to another database.',
-    'Exclude the table. When it is to be written on this server again, drop the function of that fence with CASCADE.',
+    'Exclude the table. When it is to be written on this server again, run what the finding prints: it drops that fence.',
   ),
   FOREIGN_KEY: entry(
     'A foreign key points at a table that does not move: on the target it could not be made.',
@@ -65,9 +141,17 @@ export const FINDING_CODES = {
     'The log does not carry generated columns, so that no row can be found by one.',
     'Make it a plain column with DROP EXPRESSION, or exclude the table.',
   ),
+  GTID: entry(
+    'MySQL without identifiers of transactions: nobody can tell where in the log of another server a run would have to go on.',
+    'Enable GTIDs where the source may fail over during the run.',
+  ),
   HASH_OF_ENUM: entry(
     'The hash of an enum is made of a number that differs from server to server: rows would be in the wrong partition.',
     EXCLUDE,
+  ),
+  ICU: entry(
+    'convert.caseInsensitive: icu needs a PostgreSQL that was built with ICU.',
+    'Set it to distinct, or take another target.',
   ),
   IDENTITY_IN_USE: entry(
     'Another publication has a list of columns of the table that only goes with its present replica identity.',
@@ -77,9 +161,17 @@ export const FINDING_CODES = {
     'Large objects lie outside of all tables, and no log carries them. Only their numbers move.',
     'Move them by other means before the cutover, or store them in bytea columns.',
   ),
+  LOCAL_INFILE: entry(
+    'MySQL lets clients load rows in bulk only when local_infile is on. The run works without, and copies more slowly.',
+    'SET GLOBAL local_infile = ON on the target for the time of the copy.',
+  ),
   LOCKS: entry(
     'One transaction names every table, and the lock table of the server is too small for that.',
     'Raise max_locks_per_transaction and restart the server.',
+  ),
+  NAME_CASE: entry(
+    'The target keeps names of databases and tables in lower case: two that differ in case only are one there.',
+    'Rename one of them in tables.map, or use a server with lower_case_table_names = 0.',
   ),
   NOT_CARRIED: entry(
     'Objects of the selected schemas that are no rows and not needed by them stay behind.',
@@ -108,6 +200,10 @@ export const FINDING_CODES = {
     'Only the owner of a table may publish it, put the fence on it and set its replica identity.',
     'GRANT the owning role to the role of source.url.',
   ),
+  PACKET: entry(
+    'A row, or the description of all tables, has to fit into one packet of MySQL.',
+    'Raise max_allowed_packet on the target.',
+  ),
   PARENT: entry(
     'A part of a table is selected and the table is not: writes through it could not be stopped.',
     'Select the table, too.',
@@ -122,16 +218,20 @@ export const FINDING_CODES = {
   ),
   PREPARED_TRANSACTION: entry(
     'A prepared transaction never ends by itself, and the start waits for its end.',
-    'COMMIT PREPARED or ROLLBACK PREPARED, in the database that it was prepared in.',
+    'COMMIT PREPARED or ROLLBACK PREPARED, in the database that it was prepared in; XA COMMIT or XA ROLLBACK.',
   ),
   PUBLICATION: entry('A publication with the name that this run gives its own belongs to another role.', 'Drop it.'),
   READ_ONLY: entry(
-    'New sessions of the database are read only, and the run writes on both sides.',
-    'Set default_transaction_read_only to off for the database.',
+    'The server or the database refuses writes, and the run writes on both sides.',
+    'Set default_transaction_read_only, or read_only, to off.',
   ),
   RENAME: entry(
     'tables.map names something that is not there, gives two things one name, or a name that the target cannot have.',
     'Correct tables.map in the plan.',
+  ),
+  REPLICA: entry(
+    'MySQL and MariaDB: what replication writes fires no trigger, so that the fence does not stop it; in a cluster locks hold on one member only.',
+    'Stop what writes past the fence before the cutover.',
   ),
   REPLICATION: entry(
     'Only a role with the attribute REPLICATION may read the log.',
@@ -149,6 +249,10 @@ export const FINDING_CODES = {
   REPLICA_IDENTITY: entry(
     'The log does not name the rows that change by their key: the run sets the replica identity for its time.',
     'Nothing, or set it yourself before the run begins.',
+  ),
+  RIGHT: entry(
+    'MySQL and MariaDB: the account of the url lacks a right that the run needs, or could use where it is a warning.',
+    'Run the GRANT that the finding prints; migrate grants prints all of them.',
   ),
   ROW_SECURITY: entry(
     'Policies would hide rows of the table from the run.',
@@ -185,6 +289,14 @@ export const FINDING_CODES = {
     'Rows that a subscription writes pass the fence: writes would go on during the freeze.',
     'Disable the subscription before the run begins.',
   ),
+  SYSTEM_VERSIONED: entry(
+    'MariaDB: the history of a table with system versioning is written by the server alone and cannot be carried.',
+    'ALTER TABLE … DROP SYSTEM VERSIONING, or exclude the table.',
+  ),
+  TARGET_COLLATION: entry(
+    'A column has a collation that the target does not know.',
+    'Change the collation on the source, or use a newer target.',
+  ),
   TARGET_COLUMN: entry(
     'A column of a table that was made by hand cannot take what the source holds, or demands a value the source lacks.',
     'Change the column on the target as the finding says.',
@@ -214,11 +326,16 @@ export const FINDING_CODES = {
     'Row policies of the target apply to the role: rows might be refused or stay unseen.',
     'ALTER TABLE … NO FORCE ROW LEVEL SECURITY until the cutover is over.',
   ),
+  TARGET_PRIMARY_KEY: entry(
+    'The target takes no tables without a primary key, or adds one by itself.',
+    'Give the table a primary key, exclude it, or change the setting of the target.',
+  ),
   TARGET_ROWS: entry('A table that was made by hand has rows already.', 'Empty it on the target, or exclude it.'),
   TARGET_SEQUENCE: entry(
     'A sequence of the run exists on the target, and the run did not make it.',
     'Move it to another schema or drop it.',
   ),
+  TARGET_SERVER: entry('MariaDB is supported as a source only.', 'Name a MySQL or PostgreSQL server in target.url.'),
   TARGET_TABLE: entry(
     'With schema.target: existing every table must be on the target, as a plain table.',
     'Make it, or exclude it.',
@@ -230,6 +347,10 @@ export const FINDING_CODES = {
   TARGET_TYPE: entry(
     'A type of the run exists on the target, and the run did not make it.',
     'Move it to another schema or drop it.',
+  ),
+  TRIGGER_CREATORS: entry(
+    'MySQL and MariaDB: where a server writes a log, only accounts with SUPER may make triggers, and the fence is made of them.',
+    'Set log_bin_trust_function_creators to ON until the run is over.',
   ),
   TYPED_TABLE: entry('This version does not carry tables that are made of a composite type.', EXCLUDE),
   UNLOGGED: entry('The log holds no rows of an unlogged table.', 'ALTER TABLE … SET LOGGED, or exclude the table.'),
@@ -248,6 +369,10 @@ export const FINDING_CODES = {
   WAL_SENDERS: entry(
     'The source has too few free senders of its log.',
     'Raise max_wal_senders and restart the server.',
+  ),
+  ZERO_DATE: entry(
+    'MySQL and MariaDB keep dates that are no days, such as 0000-00-00; PostgreSQL has none.',
+    'Correct them on the source, or say in convert.zeroDates of the plan what becomes of them.',
   ),
 } as const satisfies Record<string, FindingEntry>;
 

@@ -88,7 +88,7 @@ export interface EnumDefinition {
 }
 
 export interface DefinedType {
-  readonly kind: 'domain' | 'composite' | 'range';
+  readonly kind: 'domain' | 'composite' | 'range' | 'collation';
   readonly schema: string;
   readonly name: string;
   /** What follows its name in the statement that creates it. */
@@ -98,7 +98,7 @@ export interface DefinedType {
   readonly comment: string | null;
 }
 
-/** A type that a user created and a table uses. */
+/** A type that a user created and a table uses; a collation that was made for it as well. */
 export type TypeDefinition = EnumDefinition | DefinedType;
 
 /** Of a type, a function or an operator that a table uses. A run does not make it: the target must have it. */

@@ -1,5 +1,6 @@
 // What a change stream delivers: transactions of row changes, in the source's commit order.
 
+import type { MigrateError } from '../lib/errors.ts';
 import type { Position } from './position.ts';
 import type { Table } from './table.ts';
 
@@ -15,23 +16,34 @@ export type Row = readonly LoggedValue[];
 /** The values of a table's key columns, in the order of `table.key`; whole rows where the table has no key. */
 export type Key = readonly Value[];
 
-export interface Insert {
-  readonly op: 'insert';
+interface OfOneRow {
   readonly table: Table;
+  /**
+   * The target may have it already, or what came after it: whatever stands under its keys gives way. Of a table with a key only,
+   * and its row is complete. Default false.
+   */
+  readonly tolerant?: boolean;
+  /**
+   * Why the target cannot hold the row, of which a value is missing then: to be thrown by whoever would apply it. A change that
+   * is not applied, since its table is left out or was read again later, does no harm.
+   */
+  readonly refused?: MigrateError;
+}
+
+export interface Insert extends OfOneRow {
+  readonly op: 'insert';
   readonly row: Row;
 }
 
-export interface Update {
+export interface Update extends OfOneRow {
   readonly op: 'update';
-  readonly table: Table;
   /** The key before the change; differs from the key in `row` when the key itself changed. */
   readonly key: Key;
   readonly row: Row;
 }
 
-export interface Delete {
+export interface Delete extends OfOneRow {
   readonly op: 'delete';
-  readonly table: Table;
   readonly key: Key;
 }
 

@@ -76,7 +76,8 @@ function whyNotColumn(was: Relation, is: Relation, { column }: AddedColumn): str
   if (definition?.identity) return 'is an identity column';
   if (definition?.generated) return 'is generated';
   // What the log has under the name of a column may then be of another one of that name.
-  if (is.columnsMade !== (was.columnsMade ?? 0) + is.columns.length - was.columns.length)
+  const { columnsMade = 0 } = is;
+  if (columnsMade !== 0 && columnsMade !== (was.columnsMade ?? 0) + is.columns.length - was.columns.length)
     return 'is not the only one: another was added and dropped again';
   return undefined;
 }

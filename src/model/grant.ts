@@ -21,4 +21,6 @@ export interface RoleGrants {
   readonly role: string;
   readonly database: string;
   readonly grants: readonly Grant[];
+  /** What to do once the run is over, in one sentence for people. */
+  readonly afterwards?: string;
 }

@@ -38,6 +38,10 @@ export interface StatusSnapshot {
     readonly bytes: number;
     /** By this process. */
     readonly seconds: number;
+    /** How position and snapshot were made, where the source has several ways: `table-locks`; `lower-bound` is not exact. */
+    readonly means?: string;
+    /** How long the source's writers were held up for that, in ms. */
+    readonly lockMs?: number;
   };
   readonly stream: {
     /** Row changes committed on the target, over all restarts. */

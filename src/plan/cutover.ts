@@ -65,7 +65,9 @@ export const cutoverSchema = z
         max: 1_000,
       }),
       sequenceMargin: count({
-        about: 'How far sequences are moved ahead on the target, to cover values handed out but not yet used.',
+        about:
+          'How far sequences are moved ahead on the target, to cover values handed out but not yet used; up to twice as far ' +
+          'where the target is MySQL. AUTO_INCREMENT of MySQL and MariaDB needs none: it counts what was handed out.',
         default: 1_000,
         min: 0,
         max: 1_000_000_000,

@@ -1,5 +1,6 @@
 // The first plan for two databases, as a commented file. Passwords become references to variables.
 
+import { ENGINES, type EngineKind } from './endpoint.ts';
 import { type Interpolated, interpolate } from './interpolate.ts';
 
 /** What the databases say, where they could be asked. */
@@ -66,6 +67,7 @@ export interface Draft {
 }
 
 export function draftPlan({ name, source, target, survey }: Draft): string {
+  const [from, to] = [endpointOf(source), endpointOf(target)];
   return `# A migration plan. Every field is explained in docs/plan.md.
 #   migrate check FILE    says what is missing, changes nothing
 #   migrate grants FILE   prints the rights that the roles of both urls need
@@ -77,13 +79,13 @@ name: ${quoted(name)}
 # \${NAME} is an environment variable, \${NAME:-default} has a default, \${file:path} is the content of a file.
 # Special characters in user and password are percent-encoded. Keep passwords out of this file.
 source:
-  kind: postgres
-  url: ${quoted(source.url)}
+  kind: ${from.kind}
+  url: ${quoted(from.url)}
 target:
-  kind: postgres
-  url: ${quoted(target.url)}
+  kind: ${to.kind}
+  url: ${quoted(to.url)}
 
-${tablesPart(survey)}
+${tablesPart(survey, from.database)}
 # Chunks copied at once, and lanes that apply changes at once; each takes a connection on either side.
 snapshot:
   readers: 2
@@ -105,12 +107,29 @@ cutover:
 `;
 }
 
-function tablesPart({ tables, refused, remark }: DraftSurvey): string {
-  const schemas = [...new Set(tables.map(({ schema }) => schema))];
+interface DraftEndpoint {
+  readonly kind: EngineKind;
+  readonly url: string;
+  /** The database that a url names although a plan has it among its tables; '' for none. */
+  readonly database: string;
+}
+
+function endpointOf({ url }: DraftUrl): DraftEndpoint {
+  const protocol = /^[a-z]+/.exec(url)?.[0];
+  const kind = ENGINES.find((engine) => engine === protocol) ?? 'postgres';
+  const path = kind === 'postgres' ? null : /^([a-z]+:\/\/[^/?#]*)\/([^/?#]+)/.exec(url);
+  if (path === null) return { kind, url, database: '' };
+  const [all, server = '', database = ''] = path;
+  return { kind, url: `${server}/${url.slice(all.length)}`, database };
+}
+
+function tablesPart({ tables, refused, remark }: DraftSurvey, database: string): string {
+  const found = [...new Set(tables.map(({ schema }) => schema))];
+  const schemas = found.length === 0 && database !== '' ? [database] : found;
   const plain = schemas.length > 0 && schemas.every((schema) => /^[a-z0-9_]+$/.test(schema));
   const include = plain ? schemas.map((schema) => `${schema}.*`) : ['*.*'];
   const lines = [
-    '# Patterns over schema.name; * is any text. Tables that are left out stay where they are.',
+    '# Patterns over schema.name (MySQL: database.name); * is any text. Tables that are left out stay where they are.',
     ...(remark === '' ? [] : [`# ${flat(remark)}`]),
     'tables:',
     `  include: [${include.map(quoted).join(', ')}]`,

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { literalOf } from './names.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, planSchema } from './plan.ts';
 import type { NameMap } from './tables.ts';
 
 /** What may be different when the same command is run again. Everything else decides which rows move where. */
@@ -27,11 +27,23 @@ export function planFields(plan: Plan): Record<string, string> {
     'tables.exclude': patterns(plan.tables.exclude),
     'tables.map': names(plan.tables.map),
     'schema.target': plan.schema.target,
+    ...conversions(plan.convert),
     'stream.via': plan.stream.via,
   };
 }
 
 const SELECTION = ['tables.include', 'tables.exclude'] as const;
+
+/** What is not converted by default: a run of before has none of these fields. */
+function conversions({ columns, ...fields }: Plan['convert']): Record<string, string> {
+  const chosen = Object.entries(fields).filter(([name, value]) => value !== UNCONVERTED[name as keyof typeof fields]);
+  return {
+    ...Object.fromEntries(chosen.map(([name, value]) => [`convert.${name}`, value])),
+    ...(Object.keys(columns).length === 0 ? {} : { 'convert.columns': JSON.stringify(sorted(columns)) }),
+  };
+}
+
+const UNCONVERTED = planSchema.shape.convert.parse({});
 
 /** The patterns among recorded `planFields`. */
 export function patternsOf(fields: Readonly<Record<string, string>>): Pick<Plan['tables'], 'include' | 'exclude'> {
@@ -73,7 +85,9 @@ function patterns(list: readonly string[]): string {
 
 /** Nor does the order of a map. */
 function names(map: NameMap): string {
-  const sorted = <T>(record: Readonly<Record<string, T>>): [string, T][] =>
-    Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1));
   return JSON.stringify(sorted(map).map(([from, { to, columns }]) => [from, to, sorted(columns)]));
+}
+
+function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }

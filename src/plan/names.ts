@@ -31,3 +31,15 @@ export function readName(text: string): WrittenName | undefined {
     name: name.length === 1 && name[0] === '*' ? null : plain(name),
   };
 }
+
+/** Divided at every dot; a backslash takes the character after it as it is. Undefined where a part would be empty. */
+export function splitName(text: string): readonly string[] | undefined {
+  const characters: readonly string[] = text.match(/\\.|[^\\]/gsu) ?? [];
+  if (characters.join('') !== text) return undefined;
+  const parts = [''];
+  for (const character of characters) {
+    if (character === '.') parts.push('');
+    else parts[parts.length - 1] += character.length > 1 && character.startsWith('\\') ? character.slice(1) : character;
+  }
+  return parts.includes('') ? undefined : parts;
+}

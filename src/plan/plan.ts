@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { applySchema } from './apply.ts';
 import { controlSchema } from './control.ts';
+import { convertSchema } from './convert.ts';
 import { cutoverSchema } from './cutover.ts';
 import { sourceSchema, targetSchema } from './endpoint.ts';
 import { limitsSchema } from './limits.ts';
@@ -26,6 +27,7 @@ export const planSchema = z.strictObject({
   target: targetSchema,
   tables: tablesSchema,
   schema: schemaSchema,
+  convert: convertSchema,
   stream: streamSchema,
   snapshot: snapshotSchema,
   apply: applySchema,

@@ -71,8 +71,8 @@ export const tablesSchema = z
       .min(1)
       .prefault(['*.*'])
       .describe(
-        'Patterns over `schema.name`; `*` stands for any text, `?` for one character, and a backslash takes the character ' +
-          'after it as it is. System schemas and the schema `migrate` never match.',
+        'Patterns over `schema.name`, `database.name` on MySQL and MariaDB; `*` stands for any text, `?` for one character, ' +
+          'and a backslash takes the character after it as it is. System schemas and `migrate` never match.',
       ),
     exclude: z
       .array(pattern)

@@ -114,8 +114,9 @@ function notCarried({ findings: all }: PreflightReport): Section {
   return { heading: 'Not carried', blocks: found.length === 0 ? [everything] : found.flatMap(findingBlocks) };
 }
 
-function findingBlocks({ level, code, subject, message, cure }: Finding): readonly Block[] {
-  const said: Block = { kind: 'text', text: `${level} ${code}, ${subject}: ${message}` };
+function findingBlocks({ level, side, code, subject, message, cure }: Finding): readonly Block[] {
+  const where = side === undefined ? '' : `${side}, `;
+  const said: Block = { kind: 'text', text: `${level} ${code}, ${where}${subject}: ${message}` };
   return cure === undefined ? [said] : [said, { kind: 'code', text: cure }];
 }
 

@@ -34,7 +34,7 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
     if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan.name, false);
     await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
     await releaseSource(endpoints.source);
-    const onSource = ['the fence, the slot, the publication and schema migrate on the source'];
+    const onSource = ['on the source: the fence, and what else the run had made'];
     if (!options.drop) {
       await endpoints.journal.setOutcome('aborted');
       await endpoints.forget('source');
@@ -42,7 +42,7 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
         result: 'aborted',
         run: plan.name,
         removed: onSource,
-        left: ['the copied tables on the target, closed to writes', 'the journal in schema migrate of the target'],
+        left: ['on the target: the copied tables, closed to writes', 'on the target: the journal, in migrate'],
       };
     }
     const dropped = await dropTarget(endpoints);
@@ -51,9 +51,9 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
       run: plan.name,
       removed: [
         ...onSource,
-        dropped ? 'the copied tables and the journal on the target' : 'the fence and the journal on the target',
+        dropped ? 'on the target: the copied tables and the journal' : 'on the target: the fence and the journal',
       ],
-      left: dropped ? [] : ['the tables on the target, which the run did not make, with the rows it copied'],
+      left: dropped ? [] : ['on the target: the tables, which the run did not make, with the rows it copied'],
     };
   } finally {
     await endpoints.close();
@@ -69,12 +69,12 @@ export function refuseOver({ record, cutover }: Pick<RunView, 'record' | 'cutove
 function over(run: string, copy: boolean): MigrateError {
   const source = copy
     ? ''
-    : " Its tables stay closed on the source: what opens them is in docs/operating.md, 'After the cutover'.";
+    : " Its tables stay closed on the source: what opens them, and what removes the journal, is in docs/operating.md, 'After the cutover'.";
   return new MigrateError(
     'RUN.COMPLETE',
     `run ${run} ${copy ? 'has made its copy' : 'has cut over'}: the target is open`,
     {
-      fix: `There is nothing to give up, and nothing was done. Where a process still works on it, let it end.${source} To remove the journal of a run that has ended: DROP SCHEMA migrate CASCADE; -- on the target`,
+      fix: `There is nothing to give up, and nothing was done. Where a process still works on it, let it end.${source}`,
     },
   );
 }

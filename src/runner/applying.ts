@@ -37,6 +37,8 @@ export async function whileApplying<T>(
     source,
     journal: journal.tables,
     tables: await journal.tables.list(),
+    // Not the record that the attempt began with: it may have copied since.
+    settled: (await journal.load())?.settled ?? null,
     homeward,
     aside,
     deadLetters,

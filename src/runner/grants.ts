@@ -16,6 +16,8 @@ export interface GrantsRequest {
 
 export interface SideGrants extends RoleGrants {
   readonly side: Side;
+  /** How many tables of the plan the source's role can see: where they are none, there is more to be given later. */
+  readonly tables: number;
 }
 
 /** Reads only. The target's need the source's schema: both must be reachable. */
@@ -30,7 +32,10 @@ export async function readGrants(
     const { catalog } = await nameCatalog(endpoints.target, described, plan.tables.map, true);
     const asked = { source: endpoints.source, target: renamedTarget(endpoints.target, catalog) };
     const sides = side === undefined ? (['source', 'target'] as const) : [side];
-    return await Promise.all(sides.map(async (each) => ({ side: each, ...(await asked[each].grants(catalog, role)) })));
+    const tables = catalog.tables.length;
+    return await Promise.all(
+      sides.map(async (each) => ({ side: each, tables, ...(await asked[each].grants(catalog, role)) })),
+    );
   } finally {
     await endpoints.close();
   }

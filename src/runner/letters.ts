@@ -93,7 +93,8 @@ export async function readLetters(
 async function settle(parts: LetterParts, request: LetterRequest): Promise<LettersAnswer> {
   const { journal } = parts;
   if (request.verb === 'retry') {
-    const report = await retryLetters({ ...parts, journal: journal.deadLetters, by: request.by }, request);
+    const tolerant = ((await journal.load())?.settled ?? null) !== null;
+    const report = await retryLetters({ ...parts, journal: journal.deadLetters, tolerant, by: request.by }, request);
     const told = `${report.replayed.length} replayed, ${report.refused.flatMap(({ ids }) => ids).length} refused, by ${request.by}`;
     await journal.audit('dead-letters retry', told);
     return { ...report, waived: [] };

@@ -35,9 +35,12 @@ export async function preflight({
   const told = new Set(findings.map(({ code, subject }) => `${code} ${subject}`));
   return [
     ...same,
-    ...onSource,
+    ...onSource.map((finding) => ({ ...finding, side: 'source' as const })),
     ...findings,
-    ...onTarget.filter(({ code, subject }) => !told.has(`${code} ${subject}`)),
+    // On one database a cure for the target would be given to the source: its tables would be renamed.
+    ...(same.length > 0 ? [] : onTarget)
+      .filter(({ code, subject }) => !told.has(`${code} ${subject}`))
+      .map((finding) => ({ ...finding, side: 'target' as const })),
   ];
 }
 

@@ -10,15 +10,19 @@ import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import type { Catalog } from '../model/catalog.ts';
 import type { Table } from '../model/table.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
+import { keepSettled } from './settled.ts';
 
 export interface RecopyParts {
   readonly source: Source;
   readonly target: Target;
   readonly journal: Journal;
+  readonly catalog: Catalog;
+  /** Of the catalog. */
   readonly tables: readonly Table[];
   readonly applier: Applier;
   readonly plan: Pick<Plan, 'snapshot'>;
@@ -46,11 +50,17 @@ export async function copyAgain(parts: RecopyParts): Promise<never> {
 }
 
 /** At one moment, since what is unique on these tables exists already: who is interrupted starts over. */
-async function copy({ source, target, journal, tables, plan, gate, status, log }: RecopyParts, signal: AbortSignal) {
+async function copy(parts: RecopyParts, signal: AbortSignal): Promise<void> {
+  const { source, target, journal, catalog, tables, plan, gate, status, log } = parts;
   for (const { id } of tables) log.info('copying the table again', { table: id });
   const start = await source.log.pair();
   try {
     signal.throwIfAborted();
+    await keepSettled(
+      start,
+      parts,
+      catalog.tables.filter(({ table }) => tables.some(({ id }) => id === table.id)),
+    );
     await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
     const progress = await journal.tables.list();
     await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });

@@ -12,8 +12,10 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Position } from '../model/position.ts';
 import type { Table } from '../model/table.ts';
+import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
+import { keepSettled } from './settled.ts';
 import type { Stage } from './stage.ts';
 
 export interface SnapshotParts {
@@ -28,6 +30,7 @@ export interface SnapshotParts {
   readonly plan: Pick<Plan, 'snapshot'>;
   readonly gate: Gate;
   readonly status: RunStatus;
+  readonly log: Log;
   readonly signal: AbortSignal;
 }
 
@@ -51,14 +54,33 @@ export function snapshotStage(parts: SnapshotParts): Stage {
       }
       await failpoint('copy.done');
       const tables = await parts.journal.tables.list();
-      return { rows: copiedRows(tables) };
+      return { rows: copiedRows(tables), ...madeBy(start) };
     },
   };
 }
 
-async function startCopy({ source, journal, catalog, startPosition }: SnapshotParts): Promise<Start> {
+/** How the newest pair was made, where the source has several ways. */
+function madeBy({ means, lockMs, settled }: Start): Readonly<Record<string, string | number | boolean>> {
+  return means === undefined ? {} : { means, lockMs: Math.round(lockMs ?? 0), exact: settled === undefined };
+}
+
+async function startCopy(parts: SnapshotParts): Promise<Start> {
+  const { source, journal, catalog, startPosition, log, status } = parts;
   const pinned = startPosition === null;
   const start = await (pinned ? source.log.pin(catalog.tables.map(({ table }) => table)) : source.log.pair());
+  const { means, lockMs, settled } = start;
+  if (means !== undefined) {
+    const ms = Math.round(lockMs ?? 0);
+    status.update(({ snapshot }) => Object.assign(snapshot, { means, lockMs: ms }));
+    const where = settled === undefined ? 'an exact position' : 'a position that its reads may be ahead of';
+    log.info(`the copy begins at ${where}`, { position: start.at, subject: means, ms });
+  }
+  try {
+    await keepSettled(start, parts, parts.target.traits.oneMomentPerTable ? catalog.tables : []);
+  } catch (error) {
+    await start.close();
+    throw error;
+  }
   if (pinned) await journal.setStart(start.at);
   // Also when resuming: a crash may have come between the two.
   await journal.tables.openLanes(startPosition ?? start.at);

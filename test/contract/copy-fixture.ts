@@ -1,8 +1,9 @@
 // What the tests of the copy share: servers with the journal's tables, table values, an exported snapshot.
 
+import type { LeaseClaim } from '../../src/databases/lease-store.ts';
 import { PostgresServer, type Session } from '../../src/databases/postgres/connection.ts';
 import { JOURNAL_SCHEMA } from '../../src/databases/postgres/journal/schema.ts';
-import { LEASE_SCHEMA, type LeaseClaim } from '../../src/databases/postgres/lease-proof.ts';
+import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { PostgresLoader } from '../../src/databases/postgres/load.ts';
 import { openChunkReader } from '../../src/databases/postgres/snapshot.ts';
 import type { Start } from '../../src/databases/source.ts';

@@ -87,7 +87,7 @@ describe('a cutover between two databases', () => {
     });
     let marked = (): void => undefined;
     const nothing = (): Promise<void> => Promise.resolve();
-    const sequences = { read: () => Promise.resolve([]), advance: nothing, relax: nothing };
+    const sequences = { read: () => Promise.resolve([]), prepare: nothing, advance: nothing, relax: nothing };
     const unused = (): Promise<never> => Promise.reject(new Error('not part of a cutover'));
     return {
       run: { name: 'orders', id: ID, epoch: 1 },

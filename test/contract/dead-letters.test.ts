@@ -75,12 +75,13 @@ async function kept(): Promise<readonly string[]> {
   );
 }
 
-const retry = (table: Table, ids?: readonly number[]) =>
+const retry = (table: Table, ids?: readonly number[], tolerant = false) =>
   retryLetters(
     {
       journal: journal.deadLetters,
       target: { lane: async () => fixture.lane() },
       tables: [table],
+      tolerant,
       changed: () => undefined,
       by: 'tester',
     },
@@ -106,6 +107,21 @@ test('a refused row and all that follows it on its key are kept, the rest is wri
   await apply(update(table, 'a', 'a', 'eins', '7', undefined), remove(table, 'c'));
   expect(await fixture.rows('items')).toEqual(['(a,one,1,x)', '(b,zwei,2,y)', '(d,four,4,)']);
   expect((await kept()).at(-1)).toBe('4 open update a follows');
+});
+
+test('letters of a copy that was not exact overwrite what is there, also when they are retried', async () => {
+  const table = await fixture.table('items');
+  await open();
+  await apply(
+    { ...insert(table, 'a', 'too long', '5', null), tolerant: true },
+    { ...remove(table, 'c'), tolerant: true },
+  );
+  await apply(update(table, 'a', 'a', 'two', '6', null));
+  expect(await fixture.rows('items')).toEqual(['(a,one,1,x)', '(b,two,2,y)']);
+  await fixture.db.query('ALTER TABLE items ALTER name TYPE text');
+  expect(await retry(table)).toMatchObject({ replayed: [], refused: [{ ids: [1, 2], code: 'APPLY.CONSTRAINT' }] });
+  expect(await retry(table, undefined, true)).toEqual({ replayed: [1, 2], refused: [] });
+  expect(await fixture.rows('items')).toEqual(['(a,two,6,)', '(b,two,2,y)']);
 });
 
 test('values that the log did not carry and nulls come back from a letter as what they were', async () => {

@@ -66,6 +66,60 @@ async function fill(of: Table, onSource: string, onTarget: string): Promise<void
   }
 }
 
+describe('texts that mean the same', () => {
+  const canonicalOf = ({ type }: { readonly type: string }) =>
+    type === 'numeric' ? (text: string) => text.replace(/\.?0+$/, '') : undefined;
+
+  test('are digested alike where the column says so, in this process as in the database', async () => {
+    const digests = [source, target].map((server) => new PostgresDigests({ server, canonicalOf }));
+    try {
+      const meant = table('meant', { id: 'int4', n: 'numeric', t: 'text' });
+      const rows = (text: (n: number) => string): string =>
+        Array.from({ length: 1_001 }, (_, n) => `(${n}, ${text(n)}, ${n % 3 === 0 ? 'NULL' : `'a, "${n}" \\ '`})`).join(
+          ', ',
+        );
+      await fill(
+        meant,
+        rows((n) => `${n}.50`),
+        rows((n) => `${n}.5`),
+      );
+      const [one, other] = await Promise.all(digests.map((each) => each.range(meant, ALL)));
+      expect(one).toEqual(other);
+      expect(one?.rows).toBe(1_001);
+      // Written as the form has it, the database's own digest is the same.
+      expect(await theirs.range(meant, ALL)).toEqual(other);
+      expect(await ours.range(meant, ALL)).not.toEqual(one);
+      const [first, second] = await Promise.all(
+        digests.map((each) => each.rows(meant, { lower: ['7'], upper: ['9'] }, 9)),
+      );
+      expect(first).toEqual(second);
+      expect(second).toEqual(await theirs.rows(meant, { lower: ['7'], upper: ['9'] }, 9));
+      const keys = [['3'], ['1000'], ['5000']];
+      const [some, same] = await Promise.all(digests.map((each) => each.keys(meant, keys)));
+      expect(some).toEqual(same);
+      expect(same).toEqual(await theirs.keys(meant, keys));
+    } finally {
+      await Promise.all(digests.map((each) => each.close()));
+    }
+  });
+
+  test('differ where one of them means something else', async () => {
+    const [one, other] = [source, target].map((server) => new PostgresDigests({ server, canonicalOf })) as [
+      PostgresDigests,
+      PostgresDigests,
+    ];
+    try {
+      const meant = table('meant', { id: 'int4', n: 'numeric' });
+      await fill(meant, '(1, 1.50), (2, 2)', '(1, 1.5), (2, 2.01)');
+      expect(await one.range(meant, ALL)).not.toEqual(await other.range(meant, ALL));
+      const [ours, theirs] = await Promise.all([one, other].map((each) => each.rows(meant, ALL, 9)));
+      expect(ours?.map(({ digest }, index) => digest === theirs?.[index]?.digest)).toEqual([true, false]);
+    } finally {
+      await Promise.all([one.close(), other.close()]);
+    }
+  });
+});
+
 describe('a range digest', () => {
   const DIFFERENT: readonly (readonly [string, string, string, string])[] = [
     ['a flipped byte in text', 'text', `'abc'`, `'abd'`],
@@ -216,6 +270,22 @@ describe('sessions of digests', () => {
     await server.close();
     await withClient(pair.sourceUrl, (client) => client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`));
   });
+
+  // As the server calls them, and as a conversion does.
+  test.each(['text', 'varchar', 'character varying'])(
+    'of keys of type %s that a collation holds to be equal belong to the very text that is stored',
+    async (type) => {
+      const words = table(`words_${type}`, { word: type, n: 'int4' });
+      await withClient(pair.targetUrl, async (client) => {
+        const collation = "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+        await client.query(`CREATE COLLATION IF NOT EXISTS any_case ${collation}`);
+        await client.query(`CREATE TABLE "${words.name}" (word ${type} COLLATE any_case PRIMARY KEY, n int)`);
+        await client.query(`INSERT INTO "${words.name}" VALUES ('A', 1)`);
+      });
+      const found = await theirs.keys(words, [['a'], ['A'], ['b']]);
+      expect([...found.keys()]).toEqual(['A']);
+    },
+  );
 
   test('are cut by close, and refuse to work after it', async () => {
     const wide = table('wide', { id: 'int4' });

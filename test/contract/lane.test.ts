@@ -153,6 +153,34 @@ test('a change of key moves the values that the log did not carry', async () => 
   expect(await fixture.rows('items')).toContain('(10,one,9.00)');
 });
 
+test('changes that are tolerant overwrite what is there, in sets and row by row', async () => {
+  const tolerant = (change: RowChange): RowChange => ({ ...change, tolerant: true });
+  const changes = (table: Table): RowChange[] =>
+    [
+      insert(table, '1', 'again', '1'),
+      remove(table, '8'),
+      update(table, '2', '9', 'moved', '2'),
+      update(table, '7', '3', 'back', '3'),
+    ].map(tolerant);
+  for (const write of ['attempt', 'replay'] as const) {
+    const table = await items();
+    await lane.begin();
+    if (write === 'attempt') expect(await lane.attempt(sets(table, ...changes(table)))).toBe(true);
+    else await lane.replay(changes(table), []);
+    // What comes after them is held to what it expects.
+    expect(await lane.attempt(sets(table, tolerant(remove(table, '3')), remove(table, '9')))).toBe(true);
+    await expect(lane.replay([remove(table, '9')], [])).rejects.toMatchObject({ code: 'APPLY.ROW_MISSING' });
+    await lane.close();
+    lane = fixture.lane();
+    await lane.begin();
+    if (write === 'attempt') expect(await lane.attempt(sets(table, ...changes(table)))).toBe(true);
+    else await lane.replay(changes(table), []);
+    await lane.commit([]);
+    expect(await fixture.rows('items')).toEqual(['(1,again,1.00)', '(3,back,3.00)', '(9,moved,2.00)']);
+    await fixture.db.query('DROP TABLE items');
+  }
+});
+
 test('a replayed change whose row is not there stops the run', async () => {
   const table = await items();
   await lane.begin();

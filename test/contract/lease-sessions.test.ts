@@ -2,7 +2,8 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { type FormerLock, PostgresLease } from '../../src/databases/postgres/lease.ts';
+import { PostgresLeaseStore } from '../../src/databases/postgres/lease-store.ts';
+import { type FormerLock, RunLease } from '../../src/runner/lease.ts';
 import { openPair, type Pair } from '../fleet/databases.ts';
 import { openProxy } from '../fleet/proxy.ts';
 
@@ -24,8 +25,14 @@ function server(side: 'source' | 'target', url: string): PostgresServer {
   return opened;
 }
 
-function leaseOn(source: PostgresServer, target: PostgresServer, former?: FormerLock): PostgresLease {
-  const lease = new PostgresLease({ source, target, run: 'same', holder: 'a test', ...(former && { former }) });
+function leaseOn(source: PostgresServer, target: PostgresServer, former?: FormerLock): RunLease {
+  const lease = new RunLease({
+    source: new PostgresLeaseStore(source),
+    target: new PostgresLeaseStore(target),
+    run: 'same',
+    holder: 'a test',
+    ...(former && { former }),
+  });
   closers.push(() => lease.release());
   return lease;
 }

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
-import { type FormerLock, PostgresLease } from '../../src/databases/postgres/lease.ts';
 import { proveLease } from '../../src/databases/postgres/lease-proof.ts';
+import { PostgresLeaseStore } from '../../src/databases/postgres/lease-store.ts';
+import { type FormerLock, RunLease } from '../../src/runner/lease.ts';
 import { openPair, withClient } from '../fleet/databases.ts';
 
 let pair: Awaited<ReturnType<typeof openPair>>;
@@ -27,12 +28,21 @@ interface RunnerOptions {
   readonly former?: FormerLock;
 }
 
-function runner(options: RunnerOptions = {}): { lease: PostgresLease; target: PostgresServer } {
+function runner(options: RunnerOptions = {}): { lease: RunLease; target: PostgresServer } {
   const { run = 'orders', targetUrl = pair.targetUrl, holder = 'test', former = {} } = options;
   const source = new PostgresServer('source', pair.sourceUrl, run);
   const target = new PostgresServer('target', targetUrl, run);
   servers.push(source, target);
-  return { lease: new PostgresLease({ source, target, run, holder, former }), target };
+  return {
+    lease: new RunLease({
+      source: new PostgresLeaseStore(source),
+      target: new PostgresLeaseStore(target),
+      run,
+      holder,
+      former,
+    }),
+    target,
+  };
 }
 
 const epochs = (): Promise<string[]> =>
@@ -162,7 +172,12 @@ test('schema migrate, and what is in it, stays where all of it belongs to others
     const url = Object.assign(new URL(pair.targetUrl), { username: role });
     const target = new PostgresServer('target', url.href, 'orders');
     servers.push(source, target);
-    const lease = new PostgresLease({ source, target, run: 'orders', holder: 'test' });
+    const lease = new RunLease({
+      source: new PostgresLeaseStore(source),
+      target: new PostgresLeaseStore(target),
+      run: 'orders',
+      holder: 'test',
+    });
     vi.spyOn(lease, 'claim').mockReturnValue({ run: 'orders', epoch: 1 });
     await lease.forget('target');
     await withClient(pair.targetUrl, async (client) => {

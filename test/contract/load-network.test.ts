@@ -1,6 +1,5 @@
 // The loader behind a network that loses answers: a proxy cuts or stalls the connection at a chosen message.
 
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
@@ -9,57 +8,13 @@ import { COPIED_AS_TEXT } from '../../src/databases/postgres/types.ts';
 import type { ChunkBytes } from '../../src/databases/source.ts';
 import type { Chunk } from '../../src/model/chunk.ts';
 import { AT, CLAIM, type CopyFixture, openCopyFixture, tableOf } from './copy-fixture.ts';
+import { type Meddling, openMeddlingProxy } from './meddling-proxy.ts';
 
 const items = tableOf('items', [
   ['id', 'int4'],
   ['v', 'text', { handling: [COPIED_AS_TEXT] }],
 ]);
 const WHOLE: Chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
-
-interface Proxy {
-  readonly port: number;
-  close(): void;
-}
-
-/** `act` sees what the client sends and says what becomes of it. Only the first connection is meddled with. */
-async function openProxy(
-  targetPort: number,
-  act: (data: Buffer) => 'pass' | 'pass, then cut' | 'cut' | 'stall',
-): Promise<Proxy> {
-  const sockets = new Set<Socket>();
-  let connections = 0;
-  const server = createServer((client) => {
-    const meddle = connections++ === 0;
-    const upstream = connect(targetPort, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    }
-    client.on('close', () => upstream.destroy());
-    upstream.on('close', () => client.destroy());
-    let silent = false;
-    upstream.on('data', (data: Buffer) => silent || client.write(data));
-    client.on('data', (data: Buffer) => {
-      const action = meddle ? act(data) : 'pass';
-      if (action === 'stall') client.pause();
-      else if (action === 'cut') client.destroy();
-      else {
-        silent = action === 'pass, then cut';
-        // The server answers the COMMIT before its side is closed: the outcome is certain, only the answer is lost.
-        if (silent) upstream.once('data', () => client.destroy());
-        upstream.write(data);
-      }
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}
 
 let fixture: CopyFixture;
 
@@ -75,12 +30,12 @@ afterAll(() => fixture.close());
 
 /** Runs one load of one row through a proxy. */
 async function loadThrough(
-  act: Parameters<typeof openProxy>[1],
+  act: Meddling,
   networkTimeoutMs: number,
   chunk: ChunkBytes = { format: 'text', bytes: Readable.from([Buffer.from('1\ta\n')]), rows: () => 1 },
 ): Promise<number> {
   const url = new URL(fixture.targetUrl);
-  const proxy = await openProxy(Number(url.port), act);
+  const proxy = await openMeddlingProxy(Number(url.port), act);
   url.port = String(proxy.port);
   const server = new PostgresServer('target', url.href, 'test');
   const loader = new PostgresLoader({ server, claim: CLAIM, networkTimeoutMs });

@@ -34,6 +34,11 @@ export class MysqlLogFixture {
     return fixture;
   }
 
+  /** Of a server that gets everything from another one. */
+  static async follower(server: MysqlServer): Promise<MysqlLogFixture> {
+    return new MysqlLogFixture(server, 'mysql');
+  }
+
   async connect(options: mysql.ConnectionOptions = {}): Promise<mysql.Connection> {
     const connection = mysql.createConnection({
       host: '127.0.0.1',

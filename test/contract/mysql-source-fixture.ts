@@ -24,7 +24,13 @@ export class SourceFixture {
       run: RUN,
       readers,
       conversionOf: unconverted,
-      tables: () => this.tables,
+      id: '00000000',
+      selection: { include: [`${SCHEMA}.*`], exclude: [] },
+      claim: () => ({ run: RUN, epoch: 1 }),
+      tables: [],
+      endsTransactions: false,
+      connections: 10,
+      onWaiting: () => undefined,
     });
   }
 

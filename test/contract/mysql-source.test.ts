@@ -164,25 +164,24 @@ describe.each([
     const [one, two] = [db.table('one'), db.table('two')];
     const first = await db.source.log.pin([one, two]);
     await first.close();
-    const TRANSACTIONS = 200;
+    let writing = true;
+    let written = 0;
     const write = async (from: number): Promise<void> => {
       const session = await db.server.session();
       await session.query('USE shop');
-      for (let id = from; id <= TRANSACTIONS; id += 2) {
+      for (let id = from; writing; id += 2) {
         await session.query('BEGIN');
         for (const table of ['one', 'two']) await session.query(`INSERT INTO ${table} VALUES (${id})`);
         await session.query('COMMIT');
         // Outside the run, and so never held.
         await session.query(`INSERT INTO other VALUES (${id})`);
+        written++;
       }
       session.close();
     };
-    let writing = true;
-    const writers = Promise.all([write(1), write(2)]).finally(() => {
-      writing = false;
-    });
+    const writers = Promise.all([write(1), write(2)]);
     const seen: { readonly at: Position; readonly rows: readonly string[] }[] = [];
-    while (writing) {
+    for (let count = 0; count < 12; count++) {
       const pair = await db.source.log.pin([one, two]);
       const readers = [await pair.reader(), await pair.reader()];
       for (const reader of readers) {
@@ -191,6 +190,7 @@ describe.each([
       }
       await pair.close();
     }
+    writing = false;
     await writers;
     await db.source.log.mark('end');
     const stream = new MysqlStream({ connect: () => db.server.connect(), run: RUN, tables: [one, two] });
@@ -203,7 +203,7 @@ describe.each([
         changes.flatMap((change) => (change.op === 'insert' ? [[String(change.row[0]), position] as const] : [])),
       ),
     );
-    expect(positions.size).toBe(TRANSACTIONS);
+    expect(positions.size).toBe(written);
     expect(new Set(seen.map(({ at }) => at)).size).toBeGreaterThan(3);
     for (const { at, rows } of seen) {
       const covered = [...positions].filter(([, position]) => covers(at, position)).map(([id]) => id);
@@ -293,7 +293,7 @@ describe.each([
     await pair.close();
   });
 
-  test('a transaction that is prepared elsewhere, or a user without a right to lock, gets no snapshot', async () => {
+  test('a transaction that is prepared elsewhere gets no snapshot, and what is locked is what the user may lock', async () => {
     await db.make('CREATE TABLE t (id int PRIMARY KEY)');
     await db.run('CREATE TABLE other (id int PRIMARY KEY)');
     await db.run("XA START 'x'", 'INSERT INTO other VALUES (1)', "XA END 'x'", "XA PREPARE 'x'");
@@ -302,7 +302,14 @@ describe.each([
     const xaRight = kind === 'MySQL' ? ['XA_RECOVER_ADMIN ON *.*'] : [];
     const pinAs = async (user: string, ...rights: readonly string[]): Promise<unknown> => {
       await db.run(`DROP USER IF EXISTS ${user}`, `CREATE USER ${user}`);
-      for (const right of [...rights, 'SELECT ON *.*', 'REPLICATION SLAVE ON *.*', 'CREATE ON *.*', ...xaRight])
+      for (const right of [
+        ...rights,
+        'SELECT ON *.*',
+        'REPLICATION SLAVE ON *.*',
+        'CREATE ON *.*',
+        'INSERT, UPDATE ON migrate.*',
+        ...xaRight,
+      ])
         await db.run(`GRANT ${right} TO ${user}`);
       await db.run(`GRANT ${kind === 'MySQL' ? 'REPLICATION CLIENT' : 'BINLOG MONITOR'} ON *.* TO ${user}`);
       const fixture = await SourceFixture.open(fleet.port, { user });
@@ -321,12 +328,8 @@ describe.each([
     expect(await pinAs('flusher', 'RELOAD ON *.*', 'PROCESS ON *.*')).toBe(
       kind === 'MySQL' ? 'global-lock' : 'server-pair',
     );
-    if (kind === 'MySQL') expect(await pinAs('blind', 'RELOAD ON *.*')).toMatchObject({ code: 'SOURCE.REFUSED' });
-    if (kind === 'MySQL')
-      expect(await pinAs('nobody')).toMatchObject({
-        code: 'SOURCE.REFUSED',
-        fix: expect.stringContaining('LOCK TABLES'),
-      });
+    // Without a look at what statements run nothing is locked that they would hold up.
+    if (kind === 'MySQL') expect(await pinAs('blind', 'RELOAD ON *.*')).toBe('lower-bound');
   });
 
   test('a table is cut along its key, and keys are found in the order of the source', async () => {

@@ -86,6 +86,13 @@ const left = async (): Promise<readonly [string, string | undefined][]> => {
   return found.filter(({ code }) => code === 'PREFLIGHT.NOT_CARRIED').map(({ subject, cure }) => [subject, cure]);
 };
 
+test.skipIf(SKIPPED)('no statement of PostgreSQL is given for a target of another engine', async () => {
+  const found = await findingsOf(source, SELECTION, { targetExtensions: async () => undefined });
+  const left = found.filter(({ code }) => code === 'PREFLIGHT.NOT_CARRIED');
+  expect(left.map(({ subject }) => subject)).toContain('view');
+  expect(left.filter(({ subject, cure }) => cure !== undefined || /extension|all at once/.test(subject))).toEqual([]);
+});
+
 test.skipIf(SKIPPED)('one command carries everything that has no statement of its own', async () => {
   const findings = new Map(await left());
   expect(findings.get('extension')).toBe('CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;');

@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { excludeCure } from '../../src/databases/postgres/check/facts.ts';
+import { asGlob, excludeCure } from '../../src/databases/findings.ts';
 import type { Session } from '../../src/databases/postgres/connection.ts';
-import { asGlob, globToPattern, selectionValues } from '../../src/databases/postgres/selection.ts';
+import { globToPattern, selectionValues } from '../../src/databases/postgres/selection.ts';
 import { quoteLiteral, quoteName, quoteTable } from '../../src/databases/postgres/sql.ts';
 import { tableId } from '../../src/model/table.ts';
 import { readName } from '../../src/plan/names.ts';

@@ -2,7 +2,7 @@
 // PostgreSQL's adapters on the other side. Everything a run has between its start and its cutover but the runner.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { MysqlToPostgresOptions } from '../../src/convert/mysql-to-postgres.ts';
+import type { ConvertOptions } from '../../src/convert/pair.ts';
 import { startMariadb } from '../fleet/mariadb.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer } from '../fleet/mysqld.ts';
@@ -33,7 +33,7 @@ async function open(...statements: readonly string[]): Promise<Look> {
 async function openOn(
   kind: 'MySQL' | 'MariaDB',
   statements: readonly string[],
-  options: MysqlToPostgresOptions = {},
+  options: Partial<ConvertOptions> = {},
 ): Promise<Look> {
   look = await openLook(servers[kind].port, `d${++count}`, statements, options);
   return look;
@@ -65,7 +65,7 @@ test('tables of MySQL arrive in chunks, journalled with one position, and compar
     'CREATE TABLE nothing (id int PRIMARY KEY)',
   );
   const { at } = await copy();
-  expect(at).toMatch(/^binlog\.\d{6}@[0-9a-f]{8}:\d+ [0-9a-f-]{36}:\d/);
+  expect(at).toMatch(/^binlog\.\d{6}@[0-9a-f]{8}-\d+:\d+ [0-9a-f-]{36}:\d/);
   const progress = await journal.tables.list();
   expect(progress.flatMap(({ chunks }) => chunks).every((chunk) => chunk.at === at)).toBe(true);
   expect(progress.map(({ id, chunks }) => [id.split('.')[1], chunks.length])).toEqual([
@@ -237,7 +237,7 @@ test('a date that PostgreSQL does not have is refused without its value, or beco
   expect(refused).toMatchObject({ code: 'SOURCE.REFUSED', message: expect.stringContaining('column d') });
   expect(String(refused)).not.toContain('0000');
   await refusing.close();
-  const { copy, compare, postgres } = await openOn('MySQL', statements, { zeroDates: 'null' });
+  const { copy, compare, postgres } = await openOn('MySQL', statements, { zeroDates: 'setNull' });
   await copy();
   expect(await postgres(`SELECT d FROM d${count}.t ORDER BY id`)).toEqual([[null], [null], ['2024-02-29']]);
   expect(await compare()).toMatchObject([{ rows: 3, differences: 0 }]);

@@ -2,23 +2,26 @@
 // simply there.
 
 import { Applier } from '../../src/apply/applier.ts';
+import { canonicalOf } from '../../src/convert/canonical.ts';
 import { convertedStream } from '../../src/convert/converted-stream.ts';
+import { conversionOfForm } from '../../src/convert/forms.ts';
 import { convertCatalog } from '../../src/convert/mysql-catalog.ts';
-import { type MysqlToPostgresOptions, mysqlToPostgres } from '../../src/convert/mysql-to-postgres.ts';
+import type { ConvertOptions } from '../../src/convert/pair.ts';
 import { renamedTarget } from '../../src/convert/renamed-target.ts';
 import { copyTables } from '../../src/copy/copier.ts';
 import { planChunks } from '../../src/copy/plan.ts';
 import { MysqlServer } from '../../src/databases/mysql/connection.ts';
 import { MysqlStream } from '../../src/databases/mysql/log/stream.ts';
-import type { MysqlStart } from '../../src/databases/mysql/snapshot.ts';
 import { MysqlSource } from '../../src/databases/mysql/source.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
 import { LEASE_SCHEMA } from '../../src/databases/postgres/lease-proof.ts';
 import { PostgresTarget } from '../../src/databases/postgres/target.ts';
+import type { Start } from '../../src/databases/source.ts';
 import type { Target } from '../../src/databases/target.ts';
 import { Gate } from '../../src/health/gate.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
+import type { Finding } from '../../src/model/finding.ts';
 import type { Table } from '../../src/model/table.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 import { planSchema } from '../../src/plan/plan.ts';
@@ -35,16 +38,21 @@ export interface Look {
   readonly server: MysqlServer;
   readonly source: MysqlSource;
   readonly journal: PostgresJournal;
+  /** Called by the source's names. */
+  readonly target: Target;
+  readonly targetUrl: string;
   readonly catalog: Catalog;
+  /** What the conversion of the schema had to say. */
+  readonly findings: readonly Finding[];
   readonly tables: readonly Table[];
   /** Runs statements on the source, in one session. */
   mysql(...statements: readonly string[]): Promise<void>;
   /** Runs a query on the target, past its fence. The rows, each as a list of texts. */
   postgres(text: string): Promise<readonly (readonly (string | null)[])[]>;
   /** Copies every table in chunks at one moment. `meanwhile` runs while that moment is already past. */
-  copy(meanwhile?: () => Promise<void>): Promise<MysqlStart>;
+  copy(meanwhile?: () => Promise<void>): Promise<Start>;
   /** Applies the log since the copy, until everything is there that was committed before `follow` resolves. */
-  catchUp(from: MysqlStart, meanwhile?: () => Promise<void>): Promise<void>;
+  catchUp(from: Start, meanwhile?: () => Promise<void>): Promise<void>;
   /** Builds what waits for the end of the overlap. */
   complete(): Promise<void>;
   compare(): Promise<readonly ComparedTable[]>;
@@ -56,7 +64,7 @@ export async function openLook(
   port: number,
   database: string,
   statements: readonly string[],
-  options: MysqlToPostgresOptions = {},
+  options: Partial<ConvertOptions> = {},
 ): Promise<Look> {
   const server = new MysqlServer('source', `mysql://root@127.0.0.1:${port}/`);
   const session = await server.session();
@@ -64,11 +72,25 @@ export async function openLook(
     for (const text of texts) await session.query(text);
   };
   await mysql(`CREATE DATABASE ${database}`, `USE ${database}`, ...statements);
-  const conversionOf = mysqlToPostgres(options);
-  const source = new MysqlSource({ server, run: RUN, readers: READERS, conversionOf, tables: () => tables });
-  const found = await source.describe({ include: [`${database}.*`], exclude: [] });
-  const { catalog, unmapped } = convertCatalog(found, options);
-  if (unmapped.length > 0) throw new Error(`PostgreSQL has nothing for ${unmapped.join(', ')}`);
+  const conversionOf = conversionOfForm;
+  const selection = { include: [`${database}.*`], exclude: [] };
+  const source = new MysqlSource({
+    server,
+    id: '00000000',
+    run: RUN,
+    selection,
+    claim: () => ({ run: RUN, epoch: 1 }),
+    readers: READERS,
+    conversionOf,
+    tables: [],
+    endsTransactions: false,
+    connections: 10,
+    onWaiting: () => undefined,
+  });
+  const found = await source.describe(selection);
+  const { catalog, findings } = convertCatalog(found, planSchema.shape.convert.parse(options));
+  const refused = findings.find(({ level }) => level === 'error');
+  if (refused !== undefined) throw new Error(`${refused.subject}: ${refused.message}`);
   const tables: readonly Table[] = catalog.tables.map(({ table }) => table);
   const pair = await openPair();
   const { journal, target } = await prepareTarget(pair.targetUrl, catalog);
@@ -77,7 +99,10 @@ export async function openLook(
     server,
     source,
     journal,
+    target,
+    targetUrl: pair.targetUrl,
     catalog,
+    findings,
     tables,
     mysql,
     postgres: (text) => queryTexts(pair.targetUrl, text),
@@ -172,8 +197,9 @@ function openTarget(server: PostgresServer, claim: () => { run: string; epoch: n
     claim,
     digestConcurrency: 2,
     portableDigests: async () => true,
+    canonicalOf,
     networkTimeoutMs: 30_000,
-    sourceFacts: () => Promise.reject(new Error('nothing is checked here')),
+    sourceFacts: async () => undefined,
     builders: 1,
     connections: 10,
     existing: false,

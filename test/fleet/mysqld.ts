@@ -19,6 +19,8 @@ export interface MysqlServer {
   readonly pid: number | undefined;
   /** Ends it with SIGKILL, and starts it again with the same data on the same port. */
   crash(): Promise<void>;
+  /** Ends it as an operator would, and starts it again. */
+  restart(): Promise<void>;
   /** Stops the server and removes the data. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -51,6 +53,10 @@ export async function startProgram(program: Program): Promise<MysqlServer> {
         await running.kill();
         running = await startOn(program, folder, port);
       },
+      restart: async () => {
+        await running.kill('SIGTERM');
+        running = await startOn(program, folder, port);
+      },
       close: async () => {
         await running.kill();
         await rm(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -64,7 +70,7 @@ export async function startProgram(program: Program): Promise<MysqlServer> {
 
 interface Running {
   readonly pid: number | undefined;
-  kill(): Promise<void>;
+  kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>;
 }
 
 async function startOn({ label, command, settings }: Program, folder: string, port: number): Promise<Running> {
@@ -74,6 +80,8 @@ async function startOn({ label, command, settings }: Program, folder: string, po
     `--datadir=${join(folder, 'data')}`,
     `--socket=${join(folder, 's')}`,
     `--pid-file=${join(folder, 'pid')}`,
+    // One that starts removes the temporary tables of every other that shares the folder.
+    `--tmpdir=${folder}`,
   ];
   const flags = [...files, '--bind-address=127.0.0.1', `--port=${port}`, ...settings];
   // Should this process be killed, the server goes with it.
@@ -90,8 +98,8 @@ async function startOn({ label, command, settings }: Program, folder: string, po
       resolve();
     });
   });
-  const kill = async (): Promise<void> => {
-    if (ended === undefined) child.kill('SIGKILL');
+  const kill: Running['kill'] = async (signal = 'SIGKILL') => {
+    if (ended === undefined) child.kill(signal);
     await exited;
   };
   const deadline = Date.now() + START_TIMEOUT_MS;

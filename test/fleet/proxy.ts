@@ -278,7 +278,7 @@ class Link {
   #fromServer(bytes: Buffer): Buffer | undefined {
     const trap = this.#losing;
     if (trap === undefined) return this.#limited(bytes);
-    if (bytes.subarray(-6, -1).equals(ANSWER_END)) {
+    if (bytes.subarray(-6, -1).equals(ANSWER_END) || isOnePacket(bytes) || endsRows(bytes)) {
       this.reset();
       trap.sprung();
     }
@@ -305,6 +305,16 @@ class Link {
     this.#client.resetAndDestroy();
     this.#upstream?.resetAndDestroy();
   }
+}
+
+/** MySQL answers a statement that returns no rows with one packet, the first: its length, its number, what it says. */
+function isOnePacket(bytes: Buffer): boolean {
+  return bytes.length > 4 && bytes.readUIntLE(0, 3) === bytes.length - 4 && bytes[3] === 1;
+}
+
+/** MySQL ends the rows of an answer with a short packet of its own. */
+function endsRows(bytes: Buffer): boolean {
+  return [9, 11].some((size) => bytes.at(-size) === size - 4 && bytes.at(4 - size) === 0xfe);
 }
 
 function drained(socket: Socket): Promise<void> {

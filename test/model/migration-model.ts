@@ -3,118 +3,17 @@
 // Shares no code with the product: it says what the product must do.
 
 import type { Model, Step } from './explorer.ts';
-
-/** Known ways to get it wrong. Each breaks one rule. */
-export const MUTANTS = [
-  'ack before commit',
-  'snapshot beside its position',
-  'log discarded because the copier will read it',
-  'epoch read without a lock',
-  'no fencing of lanes',
-  'unique constraint during the overlap',
-  'verification during the overlap',
-  'unique constraint over two lanes',
-  'open writers not waited out',
-  'resume at a row',
-  'part of a transaction acknowledged',
-  'permanent after the deadline',
-  'fence without a deadline',
-] as const;
-export type Mutant = (typeof MUTANTS)[number];
-
-export interface Bounds {
-  /** Which of the transactions below the application runs. */
-  readonly transactions: readonly number[];
-  readonly lanes: 1 | 2;
-  /** The table has a unique constraint besides its key. */
-  readonly unique: boolean;
-  /** A transaction that changes both rows may be committed in two parts. One lane only. */
-  readonly parts?: boolean;
-  readonly crashes: number;
-  readonly takeover: boolean;
-}
-
-type Pair<T> = readonly [T, T];
-/** A row: its unique value, then the transactions that changed it, in order: a lost or doubled change shows. */
-type Row = string;
-
-interface Write {
-  readonly key: 0 | 1;
-  /** The unique value it sets, if any. */
-  readonly unique?: string;
-}
-
-// 1 frees the value a, which 2 takes: copies of different moments may both hold it. 3 changes both rows.
-const TRANSACTIONS: Readonly<Record<string, readonly Write[]>> = {
-  1: [{ key: 0, unique: 'c' }],
-  2: [{ key: 1, unique: 'a' }],
-  3: [{ key: 0 }, { key: 1 }],
-};
-const INITIAL: Pair<Row> = ['a', 'b'];
-
-/** A process that migrates. Everything here is lost when it crashes. */
-interface Runner {
-  readonly epoch: number;
-  readonly step: 'recover' | 'idle' | 'closed' | 'waited' | 'marked' | 'drained' | 'permanent' | 'done';
-  /** The snapshot it holds and the position that is its `at`. */
-  readonly pair: { readonly at: number; readonly rows: Pair<Row> } | null;
-  readonly batch: { readonly lane: number; readonly from: number; readonly to: number } | null;
-  readonly marker: number;
-  /** It remembers that the first row of the next transaction is applied. */
-  readonly half: boolean;
-}
-
-interface State {
-  /** Per transaction: - not begun, w written (past the fence), l in the log, v visible and acknowledged. */
-  readonly app: Readonly<Record<string, '-' | 'w' | 'l' | 'v'>>;
-  /** Committed transactions in the log's order; a position is a length of it. */
-  readonly log: string;
-  /** The source may forget its log up to here. */
-  readonly acked: number;
-  /** Where the stream begins; -1 until pinned. */
-  readonly start: number;
-  readonly fence: 'open' | 'closed' | 'permanent';
-  readonly epoch: number;
-  readonly rows: Pair<Row>;
-  /** Per chunk (one key each): the position its copy is exact at, or -1. */
-  readonly at: Pair<number>;
-  readonly checkpoints: readonly number[];
-  /** The first row of the transaction after the checkpoint is applied: the ordinal in the checkpoint. */
-  readonly half: boolean;
-  readonly constraint: boolean;
-  readonly targetOpen: boolean;
-  readonly runners: readonly Runner[];
-  readonly crashes: number;
-}
-
-const FRESH = { step: 'recover', pair: null, batch: null, marker: -1, half: false } as const;
-
-const histories = new Map<string, Pair<Row>>();
-
-/** The source's rows after the given transactions. */
-function rowsAfter(log: string): Pair<Row> {
-  let rows = histories.get(log);
-  if (rows !== undefined) return rows;
-  if (log === '') rows = INITIAL;
-  else {
-    const transaction = log.slice(-1);
-    rows = rowsAfter(log.slice(0, -1));
-    for (const write of TRANSACTIONS[transaction]!) {
-      const row: Row = rows[write.key];
-      rows = put(rows, write.key, `${write.unique ?? row[0]}${row.slice(1)}${transaction}`);
-    }
-  }
-  histories.set(log, rows);
-  return rows;
-}
-
-function put<T>(pair: Pair<T>, key: 0 | 1, value: T): Pair<T> {
-  return key === 0 ? [value, pair[1]] : [pair[0], value];
-}
-
-function clashes(rows: Pair<Row>): boolean {
-  return rows[0] !== '' && rows[1] !== '' && rows[0][0] === rows[1][0];
-}
+import {
+  type Bounds,
+  clashes,
+  FRESH,
+  type Mutant,
+  put,
+  type Runner,
+  rowsAfter,
+  type State,
+  TRANSACTIONS,
+} from './migration-state.ts';
 
 export class MigrationModel implements Model<State> {
   readonly initial: State;
@@ -133,6 +32,7 @@ export class MigrationModel implements Model<State> {
       epoch: 1,
       rows: ['', ''],
       at: [-1, -1],
+      settled: 0,
       checkpoints: [],
       half: false,
       constraint: bounds.unique && mutant === 'unique constraint during the overlap',
@@ -143,16 +43,25 @@ export class MigrationModel implements Model<State> {
   }
 
   key(state: State): string {
-    const runners = state.runners.map(({ epoch, step, pair, batch, marker, half }) => {
-      const held = pair === null ? '' : `${pair.at}${pair.rows.join('/')}`;
-      return `${epoch}${step}${held},${batch === null ? '' : `${batch.lane}${batch.from}${batch.to}`},${marker}${half}`;
+    const runners = state.runners.map(({ epoch, step, pair, bound, settled, batch, marker, half }) => {
+      const held = pair === null ? `${bound ?? ''}` : `${pair.at}${pair.rows.join('/')}`;
+      return `${epoch}${step}${held},${batch === null ? '' : `${batch.lane}${batch.from}${batch.to}`},${marker}${half}${settled}`;
     });
     const { app, log, acked, start, fence, epoch, rows, at, checkpoints, half, constraint, targetOpen, crashes } =
       state;
     const flags = `${half ? 1 : 0}${constraint ? 1 : 0}${targetOpen ? 1 : 0}${crashes}${epoch}${fence}`;
-    return [Object.values(app).join(''), log, acked, start, flags, ...rows, ...at, ...checkpoints, ...runners].join(
-      ';',
-    );
+    return [
+      Object.values(app).join(''),
+      log,
+      acked,
+      start,
+      state.settled,
+      flags,
+      ...rows,
+      ...at,
+      ...checkpoints,
+      ...runners,
+    ].join(';');
   }
 
   goal(state: State): boolean {
@@ -202,7 +111,11 @@ export class MigrationModel implements Model<State> {
 
   /** What a verification would say: past the overlap the target is a past state of the source, lane by lane. */
   #compare(state: State): string | undefined {
-    const ready = this.#mutant === 'verification during the overlap' ? copied(state) : pastOverlap(state);
+    const isEarly = this.#mutant === 'verification before reads are settled';
+    const ready =
+      this.#mutant === 'verification during the overlap'
+        ? copied(state)
+        : pastOverlap(isEarly ? { ...state, settled: 0 } : state);
     if (!ready) return undefined;
     for (const key of [0, 1] as const) {
       const applied = state.checkpoints[this.#lane(key)]! + (state.half && key === 0 ? 1 : 0);
@@ -270,16 +183,18 @@ export class MigrationModel implements Model<State> {
 
   #copy(state: State, runner: Runner, collect: Collect, fail: Fail): void {
     if (copied(state)) return;
+    if (runner.pair === null && this.#bounds.unlocked === true) {
+      if (this.#holds(state, runner)) this.#bound(state, runner, collect);
+      return;
+    }
     if (runner.pair === null) {
       const loose = this.#mutant === 'snapshot beside its position';
       // An exact pair waits for every transaction that is in the log but not visible yet.
       if (!loose && Object.values(state.app).includes('l')) return;
       const visible = [...state.log].filter((transaction) => state.app[transaction] === 'v').join('');
       const at = state.log.length;
-      const change =
-        state.start === -1 ? { start: at, acked: at, checkpoints: Array(this.#bounds.lanes).fill(at) } : {};
       if (this.#holds(state, runner))
-        collect(`takes a snapshot at ${at}`, change, { pair: { at, rows: rowsAfter(visible) } });
+        collect(`takes a snapshot at ${at}`, this.#pinned(state, at), { pair: { at, rows: rowsAfter(visible) } });
       return;
     }
     const { pair } = runner;
@@ -293,6 +208,30 @@ export class MigrationModel implements Model<State> {
         collect(what, { rows, at }, copied({ at }) ? { pair: null } : {});
       }
     }
+  }
+
+  /** Without a lock: a position up to which all is visible, then a snapshot, then where the log ends, journalled before a copy. */
+  #bound(state: State, { bound }: Runner, collect: Collect): void {
+    if (bound === null) {
+      const visible = [...state.log].findIndex((transaction) => state.app[transaction] !== 'v');
+      const isLoose = visible === -1 || this.#mutant === 'lower bound that is not visible';
+      const at = isLoose ? state.log.length : visible;
+      collect(`reads the position ${at}`, {}, { bound: at });
+      return;
+    }
+    const visible = [...state.log].filter((transaction) => state.app[transaction] === 'v').join('');
+    const settled = state.log.length;
+    collect(
+      `takes a snapshot between ${bound} and ${settled}`,
+      { ...this.#pinned(state, bound), settled },
+      { pair: { at: bound, rows: rowsAfter(visible) }, bound: null, settled },
+    );
+  }
+
+  /** The first position is where the log is read from. */
+  #pinned(state: State, at: number): Partial<State> {
+    if (state.start !== -1) return {};
+    return { start: at, acked: at, checkpoints: Array(this.#bounds.lanes).fill(at) };
   }
 
   #apply(state: State, runner: Runner, collect: Collect, fail: Fail): void {
@@ -331,7 +270,8 @@ export class MigrationModel implements Model<State> {
         // The mutant knows it as long as it lives; the checkpoint knows it for good.
         const half = this.#mutant === 'resume at a row' ? runner.half : state.half;
         if (half && index === from && key === 0) continue;
-        if (rows[key] !== rowsAfter(state.log.slice(0, index))[key]) {
+        const isTolerant = index < (this.#mutant === 'settled forgotten in a crash' ? runner.settled : state.settled);
+        if (!isTolerant && rows[key] !== rowsAfter(state.log.slice(0, index))[key]) {
           fail(what, 'a change is applied twice, or one before it was lost');
           return;
         }
@@ -394,6 +334,6 @@ function copied(state: Pick<State, 'at'>): boolean {
 }
 
 function pastOverlap(state: State): boolean {
-  const newest = Math.max(...state.at);
+  const newest = Math.max(...state.at, state.settled);
   return copied(state) && state.checkpoints.every((checkpoint) => checkpoint >= newest);
 }

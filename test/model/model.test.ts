@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { explore } from './explorer.ts';
-import { type Bounds, MigrationModel, MUTANTS, type Mutant } from './migration-model.ts';
+import { MigrationModel } from './migration-model.ts';
+import { type Bounds, MUTANTS, type Mutant } from './migration-state.ts';
 
 const MAX_STATES = 200_000;
 
@@ -10,6 +11,7 @@ const UNIQUE: Bounds = { transactions: [1, 2], lanes: 1, unique: true, crashes: 
 const PARTS: Bounds = { transactions: [1, 3], lanes: 1, unique: false, parts: true, crashes: 1, takeover: false };
 const TWO_LANES: Bounds = { transactions: [1, 3], lanes: 2, unique: false, crashes: 1, takeover: false };
 const TAKEOVER: Bounds = { transactions: [1], lanes: 1, unique: false, crashes: 0, takeover: true };
+const UNLOCKED: Bounds = { ...TWO_LANES, unlocked: true };
 
 const SOUND: readonly (readonly [string, Bounds])[] = [
   ['three transactions, a unique constraint and a crash', { ...UNIQUE, transactions: [1, 2, 3] }],
@@ -17,6 +19,8 @@ const SOUND: readonly (readonly [string, Bounds])[] = [
   ['three transactions, two lanes and a crash', { ...TWO_LANES, transactions: [1, 2, 3] }],
   ['a unique constraint, a crash and a takeover', { ...UNIQUE, takeover: true }],
   ['a transaction committed in parts and two crashes', { ...PARTS, crashes: 2 }],
+  ['nobody may lock, two lanes and a crash', UNLOCKED],
+  ['nobody may lock, a unique constraint and two crashes', { ...UNIQUE, unlocked: true, crashes: 2 }],
 ];
 
 /** Where each mistake is looked for, and the promise it breaks first. */
@@ -34,6 +38,9 @@ const CAUGHT: Readonly<Record<Mutant, readonly [Bounds, string]>> = {
   'part of a transaction acknowledged': [PARTS, 'acknowledged ahead of a checkpoint'],
   'permanent after the deadline': [TWO_LANES, 'a source transaction can still commit'],
   'fence without a deadline': [TWO_LANES, 'the freeze needs a runner to end'],
+  'lower bound that is not visible': [UNLOCKED, 'verification finds a difference'],
+  'settled forgotten in a crash': [UNLOCKED, 'a change is applied twice, or one before it was lost'],
+  'verification before reads are settled': [UNLOCKED, 'verification finds a difference'],
 };
 
 describe('the protocol keeps every promise with', () => {

@@ -16,7 +16,14 @@ export type Trouble =
   | { readonly kind: 'latency'; readonly side: Side; readonly ms: number; readonly transactions: number }
   | { readonly kind: 'lost answer' | 'lost commit'; readonly side: Side }
   | { readonly kind: 'restart'; readonly side: Side; readonly mode: 'fast' | 'immediate' }
-  | { readonly kind: 'pause'; readonly transactions: number };
+  | { readonly kind: 'pause'; readonly transactions: number }
+  | { readonly kind: 'hold'; readonly side: Side; readonly what: Hold; readonly transactions: number };
+
+/**
+ * Locks on rows, taken against the order of their keys; a table, for nobody else; what was read in an open transaction. Or the
+ * sessions of others, which the server ends.
+ */
+export type Hold = 'rows' | 'table' | 'reading' | 'sessions';
 
 export interface Act {
   readonly moment: Moment;
@@ -68,7 +75,7 @@ function trouble(random: Random): Trouble {
   return { kind: 'pause', transactions: random.between(3, 30) };
 }
 
-function moment(random: Random): Moment {
+export function moment(random: Random): Moment {
   return random.chance(60) ? { hits: random.between(1, 60) } : { at: random.pick(FAILPOINTS) };
 }
 

@@ -62,9 +62,22 @@ export class ModelTable {
   }
 
   apply(change: RowChange): void {
-    if (change.op === 'insert') this.insert(change.row);
+    if (change.tolerant === true) this.#overwrite(change);
+    else if (change.op === 'insert') this.insert(change.row);
     else if (change.op === 'delete') this.remove(change.key);
     else this.update(change.key, change.row);
+  }
+
+  /** As a tolerant delete does. */
+  clear(key: Key): void {
+    this.rows.delete(keyText(key));
+  }
+
+  #overwrite(change: RowChange): void {
+    if (change.op !== 'insert') this.clear(change.key);
+    if (change.op === 'delete') return;
+    this.clear(this.#keyOf(change.row));
+    this.insert(change.row);
   }
 
   insert(row: readonly LoggedValue[]): void {

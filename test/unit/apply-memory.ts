@@ -88,6 +88,8 @@ export class MemoryTarget {
   positions: Position[];
   commits = 0;
   replayed = 0;
+  /** False: everything is replayed. */
+  takesSets = true;
   /** Is asked before and after each commit takes effect; may throw or wait. */
   onCommit: (moment: 'before' | 'after', moves: readonly CheckpointMove[]) => Promise<void> | void = () => undefined;
 
@@ -109,6 +111,7 @@ export class MemoryTarget {
     return {
       begin: async () => undefined,
       attempt: async (sets) => {
+        if (!this.takesSets) return false;
         work.push(() => {
           for (const set of sets) this.#writeSet(set);
         });
@@ -141,9 +144,9 @@ export class MemoryTarget {
     };
   }
 
-  #writeSet({ table, deletes, updates, inserts, keyChunks }: TableChanges): void {
+  #writeSet({ table, deletes, tolerant, updates, inserts, keyChunks }: TableChanges): void {
     const model = this.#table(table);
-    for (const key of deletes) model.remove(key);
+    for (const key of deletes) tolerant === true ? model.clear(key) : model.remove(key);
     for (const { columns, keys, rows } of updates) {
       for (const [index, key] of keys.entries()) {
         const row = table.columns.map((_, column) => (columns.includes(column) ? rows[index]?.[column] : undefined));

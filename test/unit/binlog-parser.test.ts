@@ -47,7 +47,6 @@ test.each([
   [18, /LOAD DATA/],
   [26, /incident/],
   [39, /binlog_row_value_options/],
-  [40, /binlog_transaction_compression/],
 ])('an event of type %i changes data in a form that cannot be followed', (type, what) => {
   expect(parse(event({ type, body: Buffer.alloc(20) }))).toMatchObject({
     kind: 'unreadable',

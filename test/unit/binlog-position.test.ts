@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { gtidSet } from '../../src/databases/mysql/log/gtid-set.ts';
-import { covers, filePrefix, formatPosition, isWhole, parsePlace } from '../../src/databases/mysql/log/position.ts';
+import {
+  beginOf,
+  covers,
+  filePrefix,
+  formatPosition,
+  isWhole,
+  parsePlace,
+} from '../../src/databases/mysql/log/position.ts';
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 const OTHER = '4e11fa47-71ca-11e1-9e33-c80aa9429562';
@@ -11,7 +18,12 @@ const places = [1, 9, 999_999, 1_000_000, 3_000_000].flatMap((file) =>
 );
 
 function position({ file, at, ordinal }: { file: number; at: number; ordinal: number }) {
-  return formatPosition(filePrefix(`a.b-c.${String(file).padStart(6, '0')}`, file), at, `${UUID}:1-${at}`, ordinal);
+  return formatPosition(
+    filePrefix(`a.b-c.${String(file).padStart(6, '0')}`, { born: file, server: 1 }),
+    at,
+    `${UUID}:1-${at}`,
+    ordinal,
+  );
 }
 
 test('positions are ordered by file, then by place, then by how many changes of a transaction there are', () => {
@@ -27,19 +39,57 @@ test('the file after binlog.999999 is binlog.1000000', () => {
 });
 
 test('a position can be taken apart', () => {
-  expect(parsePlace(formatPosition(filePrefix('mysql-bin.000012', 255), 3456, `${UUID}:1-77`, 5_000))).toEqual({
+  expect(
+    parsePlace(formatPosition(filePrefix('mysql-bin.000012', { born: 255, server: 12 }), 3456, `${UUID}:1-77`, 5_000)),
+  ).toEqual({
     base: 'mysql-bin.',
     file: 12,
     name: 'mysql-bin.000012',
     born: 255,
+    server: 12,
     at: 3456,
     ordinal: 5_000,
     gtids: `${UUID}:1-77`,
+    prepared: [],
   });
   expect(parsePlace('mysql-bin.000012:3456')).toMatchObject({ born: undefined, ordinal: 0, gtids: '' });
   expect(isWhole(position({ file: 1, at: 4, ordinal: 0 }))).toBe(true);
   expect(isWhole(position({ file: 1, at: 4, ordinal: 1 }))).toBe(false);
   expect(() => parsePlace('16/B374D848')).toThrow(/not a position of a binary log/);
+});
+
+test('places of different servers are compared by their transactions', () => {
+  const on = (server: number, gtids: string, ordinal = 0) =>
+    formatPosition(filePrefix('binlog.000009', { born: 1, server }), server * 100, gtids, ordinal);
+  const old = on(3, `${UUID}:1-9`);
+  expect([covers(on(1, `${UUID}:1-9`), old), covers(old, on(1, `${UUID}:1-9`))]).toEqual([true, true]);
+  expect([covers(on(1, `${UUID}:1-9,${OTHER}:1`), old), covers(old, on(1, `${UUID}:1-9,${OTHER}:1`))]).toEqual([
+    true,
+    false,
+  ]);
+  expect([covers(on(1, `${UUID}:1-8,${OTHER}:1`), old), covers(old, on(1, `${UUID}:1-8,${OTHER}:1`))]).toEqual([
+    false,
+    false,
+  ]);
+  // Within the transaction that follows 1-9.
+  const within = on(3, `${UUID}:1-9`, 50);
+  expect([covers(on(1, `${UUID}:1-9`), within), covers(within, on(1, `${UUID}:1-9`))]).toEqual([false, true]);
+  expect([covers(on(1, `${UUID}:1-10`), within), covers(within, on(1, `${UUID}:1-10`))]).toEqual([true, false]);
+  expect([covers(on(1, '0-1-9'), on(3, '0-7-8')), covers(on(1, '0-1-9'), on(3, '0-7-8,1-1-1'))]).toEqual([true, false]);
+  // Without numbers there are only places.
+  expect([covers(on(3, ''), on(1, '')), covers(on(1, ''), on(3, ''))]).toEqual([true, false]);
+});
+
+test('reading begins at the first transaction that is not decided', () => {
+  const prefix = filePrefix('binlog.1000002', { born: 255, server: 1 });
+  for (const gtids of ['', `${UUID}:1-77`]) {
+    const text = formatPosition(prefix, 3456, gtids, 0, '1000001:90,999999:400,999999:1000');
+    const place = parsePlace(text);
+    expect(place).toMatchObject({ gtids, prepared: [{ file: 1_000_001, at: 90 }, { file: 999_999, at: 400 }, {}] });
+    expect(beginOf(place)).toEqual({ name: 'binlog.999999', at: 400 });
+  }
+  expect(beginOf(parsePlace('binlog.000012:34'))).toMatchObject({ name: 'binlog.000012', at: 34 });
+  expect(beginOf(parsePlace('binlog.000012:34 xa=3:4'))).toEqual({ name: 'binlog.000003', at: 4 });
 });
 
 test('a set of transactions grows in any order, and tells what it had', () => {

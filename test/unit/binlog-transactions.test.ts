@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { charset } from '../../src/databases/mysql/log/charsets.ts';
+import { plainCharset } from '../../src/databases/mysql/log/charsets.ts';
 import type { BinlogEvent } from '../../src/databases/mysql/log/events.ts';
 import { BinlogParser } from '../../src/databases/mysql/log/parser.ts';
 import { LoggedTables } from '../../src/databases/mysql/log/tables.ts';
@@ -36,7 +36,7 @@ beforeEach(() => open(RESUME));
 
 function open(resume: Position): void {
   queue = new RunQueue({ full: () => undefined, drained: () => undefined });
-  const utf8 = charset('utf8mb4', 4);
+  const utf8 = plainCharset('utf8mb4', 4);
   const tables = new LoggedTables({
     captured: [{ table, computed: [] }],
     charsetOf: () => utf8,
@@ -106,14 +106,14 @@ test('what was applied is passed over, its tables too', async () => {
   open(`binlog.000007@00000064:1400 ${UUID}:1-10` as Position);
   assembler.event({ kind: 'rotate', file: 'binlog.000007', position: 4, isMadeUp: true, size: 40, end: 0 });
   end = 4;
-  feed({ kind: 'format', born: 0x64, isMadeUp: false });
+  feed({ kind: 'format', born: 0x64, server: 1, isMadeUp: false });
   end = 900;
   feed(gtid(10), query('BEGIN'), ...rows(1), xid, gtid(11), query('BEGIN'), ...rows(2), xid);
   expect((await taken()).flatMap(({ changes }) => changes)).toMatchObject([{ row: ['2', 'x'] }]);
 });
 
 test('a file of the same name that was begun at another time is not the one that was read', () => {
-  expect(() => feed({ kind: 'format', born: 0x65, isMadeUp: true })).toThrow(
+  expect(() => feed({ kind: 'format', born: 0x65, server: 1, isMadeUp: true })).toThrow(
     expect.objectContaining({ code: 'STREAM.GONE' }),
   );
 });

@@ -41,3 +41,10 @@ test('a name with line breaks does not make lines that look like findings', () =
   printFindings(io, [finding], 'stdout');
   expect(out()).toBe('info[PREFLIGHT.X] a\\nerror[B] c: d\n  cure  one\n  cure  two\n');
 });
+
+test('a finding tells on which side it was found', () => {
+  const { io, out } = open();
+  const finding = { level: 'error', code: 'PREFLIGHT.X', subject: 'a', message: 'b' } as const;
+  printFindings(io, [{ ...finding, side: 'source' }, { ...finding, side: 'target' }, finding], 'stdout');
+  expect(out()).toBe('error[PREFLIGHT.X] source: a: b\nerror[PREFLIGHT.X] target: a: b\nerror[PREFLIGHT.X] a: b\n');
+});

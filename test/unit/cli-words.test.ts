@@ -203,7 +203,7 @@ describe('init', () => {
   });
 
   test('refuses what is no url without repeating it', async () => {
-    for (const wrong of ['host=old password=hush', 'mysql://me:hush@old/shop', 'postgres://me:a/hush@old/shop']) {
+    for (const wrong of ['host=old password=hush', 'redis://me:hush@old/shop', 'postgres://me:a/hush@old/shop']) {
       const { code, stdout, stderr } = await run(['init', '--source', wrong, '--target', 'postgres://you@new/shop']);
       expect(code).toBe(64);
       expect(stdout + stderr).not.toContain('hush');

@@ -182,6 +182,7 @@ export class Runner {
     };
     return {
       read: () => this.call(`${side}.sequences.read`, () => []),
+      prepare: () => this.call(`${side}.sequences.prepare`, () => undefined),
       advance: () => this.call(`${side}.sequences.advance`, identity(true)),
       relax: () => this.call(`${side}.sequences.relax`, identity(false)),
     };

@@ -59,6 +59,8 @@ describe('a cutover', () => {
       'target.state',
       'source.openWriters',
       'source.arm',
+      'source.sequences.read',
+      'target.sequences.prepare',
       'journal.freezing',
       'source.close',
       'source.openWriters',

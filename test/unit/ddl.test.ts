@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { completeSteps, createSteps, dropStatements } from '../../src/databases/postgres/ddl.ts';
-import { advancedValue } from '../../src/databases/postgres/sequences.ts';
+import { advancedValue } from '../../src/databases/sequences.ts';
 import type { Catalog, SequenceDefinition, TableDefinition } from '../../src/model/catalog.ts';
 import { tableId } from '../../src/model/table.ts';
 
@@ -150,5 +150,8 @@ test.each([
   ['a sequence that was set before its start is followed', '3', null, 0, { start: '500' }, '3'],
   ['a value set to be the very first is not below the limit', '0', null, 0, { start: '500' }, '1'],
 ] as const)('%s', (_, source, target, margin, changed, expected) => {
-  expect(advancedValue({ ...sequence, ...changed }, source, target, margin)).toBe(expected);
+  expect(advancedValue({ ...sequence, ...changed }, { last: source }, target, margin)).toBe(expected);
+  expect(advancedValue({ ...sequence, ...changed }, { last: source, isExact: true }, target, margin)).toBe(
+    advancedValue({ ...sequence, ...changed }, { last: source }, target, 0),
+  );
 });

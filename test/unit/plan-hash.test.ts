@@ -29,6 +29,24 @@ describe('the hash of a plan', () => {
     expect(planHash(plan("tables: {exclude: ['shop.x']}"))).not.toBe(planHash(plan()));
   });
 
+  it('changes with what is converted, and not with the order of columns or what is said of defaults', () => {
+    const convert = (entries: string): string => planHash(plan(`convert: {${entries}}`));
+    expect(
+      new Set(
+        [
+          '',
+          'zeroDates: setNull',
+          'tinyint1: boolean',
+          'json: jsonb',
+          'caseInsensitive: icu',
+          'columns: {a.b.c: text}',
+        ].map(convert),
+      ).size,
+    ).toBe(6);
+    expect(convert('columns: {a.b.c: text, a.b.d: uuid}')).toBe(convert('columns: {a.b.d: uuid, a.b.c: text}'));
+    expect(convert('zeroDates: refuse')).toBe(planHash(plan()));
+  });
+
   it('stays when urls, tuning or the order of patterns change', () => {
     expect(planHash(plan('snapshot: {readers: 8}\nlimits: {giveUpAfter: 1h}', 6000))).toBe(planHash(plan()));
     expect(planHash(plan("tables: {include: ['b.*', 'a.*', 'b.*']}"))).toBe(
@@ -42,7 +60,8 @@ describe('the hash of a plan', () => {
 
   it('covers every section that may not change on resume', () => {
     const first = (field: string): string => field.replace(/\..*/, '');
-    const covered = new Set([...Object.keys(planFields(plan())), ...RESUMABLE_FIELDS].map(first));
+    const fields = planFields(plan('convert: {json: jsonb}'));
+    const covered = new Set([...Object.keys(fields), ...RESUMABLE_FIELDS].map(first));
     expect([...covered, 'version', 'name'].toSorted()).toEqual(Object.keys(planSchema.shape).toSorted());
   });
 

@@ -1,6 +1,6 @@
 // Reading a plan: complete values from little text, and every fault at its place.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,6 +27,22 @@ function faults(text: string, env: Record<string, string> = {}): string[] {
   const reading = readPlan(text, file, env);
   return 'faults' in reading ? reading.faults.map((fault) => `${fault.line}:${fault.column} ${fault.message}`) : [];
 }
+
+const PLANS = new URL('../../plans/', import.meta.url);
+
+it('a column to convert is named with its table, whatever characters are in its names', () => {
+  const columns = "'a.b.c': uuid, 'a\\.x.b.c\\\\d': ' text '";
+  expect(good(`${SMALLEST}convert: {columns: {${columns}}}\n`).convert.columns).toEqual({
+    'a.b.c': 'uuid',
+    'a\\.x.b.c\\\\d': 'text',
+  });
+  expect(faults(`${SMALLEST}convert:\n  columns: {a.b: uuid, a.b.c.d: uuid, a..c: uuid, a.b.e: ''}\n`)).toEqual([
+    expect.stringContaining('convert.columns.a.b is not a column: it must be schema.table.column'),
+    expect.stringContaining('convert.columns.a.b.c.d is not a column'),
+    expect.stringContaining('convert.columns.a..c is not a column'),
+    expect.stringContaining('convert.columns.a.b.e'),
+  ]);
+});
 
 describe('a map of names', () => {
   const mapped = (map: string): string => `${SMALLEST}tables:\n  map:\n${map}`;
@@ -67,6 +83,7 @@ describe('a good plan', () => {
       target: { kind: 'postgres', url: 'postgres://u@localhost:5433/shop' },
       tables: { include: ['*.*'], exclude: [], map: {} },
       schema: { target: 'create', changes: 'stop' },
+      convert: { zeroDates: 'refuse', tinyint1: 'smallint', json: 'json', caseInsensitive: 'distinct', columns: {} },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
       apply: {
@@ -115,10 +132,11 @@ describe('a good plan', () => {
     ]);
   });
 
-  it('has the shipped example', () => {
-    const example = readFileSync(new URL('../../plans/postgres-to-postgres.yaml', import.meta.url), 'utf8');
-    const plan = good(example, { SOURCE_PASSWORD: 'one', TARGET_PASSWORD: 'two' });
-    expect(plan.source.url).toBe('postgres://migrate:one@localhost:5432/shop');
+  it.each(readdirSync(PLANS))('has the shipped example %s', (name) => {
+    const example = readFileSync(new URL(name, PLANS), 'utf8');
+    const { source, target } = good(example, { SOURCE_PASSWORD: 'one', TARGET_PASSWORD: 'two' });
+    expect(`${source.kind}-to-${target.kind}.yaml`).toBe(name);
+    expect(source.url).toContain('://migrate:one@localhost:');
   });
 });
 
@@ -144,7 +162,7 @@ cutover:
 `;
     expect(faults(text)).toEqual([
       '2:7 name must be 1 to 40 of a-z, 0-9, _ and -',
-      '3:16 source.kind must be postgres',
+      '3:16 source.kind must be postgres or mysql or mariadb',
       '4:1 target.url is missing; it must be text',
       '7:12 snapshot.readers must be at least 1',
       '8:3 snapshot.reader is not known; known here: readers, chunkRows, maxAge',

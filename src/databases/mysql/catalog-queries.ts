@@ -2,12 +2,12 @@
 
 /** The tables and everything that looks like one. */
 export const TABLES = (schemas: string): string => `
-  SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_COMMENT
+  SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_COMMENT, TABLE_COLLATION
   FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (${schemas}) ORDER BY TABLE_SCHEMA, TABLE_NAME`;
 
-export const COLUMNS = (schemas: string): string => `
+export const COLUMNS = (schemas: string, isMariadb: boolean): string => `
   SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION,
-         COLLATION_NAME, COLUMN_COMMENT
+         COLLATION_NAME, COLUMN_COMMENT, ${isMariadb ? 'NULL' : 'SRS_ID'}
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (${schemas}) ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`;
 
 /** One row for each part of an index. MariaDB has no indexes on expressions. */

@@ -3,13 +3,13 @@
 import type {
   ColumnDefinition,
   ForeignKeyDefinition,
-  KeyDefinition,
   SequenceDefinition,
   TableDefinition,
   TableObjectDefinition,
 } from '../../model/catalog.ts';
 import { type Column, type Table, tableId } from '../../model/table.ts';
 import type { TextRow } from './connection.ts';
+import { expressionText } from './expressions.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 import { castTypeOf } from './values.ts';
 
@@ -27,7 +27,9 @@ interface IndexPart {
   readonly column: string | null;
   /** As in the definition: `` `a`(10) DESC ``. */
   readonly text: string;
-  /** A whole column in ascending order. */
+  /** A whole column. */
+  readonly isWhole: boolean;
+  /** In ascending order. */
   readonly isPlain: boolean;
 }
 
@@ -40,17 +42,18 @@ interface Index {
 }
 
 export function toTable(facts: TableFacts): TableDefinition {
-  const [schema, name, , , rows, bytes, comment] = facts.table;
+  const [schema, name, , , rows, bytes, comment, collation] = facts.table;
   const table = { schema: schema ?? '', name: name ?? '', id: tableId(schema ?? '', name ?? '') };
   const definitions = facts.columns.map((row) => toColumn(row, facts.isMariadb));
   const columns = definitions
     .filter(({ generated }) => generated === null)
     .map(({ name, type }): Column => ({ name, type, castType: castTypeOf(type) }));
-  const indexes = [...grouped(facts.indexes, 2).values()].map(toIndex);
-  const keyIndex = indexes.find((index) => index.name === 'PRIMARY') ?? indexes.find((one) => isKey(one, definitions));
-  const key = keyPlaces(keyIndex, columns);
+  const indexes = [...grouped(facts.indexes, 2).values()].map((rows) => toIndex(rows, facts.isMariadb));
+  const keyIndex = [...indexes.filter(isPrimary), ...indexes].find((one) => isKey(one, definitions));
+  const key = keyIndex && keyPlaces(keyIndex, columns);
   const others = indexes.filter((index) => index !== keyIndex);
-  const isConstraint = ({ isUnique, parts }: Index): boolean => isUnique && parts.every(({ isPlain }) => isPlain);
+  const isConstraint = (index: Index): boolean =>
+    isPrimary(index) || (index.isUnique && index.parts.every(({ isPlain }) => isPlain));
   const found: Table = {
     ...table,
     columns,
@@ -67,13 +70,16 @@ export function toTable(facts: TableFacts): TableDefinition {
     table: found,
     inherits: [],
     columns: definitions,
-    key: key === undefined || keyIndex === undefined ? null : toKey(keyIndex),
-    checks: facts.checks.map(([, , check, clause]) => ({ ...object(check, `CHECK (${clause ?? ''})`), comment: null })),
-    uniqueConstraints: others.filter(isConstraint).map((index) => named(index, `UNIQUE (${parts(index)})`)),
+    key: keyIndex === undefined ? null : { ...toConstraint(keyIndex), kind: 'constraint' },
+    checks: facts.checks.map(([, , check, clause]) =>
+      object(check, `CHECK (${expressionOf(clause ?? '', facts.isMariadb)})`),
+    ),
+    uniqueConstraints: others.filter(isConstraint).map(toConstraint),
     indexes: others.filter((index) => !isConstraint(index)).map((index) => named(index, createIndex(found, index))),
     foreignKeys: [...grouped(facts.foreignKeys, 2).values()].map(toForeignKey),
     partitionOf: null,
-    settings: [],
+    // Of columns that are added later.
+    settings: collation === null || collation === undefined ? [] : [`COLLATE ${collation}`],
     comment: comment === '' ? null : (comment ?? null),
   };
 }
@@ -99,8 +105,9 @@ export function toSequences({ table, columns }: TableDefinition): readonly Seque
 }
 
 function toColumn(row: TextRow, isMariadb: boolean): ColumnDefinition {
-  const [, , name, type, nullable, , extra, expression, collation, comment] = row;
-  const isGenerated = (expression ?? '') !== '';
+  const [, , name, type, nullable, , extra, generation, collation, comment, srid] = row;
+  const expression = expressionOf(generation ?? '', isMariadb);
+  const isGenerated = expression !== '';
   const onUpdate = /on update \S+/i.exec(extra ?? '');
   return {
     name: name ?? '',
@@ -110,10 +117,11 @@ function toColumn(row: TextRow, isMariadb: boolean): ColumnDefinition {
     notNullName: null,
     defaultExpression: isGenerated ? null : defaultOf(row, isMariadb),
     identity: /auto_increment/i.test(extra ?? '') ? 'by default' : null,
-    generated: isGenerated ? { expression: expression ?? '', stored: /stored|persistent/i.test(extra ?? '') } : null,
+    generated: isGenerated ? { expression, stored: /stored|persistent/i.test(extra ?? '') } : null,
     settings: [
       ...(onUpdate === null ? [] : [onUpdate[0].toUpperCase()]),
       ...(/invisible/i.test(extra ?? '') ? ['INVISIBLE'] : []),
+      ...(srid === null || srid === undefined ? [] : [`SRID ${srid}`]),
     ],
     comment: comment === '' ? null : (comment ?? null),
   };
@@ -122,13 +130,20 @@ function toColumn(row: TextRow, isMariadb: boolean): ColumnDefinition {
 /** MariaDB keeps an expression; MySQL the bare text of a literal, unless `EXTRA` says that it is an expression. */
 function defaultOf([, , , type, , value, extra]: TextRow, isMariadb: boolean): string | null {
   if (value === null || value === undefined || (isMariadb && value === 'NULL')) return null;
-  if (isMariadb || /DEFAULT_GENERATED/i.test(extra ?? '') || /^bit\b/.test(type ?? '')) return value;
+  if (isMariadb) return value;
+  if (/DEFAULT_GENERATED/i.test(extra ?? '')) return expressionText(value);
+  if (/^bit\b/.test(type ?? '')) return value;
+  if (/^(var)?binary\b/.test(type ?? '') && value !== '') return value;
   // Before MySQL 8.0.13 this one was not marked.
   if (/^current_timestamp(\(\d?\))?$/i.test(value)) return value;
   return /^((tiny|small|medium|big)?int|decimal|float|double|year)\b/.test(type ?? '') ? value : quoteLiteral(value);
 }
 
-function toIndex(rows: readonly TextRow[]): Index {
+function expressionOf(text: string, isMariadb: boolean): string {
+  return isMariadb ? text : expressionText(text);
+}
+
+function toIndex(rows: readonly TextRow[], isMariadb: boolean): Index {
   const [, , name, nonUnique, type, , , , , comment] = rows[0] ?? [];
   return {
     name: name ?? '',
@@ -136,33 +151,41 @@ function toIndex(rows: readonly TextRow[]): Index {
     type: type ?? '',
     comment: comment === '' ? null : (comment ?? null),
     parts: rows.map(([, , , , , column, length, order, expression]) => {
-      const what = column === null || column === undefined ? `(${expression ?? ''})` : quoteName(column);
-      const isWhole = length === null || length === undefined;
+      const what =
+        column === null || column === undefined ? `(${expressionOf(expression ?? '', isMariadb)})` : quoteName(column);
+      // Of a spatial index it is the size of what is indexed instead.
+      const isWhole = length === null || length === undefined || type === 'SPATIAL';
       return {
         column: column ?? null,
         text: `${what}${isWhole ? '' : `(${length})`}${order === 'D' ? ' DESC' : ''}`,
+        isWhole: column !== null && isWhole,
         isPlain: column !== null && isWhole && order !== 'D',
       };
     }),
   };
 }
 
-/** A unique index that finds every row. */
-function isKey({ isUnique, parts }: Index, columns: readonly ColumnDefinition[]): boolean {
+function isPrimary({ name }: Index): boolean {
+  return name === 'PRIMARY';
+}
+
+/**
+ * A unique index that finds every row: not by the beginning of a value, because the values would be sorted by no more than that,
+ * nor by one that the server computes, which is not among those that a run carries. The primary key comes first.
+ */
+function isKey(index: Index, columns: readonly ColumnDefinition[]): boolean {
   const required = columns.filter(({ notNull, generated }) => notNull && generated === null);
-  return isUnique && parts.every(({ column, isPlain }) => isPlain && required.some(({ name }) => name === column));
+  const finds = ({ column, isWhole, isPlain }: IndexPart): boolean =>
+    (isPrimary(index) ? isWhole : isPlain) && required.some(({ name }) => name === column);
+  return index.isUnique && index.parts.every(finds);
 }
 
-/** Undefined without a key, and for one that has a computed column in it. */
-function keyPlaces(index: Index | undefined, columns: readonly Column[]): readonly number[] | undefined {
-  const places = index?.parts.map(({ column }) => columns.findIndex(({ name }) => name === column));
-  return places?.includes(-1) === true ? undefined : places;
+function keyPlaces({ parts }: Index, columns: readonly Column[]): readonly number[] {
+  return parts.map(({ column }) => columns.findIndex(({ name }) => name === column));
 }
 
-function toKey(index: Index): KeyDefinition {
-  const columns = index.parts.map(({ column }) => quoteName(column ?? '')).join(', ');
-  const kind = index.name === 'PRIMARY' ? 'PRIMARY KEY' : 'UNIQUE';
-  return { ...named(index, `${kind} (${columns})`), kind: 'constraint' };
+function toConstraint(index: Index): TableObjectDefinition {
+  return named(index, `${isPrimary(index) ? 'PRIMARY KEY' : 'UNIQUE'} (${parts(index)})`);
 }
 
 function createIndex(table: Table, index: Index): string {

@@ -5,9 +5,11 @@ import { type Key, keyText } from '../../model/change.ts';
 import type { KeyRange } from '../../model/chunk.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
+import { rowDigest } from '../row-text.ts';
 import { cut } from './chunks.ts';
 import type { MysqlServer } from './connection.ts';
-import { RangeSum, rowDigest } from './row-text.ts';
+import { DigestSums } from './digest-sums.ts';
+import { takeRow } from './row-packets.ts';
 import type { RowsOf } from './rows.ts';
 
 export class MysqlDigests implements Digests {
@@ -21,10 +23,12 @@ export class MysqlDigests implements Digests {
 
   async range(table: Table, range: KeyRange): Promise<RangeDigest> {
     const rows = this.#rows.of(table);
+    const { makers } = rows;
     return this.#server.use(async (session) => {
-      const sum = new RangeSum();
-      await session.each(rows.select(rows.within(range)), (row) => sum.add(rowDigest(rows.values(row)))).done;
-      return sum.total;
+      const sums = new DigestSums();
+      const { sql } = rows.select(rows.within(range));
+      await session.eachPacket(sql, (packet, offset) => takeRow(makers, sums, packet, offset)).done;
+      return sums.total;
     });
   }
 

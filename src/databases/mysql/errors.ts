@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../../lib/codes.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
+import { namesIn } from './error-names.ts';
 
 /** What the driver's errors carry besides their message. */
 interface Coded {
@@ -20,10 +21,16 @@ const LOGIN = new Set([1044, 1045, 1049, 1130, 1698, 1820, 1862, 3118, 4151]);
 const UNAVAILABLE = new Set([1040, 1053, 1077, 1079, 1129, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 3032, 3169]);
 // Lock wait, deadlock, interrupted, out of time, memory, locks or disk, altered while it was prepared.
 const TRANSIENT = new Set([1021, 1037, 1038, 1041, 1114, 1205, 1206, 1213, 1317, 1615, 1969, 3024]);
-// These name tables, columns, users and rights.
-const NAMES_ONLY = new Set([1044, 1045, 1049, 1054, 1130, 1142, 1143, 1146, 1193, 1227, 1235, 1698]);
+// These name tables, columns, users and rights, and what kept a table from being made: names that are taken or too long,
+// keys and rows that are too long, a column's default, a collation, a foreign key that does not fit.
+const NAMES_ONLY = new Set([
+  ...[1044, 1045, 1049, 1050, 1054, 1059, 1060, 1061, 1067, 1069, 1071, 1072, 1074, 1075, 1115, 1118, 1130, 1142],
+  ...[1143, 1146, 1170, 1171, 1193, 1227, 1235, 1273, 1419, 1698, 1822, 1824, 1826, 3780, 3822],
+]);
 const CERTIFICATE =
   /^(ERR_TLS_CERT|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|HANDSHAKE_NO_SSL_SUPPORT)/;
+/** The driver has its own code for all that a handshake can end with, and keeps the words of TLS. */
+const CERTIFICATE_WORDS = /certificate|Hostname\/IP/i;
 const SOCKET =
   /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EADDR|ENOENT|ERR_TLS_|ERR_SSL_|EPROTO|PROTOCOL_|HANDSHAKE_)/;
 const CLOSED = /closed state|connection (lost|closed|is in)|server closed/i;
@@ -36,12 +43,12 @@ export function serverErrno(error: unknown): number | undefined {
     : undefined;
 }
 
-/** The driver adds the statement to its errors, and the server's words may quote a value. */
+/** The driver adds the statement to its errors, and the server's words may quote a value: only the names in them are kept. */
 function withoutStatement(thrown: unknown): unknown {
   const errno = serverErrno(thrown);
   if (errno === undefined || !(thrown instanceof Error)) return thrown;
   const { code = '' }: Coded = thrown;
-  return Object.assign(new Error(`${code} ${errno}`), { code, errno });
+  return Object.assign(new Error(`${code} ${errno}`), { code, errno, ...namesIn(errno, thrown.message) });
 }
 
 /** Translates what the driver threw; passes MigrateErrors through. `login`: while a session was opened. */
@@ -53,7 +60,7 @@ export function translateError(side: Side, thrown: unknown, login = false): Migr
   const named = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
     side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
   const errno = serverErrno(thrown);
-  if (CERTIFICATE.test(code)) {
+  if (CERTIFICATE.test(code) || (code === 'HANDSHAKE_SSL_ERROR' && CERTIFICATE_WORDS.test(error.message))) {
     return new MigrateError(named('CONNECTION'), `${side}: ${error.message}`, {
       cause,
       fix: `Correct sslmode or sslrootcert in ${side}.url, or the certificate of the server.`,
@@ -70,7 +77,8 @@ export function translateError(side: Side, thrown: unknown, login = false): Migr
     });
   }
   if (login && errno !== undefined && LOGIN.has(errno)) {
-    return new MigrateError(named('AUTHENTICATION'), text(), { cause });
+    const fix = `Correct the user or the password in ${side}.url. An account that is let in with TLS only (REQUIRE SSL) is refused the same way: there sslmode=require or stricter.`;
+    return new MigrateError(named('AUTHENTICATION'), text(), { cause, ...(errno === 1045 ? { fix } : {}) });
   }
   if (errno !== undefined && TRANSIENT.has(errno)) return new MigrateError(named('TRANSIENT'), text(), { cause });
   const isLost = SOCKET.test(code) || CLOSED.test(error.message) || (errno !== undefined && UNAVAILABLE.has(errno));

@@ -1,16 +1,18 @@
 // Reads chunks in a session that holds a snapshot, as lines of COPY's text form, no faster than they are taken.
 
 import { Readable } from 'node:stream';
-import { toMigrateError } from '../../lib/errors.ts';
+import { type MigrateError, toMigrateError } from '../../lib/errors.ts';
 import type { Key, Row } from '../../model/change.ts';
 import type { KeyRange } from '../../model/chunk.ts';
 import type { Table } from '../../model/table.ts';
+import { refusedIn } from '../conversion.ts';
 import type { ChunkBytes, ChunkReader } from '../source.ts';
 import type { Flow, MysqlSession } from './connection.ts';
-import { copyLine } from './row-text.ts';
+import { CopyLines } from './copy-lines.ts';
+import { takeRow } from './row-packets.ts';
 import type { RowsOf } from './rows.ts';
 
-const BLOCK_CHARACTERS = 1 << 17;
+const BLOCK_BYTES = 1 << 17;
 
 export class MysqlChunkReader implements ChunkReader {
   readonly #session: MysqlSession;
@@ -26,10 +28,8 @@ export class MysqlChunkReader implements ChunkReader {
 
   read(table: Table, range: KeyRange, progress?: (bytes: number) => void): ChunkBytes {
     let flow: Flow | undefined;
-    let rows = 0;
-    let block = '';
     const bytes = new Readable({
-      highWaterMark: BLOCK_CHARACTERS,
+      highWaterMark: BLOCK_BYTES,
       read: () => flow?.resume(),
       // Nothing else stops a statement whose rows nobody takes.
       destroy: (error, done) => {
@@ -37,30 +37,26 @@ export class MysqlChunkReader implements ChunkReader {
         done(error);
       },
     });
-    const pass = (): void => {
-      const passed = Buffer.from(block, 'utf8');
-      block = '';
-      progress?.(passed.length);
-      if (!bytes.push(passed)) flow?.pause();
-    };
+    const lines = new CopyLines((block) => {
+      progress?.(block.length);
+      if (!bytes.push(block)) flow?.pause();
+    });
     const source = this.#rows.of(table);
+    const { makers } = source;
     const work = this.#unlocked(async () => {
-      flow = this.#session.each(source.select(source.within(range)), (row) => {
-        rows++;
-        block += copyLine(source.values(row));
-        if (block.length >= BLOCK_CHARACTERS) pass();
-      });
+      const { sql } = source.select(source.within(range));
+      flow = this.#session.eachPacket(sql, (packet, offset) => takeRow(makers, lines, packet, offset));
       await flow.done;
       flow = undefined;
     });
     work.then(
       () => {
-        if (block !== '') pass();
+        lines.flush();
         bytes.push(null);
       },
-      (error: unknown) => bytes.destroy(toMigrateError(error)),
+      (error: unknown) => bytes.destroy(ofChunk(table, error)),
     );
-    return { format: 'text', bytes, rows: () => rows };
+    return { format: 'text', bytes, rows: () => lines.rows };
   }
 
   async readRow(table: Table, key: Key): Promise<Row | undefined> {
@@ -82,4 +78,10 @@ export class MysqlChunkReader implements ChunkReader {
     await this.#session.query('ROLLBACK TO SAVEPOINT chunk');
     return result;
   }
+}
+
+/** An error of the server has a cause, one of a conversion has none. */
+function ofChunk(table: Table, thrown: unknown): MigrateError {
+  const error = toMigrateError(thrown);
+  return error.code === 'SOURCE.REFUSED' && error.cause === undefined ? refusedIn(table, error) : error;
 }

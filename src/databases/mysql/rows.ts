@@ -5,6 +5,7 @@ import type { KeyRange } from '../../model/chunk.ts';
 import type { Column, Table } from '../../model/table.ts';
 import type { Conversion, ConversionOf } from '../conversion.ts';
 import type { Selection, ValueRow } from './connection.ts';
+import { type Maker, makerOf } from './row-packets.ts';
 import { quoteName, quoteTable } from './sql.ts';
 import { keyLiteral, type Reading, readingOf } from './values.ts';
 
@@ -42,6 +43,11 @@ export class TableRows {
 
   selectKey(condition: string, rest = ''): Selection {
     return selection(this.#key, this.table, condition, rest);
+  }
+
+  /** For rows as the server sends them. */
+  get makers(): readonly Maker[] {
+    return this.#parts.map(({ reading, conversion }) => makerOf(reading, conversion));
   }
 
   values(row: ValueRow): readonly Value[] {

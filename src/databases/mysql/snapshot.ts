@@ -8,14 +8,15 @@ import type { ChunkReader, Start } from '../source.ts';
 import type { MysqlServer, MysqlSession } from './connection.ts';
 import { serverErrno } from './errors.ts';
 import { type LogEnd, logEnd, positionOf } from './log/head.ts';
+import { boundsOf, makeBounds, refuseKeyless } from './lower-bound.ts';
 import { MysqlChunkReader } from './reader.ts';
 import type { RowsOf } from './rows.ts';
-import { quoteTable } from './sql.ts';
+import { quoteLiteral, quoteTable } from './sql.ts';
 
 /** How the readers came to see one moment. */
-export type SnapshotMeans = 'table-locks' | 'global-lock' | 'server-pair';
+export type SnapshotMeans = 'table-locks' | 'global-lock' | 'server-pair' | 'lower-bound';
 
-/** A pair, and what it cost the source. Every means is exact. */
+/** A pair, and what it cost the source. Every means is exact but `lower-bound`. */
 export interface MysqlStart extends Start {
   readonly means: SnapshotMeans;
   /** How long the lock was held, in ms; 0 without one. Writers may have waited for a second more while it was asked for. */
@@ -27,6 +28,8 @@ export interface SnapshotOptions {
   readonly rows: RowsOf;
   /** How many readers a snapshot has at most: later ones cannot join it. */
   readonly readers: number;
+  /** Commits something that is logged; needed where nobody may lock. */
+  readonly commit: () => Promise<void>;
 }
 
 /** A lock that is not there after a second is given up: everyone who writes queues behind it. */
@@ -34,20 +37,26 @@ const LOCK_TIMEOUT_S = 1;
 const LOCK_ATTEMPTS = 10;
 /** How often readers of MariaDB begin again to meet in one moment without a lock. */
 const MEETINGS = 3;
+const SAME_ANSWERS = 3;
 const DENIED = new Set([1044, 1142, 1227]);
 const NO_RIGHT_TO_RECOVER = 1401;
 
-/** Rejects with SOURCE.LOCKED while somebody holds a table, and with SOURCE.REFUSED when the user may not lock. */
+/**
+ * Rejects with SOURCE.LOCKED while somebody holds a table, and with SOURCE.REFUSED when the user may not lock and a table has no
+ * key.
+ */
 export async function openStart(options: SnapshotOptions, tables: readonly Table[]): Promise<MysqlStart> {
   const { server, readers } = options;
   const holder = await server.session();
   const sessions: MysqlSession[] = [];
   try {
     for (let count = 0; count < readers; count++) sessions.push(await server.session());
-    const moment = await makeMoment(holder, sessions, tables);
+    const moment = await makeMoment(options, { holder, sessions, tables });
     // Without the lock: it reads the begin of a log file.
-    const at = await positionOf(moment.end, () => server.connect());
-    return new SharedStart(options, sessions, { ...moment, at });
+    const place = (end: LogEnd): Promise<Position> => positionOf(end, () => server.connect());
+    const settled = moment.settled === undefined ? {} : { settled: await place(moment.settled) };
+    const { means, lockMs } = moment;
+    return new SharedStart(options, sessions, { means, lockMs, at: await place(moment.end), ...settled });
   } catch (error) {
     for (const session of sessions) session.close();
     throw toMigrateError(error);
@@ -59,31 +68,48 @@ export async function openStart(options: SnapshotOptions, tables: readonly Table
 
 interface Moment {
   readonly end: LogEnd;
+  /** See Start. */
+  readonly settled?: LogEnd;
   readonly means: SnapshotMeans;
   readonly lockMs: number;
 }
 
-async function makeMoment(
-  holder: MysqlSession,
-  sessions: readonly MysqlSession[],
-  tables: readonly Table[],
-): Promise<Moment> {
+interface Parties {
+  readonly holder: MysqlSession;
+  readonly sessions: readonly MysqlSession[];
+  readonly tables: readonly Table[];
+}
+
+async function makeMoment({ commit }: SnapshotOptions, { holder, sessions, tables }: Parties): Promise<Moment> {
   const [version] = await holder.query('SELECT VERSION()');
   const isMariadb = /mariadb/i.test(version?.[0] ?? '');
   if (isMariadb) await Promise.all(sessions.map(stopLogging));
+  let ends: readonly LogEnd[] = [];
   for (let meeting = 0; isMariadb && meeting < MEETINGS; meeting++) {
     await refusePrepared(holder);
-    const end = await meet(sessions);
+    ends = await meet(sessions);
     await refusePrepared(holder);
-    if (end !== undefined) return { end, means: 'server-pair', lockMs: 0 };
+    const [end] = ends;
+    const isOne = ends.every(({ file, at }) => file === end?.file && at === end.at);
+    if (end !== undefined && isOne) return { end, means: 'server-pair', lockMs: 0 };
   }
   await holder.query(`SET SESSION lock_wait_timeout = ${LOCK_TIMEOUT_S}`);
   const means = await lock(holder, tables);
+  if (means === undefined) {
+    refuseKeyless(tables);
+    const parts = {
+      holder,
+      commit,
+      begin: () => Promise.all(sessions.map(begin)),
+      refusePrepared: () => refusePrepared(holder),
+    };
+    return { ...(isMariadb ? boundsOf(ends) : await makeBounds(parts)), means: 'lower-bound', lockMs: 0 };
+  }
   const lockedAt = performance.now();
   await refusePrepared(holder);
   await Promise.all(sessions.map(begin));
-  // On MariaDB the log's end runs ahead of what can be seen, where other tables are written.
-  const end = isMariadb ? await snapshotEnd(sessions[0]) : await logEnd(holder.connection);
+  // On MariaDB it runs ahead of what can be seen, but only where tables are written that are not locked.
+  const end = await logEnd(holder.connection);
   await holder.query('UNLOCK TABLES');
   return { end, means, lockMs: performance.now() - lockedAt };
 }
@@ -103,8 +129,8 @@ async function refusePrepared(holder: MysqlSession): Promise<void> {
   });
 }
 
-/** The table locks that the run needs, or where the user may not take those, the lock on everything. */
-async function lock(holder: MysqlSession, tables: readonly Table[]): Promise<SnapshotMeans> {
+/** The table locks that the run needs, or where the user may not take those, the lock on everything, or none. */
+async function lock(holder: MysqlSession, tables: readonly Table[]): Promise<SnapshotMeans | undefined> {
   const statement = `LOCK TABLES ${tables.map((table) => `${quoteTable(table)} READ`).join(', ')}`;
   try {
     await persist(() => holder.query(statement));
@@ -120,20 +146,19 @@ async function lock(holder: MysqlSession, tables: readonly Table[]): Promise<Sna
     return 'global-lock';
   } catch (error) {
     if (!DENIED.has(serverErrno(error) ?? 0)) throw error;
-    throw new MigrateError('SOURCE.REFUSED', 'the source lets this user lock neither its tables nor everything', {
-      fix: 'GRANT LOCK TABLES, SELECT ON the databases of the run TO the user of source.url.',
-      cause: error,
-    });
+    return undefined;
   }
 }
 
 /** It waits for every statement, and everyone who writes waits for it. */
 async function refuseLongStatements(holder: MysqlSession): Promise<void> {
   // Without the right to see the statements of others the list would look empty; this is refused then.
-  await holder.query('SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1');
-  const long = await holder.query(
-    `SELECT id FROM information_schema.PROCESSLIST
-     WHERE command IN ('Query', 'Execute') AND time >= 1 AND id <> CONNECTION_ID()`,
+  await holder.query('SHOW ENGINE INNODB STATUS');
+  // Of information_schema this list cannot be had while a statement has characters of four bytes.
+  const sessions = await holder.query('SHOW PROCESSLIST');
+  const long = sessions.filter(
+    ([id, , , , command, seconds]) =>
+      (command === 'Query' || command === 'Execute') && Number(seconds) >= 1 && Number(id) !== holder.id,
   );
   if (long.length === 0) return;
   const ids = long.map(([id]) => id).join(', ');
@@ -172,30 +197,41 @@ async function begin(session: MysqlSession): Promise<void> {
   await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
 }
 
-/** Begins the snapshots of all sessions; undefined when something was committed in between. */
-async function meet(sessions: readonly MysqlSession[]): Promise<LogEnd | undefined> {
+/** Begins the snapshots of all sessions. They differ when something was committed in between. */
+async function meet(sessions: readonly MysqlSession[]): Promise<readonly LogEnd[]> {
   await Promise.all(sessions.map(begin));
-  const ends = await Promise.all(sessions.map(snapshotEnd));
-  const [first] = ends;
-  const isOne = ends.every(({ file, at }) => file === first?.file && at === first.at);
-  return isOne ? first : undefined;
+  const ends: LogEnd[] = [];
+  for (const session of sessions) ends.push(await snapshotEnd(session));
+  return ends;
 }
 
-/** The place in the log that a snapshot of MariaDB is exact at. */
-async function snapshotEnd(session: MysqlSession | undefined): Promise<LogEnd> {
-  const rows = (await session?.query("SHOW STATUS LIKE 'binlog_snapshot_%'")) ?? [];
+/**
+ * The place in the log that a snapshot of MariaDB is exact at. The server keeps what it is about to tell in one place for all
+ * sessions: who asks at the same moment may get another session's answer. It does not get the same wrong one three times.
+ */
+async function snapshotEnd(session: MysqlSession): Promise<LogEnd> {
+  let found = await snapshotPlace(session);
+  for (let same = 1; same < SAME_ANSWERS; ) {
+    const again = await snapshotPlace(session);
+    same = again.file === found.file && again.at === found.at ? same + 1 : 1;
+    found = again;
+  }
+  const { file, at } = found;
+  const [gtids] = await session.query(`SELECT BINLOG_GTID_POS(${quoteLiteral(file)}, ${at})`);
+  return { file, at, gtids: (gtids?.[0] ?? '').replaceAll(/\s/g, '') };
+}
+
+async function snapshotPlace(session: MysqlSession): Promise<Pick<LogEnd, 'file' | 'at'>> {
+  const rows = await session.query("SHOW STATUS LIKE 'binlog_snapshot_%'");
   const status = new Map(rows.map(([name, value]) => [name?.toLowerCase(), value ?? '']));
   const file = status.get('binlog_snapshot_file') ?? '';
-  if (session === undefined || file === '') {
-    throw new MigrateError('SOURCE.REFUSED', 'the source writes no log (log_bin)');
-  }
-  const at = Number(status.get('binlog_snapshot_position'));
-  const [gtids] = await session.query(`SELECT BINLOG_GTID_POS('${file.replaceAll("'", "''")}', ${at})`);
-  return { file, at, gtids: (gtids?.[0] ?? '').replaceAll(/\s/g, '') };
+  if (file === '') throw new MigrateError('SOURCE.REFUSED', 'the source writes no log (log_bin)');
+  return { file, at: Number(status.get('binlog_snapshot_position')) };
 }
 
 class SharedStart implements MysqlStart {
   readonly at: Position;
+  readonly settled?: Position;
   readonly means: SnapshotMeans;
   readonly lockMs: number;
   readonly lost: Promise<never>;
@@ -206,9 +242,10 @@ class SharedStart implements MysqlStart {
   constructor(
     { rows }: SnapshotOptions,
     sessions: readonly MysqlSession[],
-    { at, means, lockMs }: Omit<Moment, 'end'> & { readonly at: Position },
+    { at, settled, means, lockMs }: Omit<Moment, 'end' | 'settled'> & Pick<Start, 'at' | 'settled'>,
   ) {
     this.at = at;
+    if (settled !== undefined) this.settled = settled;
     this.means = means;
     this.lockMs = lockMs;
     this.#rows = rows;

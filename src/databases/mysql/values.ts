@@ -10,6 +10,8 @@ export interface Reading {
   /** The expression that is selected, of the column's quoted name. */
   expression(column: string): string;
   readonly isBytes: boolean;
+  /** True when `value` returns what it is given. */
+  readonly isSame: boolean;
   /** The value in the log's form. */
   value(read: string | Buffer): string | Buffer;
 }
@@ -17,14 +19,20 @@ export interface Reading {
 const same = (read: string | Buffer): string | Buffer => read;
 const plainly = (column: string): string => column;
 // Leading zeros are the column's way of showing a number, and are not in the log.
-const TEXT: Reading = { expression: plainly, isBytes: false, value: same };
-const BYTES: Reading = { expression: plainly, isBytes: true, value: same };
-const ZEROFILL: Reading = { expression: (column) => `${column} + 0`, isBytes: false, value: same };
-const DOUBLE: Reading = { expression: plainly, isBytes: false, value: (read) => doubleText(Number(read)) };
+const TEXT: Reading = { expression: plainly, isBytes: false, isSame: true, value: same };
+const BYTES: Reading = { expression: plainly, isBytes: true, isSame: true, value: same };
+const ZEROFILL: Reading = { expression: (column) => `${column} + 0`, isBytes: false, isSame: true, value: same };
+const DOUBLE: Reading = {
+  expression: plainly,
+  isBytes: false,
+  isSame: false,
+  value: (read) => doubleText(Number(read)),
+};
 // The server would cut the text to six digits.
 const FLOAT: Reading = {
   expression: (column) => `CAST(${column} AS DOUBLE)`,
   isBytes: false,
+  isSame: false,
   value: (read) => floatText(Math.fround(Number(read))),
 };
 

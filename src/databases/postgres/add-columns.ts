@@ -3,11 +3,12 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { SchemaRecord } from '../source.ts';
 import type { NewColumn } from '../target.ts';
 import type { Session } from './connection.ts';
 import { columnClause } from './ddl-table.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { field } from './row.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 

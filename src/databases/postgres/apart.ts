@@ -5,10 +5,11 @@ import type { Catalog } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Table } from '../../model/table.ts';
 import { neededBy } from '../../model/without.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { Session } from './connection.ts';
 import { emptyTable } from './existing.ts';
 import { supersede } from './journal/dead-letters.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { passFence } from './pass.ts';
 import { quoteName, quoteTable } from './sql.ts';
 

@@ -1,4 +1,4 @@
-// The statements that make, complete and drop the types of users.
+// The statements that make, complete and drop the types of users, and collations.
 
 import type { NamedDefinition, TypeDefinition } from '../../model/catalog.ts';
 import type { Step } from './ddl.ts';
@@ -9,9 +9,7 @@ export function typeSteps(types: readonly TypeDefinition[]): readonly Step[] {
   return types.map((type) => ({
     subject: `${type.kind} ${quoteTable(type)}`,
     table: null,
-    exists:
-      'SELECT 1 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace' +
-      ` WHERE n.nspname = ${quoteLiteral(type.schema)} AND t.typname = ${quoteLiteral(type.name)}`,
+    exists: type.kind === 'collation' ? existsIn('pg_collation', 'coll', type) : existsIn('pg_type', 'typ', type),
     statement: `${createType(type)}${commentOn(type)}`,
   }));
 }
@@ -24,8 +22,20 @@ export function typeCheckSteps(types: readonly TypeDefinition[]): readonly Step[
 }
 
 /** DROP TYPE takes types of every kind, and those of one statement may need each other. */
-export function dropTypes(types: readonly TypeDefinition[]): readonly string[] {
-  return types.length === 0 ? [] : [`DROP TYPE IF EXISTS ${types.map(quoteTable).join(', ')}`];
+export function dropTypes(all: readonly TypeDefinition[]): readonly string[] {
+  const types = all.filter(({ kind }) => kind !== 'collation');
+  const collations = all.filter(({ kind }) => kind === 'collation');
+  return [
+    ...(types.length === 0 ? [] : [`DROP TYPE IF EXISTS ${types.map(quoteTable).join(', ')}`]),
+    ...collations.map((collation) => `DROP COLLATION IF EXISTS ${quoteTable(collation)}`),
+  ];
+}
+
+function existsIn(catalog: string, prefix: string, { schema, name }: TypeDefinition): string {
+  return (
+    `SELECT 1 FROM pg_catalog.${catalog} t JOIN pg_catalog.pg_namespace n ON n.oid = t.${prefix}namespace` +
+    ` WHERE n.nspname = ${quoteLiteral(schema)} AND t.${prefix}name = ${quoteLiteral(name)}`
+  );
 }
 
 function createType(type: TypeDefinition): string {
@@ -34,12 +44,16 @@ function createType(type: TypeDefinition): string {
   const checks = type.checks
     .filter((check) => !isUnvalidated(check))
     .map((check) => ` CONSTRAINT ${quoteName(check.name)} ${check.definition}`);
-  return `CREATE ${type.kind === 'domain' ? 'DOMAIN' : 'TYPE'} ${name} ${type.definition}${checks.join('')}`;
+  return `CREATE ${statementKind(type)} ${name} ${type.definition}${checks.join('')}`;
+}
+
+function statementKind({ kind }: TypeDefinition): string {
+  return kind === 'domain' || kind === 'collation' ? kind.toUpperCase() : 'TYPE';
 }
 
 function commentOn(type: TypeDefinition): string {
   if (type.comment === null) return '';
-  return `;\nCOMMENT ON ${type.kind === 'domain' ? 'DOMAIN' : 'TYPE'} ${quoteTable(type)} IS ${quoteLiteral(type.comment)}`;
+  return `;\nCOMMENT ON ${statementKind(type)} ${quoteTable(type)} IS ${quoteLiteral(type.comment)}`;
 }
 
 function isUnvalidated(check: NamedDefinition): boolean {

@@ -8,6 +8,8 @@ import { type Key, keyText } from '../../model/change.ts';
 import type { KeyRange } from '../../model/chunk.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
+import { RangeSum } from '../row-text.ts';
+import { type CanonicalOf, CanonicalRows } from './canonical-rows.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
 import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
 import { arrayLiteral, quoteName, quoteTable } from './sql.ts';
@@ -26,7 +28,17 @@ export interface PostgresDigestsOptions {
   readonly concurrency?: number;
   /** Whether ranges need hashes that are the same on every server, at twice the cost: see `readHashForm`. Default: yes. */
   readonly portable?: () => Promise<boolean>;
+  /**
+   * For columns whose texts differ where the values are equal to the other side. Rows of a table that has one pass through
+   * this process. Default: none. No key has such a column.
+   */
+  readonly canonicalOf?: CanonicalOf;
 }
+
+/** A digest of a large range takes what it takes, and close() cuts it. */
+const NO_LIMIT = { timeoutMs: 0 };
+/** Rows that are fetched at once. */
+const FETCHED = 1_000;
 
 /**
  * Equal on two servers whose own hash of a text is the same for the same text: it is taken over the bytes of the server's
@@ -43,6 +55,7 @@ export class PostgresDigests implements Digests {
   readonly #server: PostgresServer;
   readonly #slot: ReturnType<typeof pLimit>;
   readonly #portable: () => Promise<boolean>;
+  readonly #canonicalOf: CanonicalOf;
   readonly #idle: Session[] = [];
   readonly #busy = new Set<Session>();
   #closed = false;
@@ -51,9 +64,12 @@ export class PostgresDigests implements Digests {
     this.#server = options.server;
     this.#slot = pLimit(options.concurrency ?? 2);
     this.#portable = options.portable ?? (async () => true);
+    this.#canonicalOf = options.canonicalOf ?? (() => undefined);
   }
 
   async range(table: Table, range: KeyRange): Promise<RangeDigest> {
+    const canonical = CanonicalRows.of(table, this.#canonicalOf);
+    if (canonical !== undefined) return this.#canonicalRange(canonical, table, range);
     const portable = await this.#portable();
     const text = portable ? rowDigest(table) : rowText(table);
     const [first, second] = portable ? [md5Half(1), md5Half(17)] : [ownHash(0), ownHash(1)];
@@ -66,11 +82,12 @@ export class PostgresDigests implements Digests {
   }
 
   async rows(table: Table, range: KeyRange, limit: number): Promise<readonly RowDigest[]> {
+    const canonical = CanonicalRows.of(table, this.#canonicalOf);
     const rows = await this.#query(
-      `SELECT ${selectKey(table)}, ${rowDigest(table)} AS h FROM ONLY ${quoteTable(table)} AS t
+      `SELECT ${selectKey(table)}, ${canonical?.columns ?? `${rowDigest(table)} AS h`} FROM ONLY ${quoteTable(table)} AS t
        WHERE ${rangeCondition(table, range)} ORDER BY ${keyColumns(table).join(', ')} LIMIT ${limit}`,
     );
-    return rows.map((row) => ({ key: keyFrom(table, row), digest: String(row.h) }));
+    return rows.map((row) => ({ key: keyFrom(table, row), digest: canonical?.digest(row) ?? String(row.h) }));
   }
 
   async keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>> {
@@ -79,9 +96,14 @@ export class PostgresDigests implements Digests {
     // back to the key as the caller wrote it: 1.0 finds the row 1.00.
     const arrays = table.key.map((_, part) => arrayLiteral(keys.map((key) => key[part])));
     const types = keyCastTypes(table);
-    const match = keyColumns(table).map((column, part) => `t.${column} = s.k${part}::${types[part]}`);
+    const match = keyColumns(table).map((column, part) => {
+      const found = `t.${column} = s.k${part}::${types[part]}`;
+      // What a collation holds to be equal is another key.
+      return isText(types[part]) ? `${found} AND t.${column}::text COLLATE "C" = s.k${part} COLLATE "C"` : found;
+    });
+    const canonical = CanonicalRows.of(table, this.#canonicalOf);
     const rows = await this.#query(
-      `SELECT s.n, ${rowDigest(table)} AS h
+      `SELECT s.n, ${canonical?.columns ?? `${rowDigest(table)} AS h`}
        FROM unnest(${arrays.map((_, part) => `$${part + 1}::text[]`).join(', ')})
          WITH ORDINALITY AS s(${arrays.map((_, part) => `k${part}`).join(', ')}, n)
        JOIN ONLY ${quoteTable(table)} AS t ON ${match.join(' AND ')}`,
@@ -90,7 +112,7 @@ export class PostgresDigests implements Digests {
     const found = new Map<string, string>();
     for (const row of rows) {
       const key = keys[Number(row.n) - 1];
-      if (key !== undefined) found.set(keyText(key), String(row.h));
+      if (key !== undefined) found.set(keyText(key), canonical?.digest(row) ?? String(row.h));
     }
     return found;
   }
@@ -115,14 +137,33 @@ export class PostgresDigests implements Digests {
     await Promise.all([...this.#busy, ...this.#idle.splice(0)].map((session) => session.close()));
   }
 
+  #canonicalRange(canonical: CanonicalRows, table: Table, range: KeyRange): Promise<RangeDigest> {
+    const select = `SELECT ${canonical.columns} FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}`;
+    return this.#use((session) =>
+      session.transaction(async () => {
+        const sum = new RangeSum();
+        await session.query(`DECLARE ranged NO SCROLL CURSOR FOR ${select}`);
+        for (let fetched = FETCHED; fetched === FETCHED; ) {
+          const rows = await session.query(`FETCH ${FETCHED} FROM ranged`, [], NO_LIMIT);
+          for (const row of rows) sum.add(canonical.digest(row));
+          fetched = rows.length;
+        }
+        return sum.total;
+      }),
+    );
+  }
+
   #query(text: string, values: readonly string[] = []): Promise<readonly TextRow[]> {
+    return this.#use((session) => session.query(text, values, NO_LIMIT));
+  }
+
+  #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#slot(async () => {
       const session = await this.#acquire();
       try {
-        // No time limit: a digest of a large range takes what it takes, and close() cuts it.
-        const rows = await session.query(text, values, { timeoutMs: 0 });
+        const result = await work(session);
         if (!this.#closed) this.#idle.push(session);
-        return rows;
+        return result;
       } catch (error) {
         await session.close();
         throw error;
@@ -150,6 +191,11 @@ export class PostgresDigests implements Digests {
     const code = this.#server.side === 'source' ? 'SOURCE.CONNECTION' : 'TARGET.CONNECTION';
     throw new MigrateError(code, 'the comparison was stopped');
   }
+}
+
+/** Of other types one value may be written in several ways. */
+function isText(castType: string | undefined): boolean {
+  return castType === 'text' || castType === 'varchar' || castType === 'character varying';
 }
 
 function rowText(table: Table): string {

@@ -13,6 +13,8 @@ interface Coded {
   readonly table?: string;
   readonly column?: string;
   readonly constraint?: string;
+  /** What the server was at, which begins with the place and then quotes the value. */
+  readonly where?: string;
   /** Of the server's own source, where the error was raised. */
   readonly routine?: string;
 }
@@ -40,12 +42,16 @@ const RAISED = 'exec_stmt_raise';
 /** What a fence says, of this run or another: the only words of a function that are ours. */
 export const WRITES_STOPPED = 'writes are stopped: this database is being moved';
 
+/** Table and column of a row that COPY could not read, and nothing of what follows: that is the value. */
+const COPIED = /^COPY (.+), line \d+(?:, column (.+?): )?/;
+
 /** The server's message with its SQLSTATE, or only where it happened when the message may quote a cell. */
 function safeMessage(error: Coded, state: string): string {
   if (!/^[0-9A-Z]{5}$/.test(state)) return error.message;
   const isRaised = error.routine === RAISED && error.message !== WRITES_STOPPED;
   if (!QUOTES_VALUES.test(state) && !isRaised) return `${error.message} (${state})`;
-  const place = [error.schema, error.table, error.column ?? error.constraint].filter((part) => part !== undefined);
+  const [, table = error.table, column = error.column] = COPIED.exec(error.where ?? '') ?? [];
+  const place = [error.schema, table, column ?? error.constraint].filter((part) => part !== undefined);
   const what = state.startsWith('22') ? 'a value' : 'a statement';
   return `${what} was refused with SQLSTATE ${state}${place.length === 0 ? '' : ` at ${place.join('.')}`}`;
 }

@@ -4,11 +4,12 @@
 import { MigrateError } from '../../lib/errors.ts';
 import { type Catalog, writtenTables } from '../../model/catalog.ts';
 import type { Table, TableName } from '../../model/table.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import { BATCH, type Closing } from './build.ts';
 import type { Session } from './connection.ts';
 import { sqlState } from './errors.ts';
 import { fencedTables, functionStatement, hasFence, triggerStatement } from './fence/function.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { passFence } from './pass.ts';
 import { field, isTrue } from './row.ts';
 import { quoteTable } from './sql.ts';

@@ -4,9 +4,10 @@
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { ForeignKeys, Validation } from '../foreign-keys.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { sqlState } from './errors.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { needsPass } from './pass.ts';
 import { quoteName, quoteTable } from './sql.ts';
 

@@ -108,6 +108,7 @@ export async function readTargetGrants(
       ...(await (existing ? grantsOnTables : grantsInSchemas)(session, catalog, subject)),
       optional('apply', grantSwitchOff(quoted, version), 'triggers and foreign keys have fired on the source already'),
     ],
+    afterwards: 'REASSIGN OWNED BY the role TO the owner you want.',
   };
 }
 

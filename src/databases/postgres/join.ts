@@ -3,6 +3,7 @@
 
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Catalog } from '../../model/catalog.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { JoinedRecord } from '../target.ts';
 import { runMissing } from './build.ts';
 import type { Session } from './connection.ts';
@@ -10,7 +11,7 @@ import { createSteps } from './ddl.ts';
 import { closeBatch, presentTables } from './existing.ts';
 import { triggerStatement } from './fence/function.ts';
 import { joiningWithout } from './journal/table-states.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 
 export interface JoinOptions {
   /** The run's id. */

@@ -1,6 +1,7 @@
 // The lease as every writing transaction sees it: a row on both databases, which it proves to be its own.
 
 import { MigrateError } from '../../lib/errors.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { Session } from './connection.ts';
 
 /** On both databases. */
@@ -14,12 +15,6 @@ CREATE TABLE IF NOT EXISTS migrate.lease (
   -- Which database the run writes to: two runs of one name from one source must not fence each other.
   target text NOT NULL DEFAULT ''
 )`;
-
-/** Identifies the right to write that a transaction must prove. */
-export interface LeaseClaim {
-  readonly run: string;
-  readonly epoch: number;
-}
 
 /**
  * Proves, inside the caller's transaction, that this runner still holds the lease: the row is locked FOR SHARE, so a

@@ -2,8 +2,8 @@
 // schema that takes the place of another), so everything first goes where nothing else is, and only then to its place.
 
 import type { Catalog } from '../../model/catalog.ts';
+import { Destinations, type Name } from '../../model/destinations.ts';
 import type { Renames, TableRename } from '../../model/renames.ts';
-import { Destinations, type Name } from './renamed-catalog.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 
 /** To be run in one transaction, in order. */
@@ -87,7 +87,7 @@ function moveMultirange(range: Name, target: Name, halfway: Halfway): readonly M
 
 function moveOthers(catalog: Catalog, renames: Renames, halfway: Halfway): readonly Move[] {
   const to = new Destinations(renames);
-  const move = (kind: 'SEQUENCE' | 'TYPE', from: Name, target: Name): readonly Move[] => {
+  const move = (kind: 'SEQUENCE' | 'TYPE' | 'COLLATION', from: Name, target: Name): readonly Move[] => {
     if (from.schema === target.schema) return [];
     const place = halfway.of(from.schema);
     return [
@@ -104,7 +104,7 @@ function moveOthers(catalog: Catalog, renames: Renames, halfway: Halfway): reado
     ...catalog.types
       .filter(({ kind }) => kind === 'range')
       .flatMap((range) => moveMultirange(range, to.type(range), halfway)),
-    ...catalog.types.flatMap((type) => move('TYPE', type, to.type(type))),
+    ...catalog.types.flatMap((type) => move(type.kind === 'collation' ? 'COLLATION' : 'TYPE', type, to.type(type))),
     ...catalog.sequences
       .filter(({ owner }) => owner === null)
       .flatMap((sequence) => move('SEQUENCE', sequence, to.sequence(sequence))),

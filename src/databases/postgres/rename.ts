@@ -4,18 +4,18 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import type { Catalog } from '../../model/catalog.ts';
+import { Destinations } from '../../model/destinations.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Renames } from '../../model/renames.ts';
+import { asGlob, errorFinding } from '../findings.ts';
 import type { RenamedCatalog } from '../target.ts';
 import { readCatalogHere } from './catalog.ts';
-import { errorFinding } from './check/facts.ts';
 import { makeAll } from './check/rehearsal.ts';
 import { absent } from './check/target.ts';
 import type { Session } from './connection.ts';
 import { sqlState } from './errors.ts';
 import { renameStatements } from './rename-statements.ts';
-import { Destinations, renamedCatalog } from './renamed-catalog.ts';
-import { asGlob } from './selection.ts';
+import { renamedCatalog } from './renamed-catalog.ts';
 
 const BATCH = 200;
 const LONGEST_NAME = 63;

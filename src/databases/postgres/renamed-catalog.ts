@@ -6,50 +6,13 @@ import type {
   ColumnDefinition,
   NamedDefinition,
   RelationDefinition,
-  SequenceDefinition,
   TypeDefinition,
 } from '../../model/catalog.ts';
-import type { Renames, TableRename } from '../../model/renames.ts';
+import { Destinations } from '../../model/destinations.ts';
+import type { Renames } from '../../model/renames.ts';
 import { type Table, type TableId, type TableName, tableId } from '../../model/table.ts';
 
-/** `schema` and `name` of anything. */
-export interface Name {
-  readonly schema: string;
-  readonly name: string;
-}
-
 type Relation = RelationDefinition & { readonly table: TableName };
-
-/** Where each thing of a catalog goes. */
-export class Destinations {
-  readonly #tables: ReadonlyMap<TableId, TableRename>;
-  readonly #schemas: ReadonlyMap<string, string>;
-
-  constructor({ tables, schemas }: Renames) {
-    this.#tables = new Map(tables.map((rename) => [rename.table.id, rename]));
-    this.#schemas = new Map(schemas.map(({ from, to }) => [from, to]));
-  }
-
-  /** The id stays the source's: by it a table is known to the journal and to people. */
-  table(table: TableName): TableName {
-    const { schema, name } = this.#tables.get(table.id) ?? table;
-    return { id: table.id, schema, name };
-  }
-
-  column(table: TableId, name: string): string {
-    return this.#tables.get(table)?.columns.find(({ from }) => from === name)?.to ?? name;
-  }
-
-  type({ schema, name }: Name): Name {
-    return { schema: this.#schemas.get(schema) ?? schema, name };
-  }
-
-  /** A sequence is always in the schema of the table that owns it. */
-  sequence({ schema, name, owner }: SequenceDefinition): Name {
-    if (owner === null) return this.type({ schema, name });
-    return { schema: this.#tables.get(owner.table)?.schema ?? schema, name };
-  }
-}
 
 /**
  * `read` is how the target describes what it has been given under these names. With `complete` all of it must be there, else
@@ -151,6 +114,7 @@ class Translation {
         ...column,
         name,
         type: found.type,
+        collation: found.collation,
         defaultExpression: found.defaultExpression,
         generated: found.generated,
       };
@@ -159,7 +123,7 @@ class Translation {
 
   #type(type: TypeDefinition): TypeDefinition {
     const to = this.#to.type(type);
-    if (type.kind === 'enum') return { ...type, ...to };
+    if (type.kind === 'enum' || type.kind === 'collation') return { ...type, ...to };
     const id = tableId(to.schema, to.name);
     const read = this.#found(this.#types.get(id), id);
     if (read === undefined || read.kind === 'enum') return { ...type, ...to };

@@ -17,11 +17,6 @@ export function globToPattern(glob: string): string {
   return `^${body}$`;
 }
 
-/** The glob that matches this text only. */
-export function asGlob(text: string): string {
-  return text.replace(/[\\*?]/g, '\\$&');
-}
-
 /** The values of `$1` to `$3` in statements that use `IS_SELECTED`. */
 export function selectionValues({
   include,

@@ -2,7 +2,7 @@
 
 import { MigrateError } from '../../lib/errors.ts';
 import { type Catalog, type SequenceDefinition, writtenTables } from '../../model/catalog.ts';
-import type { Sequences, SequenceValue } from '../sequences.ts';
+import { advancedValue, type Sequences, type SequenceValue } from '../sequences.ts';
 import type { PostgresServer, Session } from './connection.ts';
 import { field, isTrue } from './row.ts';
 import { quoteName, quoteTable } from './sql.ts';
@@ -35,7 +35,7 @@ export class PostgresSequences implements Sequences {
       for (const { definition, name, value } of await readResolved(session, catalog)) {
         const source = sources.get(quoteTable(definition));
         if (source === undefined) continue;
-        const goal = advancedValue(definition, source.last, value, margin);
+        const goal = advancedValue(definition, source, value, margin);
         if (goal === null) continue;
         names.push(name);
         goals.push(goal);
@@ -48,41 +48,13 @@ export class PostgresSequences implements Sequences {
     });
   }
 
+  async prepare(): Promise<void> {
+    // All of them are set in one statement.
+  }
+
   relax(catalog: Catalog): Promise<void> {
     return this.#server.with('sequences', (session) => setIdentity(session, catalog, 'BY DEFAULT'));
   }
-}
-
-/**
- * The value to set on the target, or null when it stands there or beyond. The margin covers values that sessions of the
- * source drew but had not used; it takes at most half of what the sequence has left, so that it exhausts none.
- */
-export function advancedValue(
-  definition: SequenceDefinition,
-  source: string | null,
-  target: string | null,
-  margin: number,
-): string | null {
-  const increment = BigInt(definition.increment);
-  const up = increment > 0n;
-  const none = BigInt(definition.start) - increment;
-  const base = source === null ? none : BigInt(source);
-  const cache = BigInt(definition.cache) > 1n ? BigInt(definition.cache) : 1n;
-  const left = up ? BigInt(definition.maximum) - base : base - BigInt(definition.minimum);
-  const wanted = BigInt(margin) * cache;
-  const size = up ? increment : -increment;
-  const affordable = left > 0n ? left / size / 2n : 0n;
-  const goal = clamp(base + increment * (wanted < affordable ? wanted : affordable), definition);
-  // A sequence the target has never drawn from is set wherever the source's stands, also before its start.
-  if (target === null) return goal === none ? null : String(goal);
-  return (up ? goal <= BigInt(target) : goal >= BigInt(target)) ? null : String(goal);
-}
-
-function clamp(value: bigint, { minimum, maximum, start, increment }: SequenceDefinition): bigint {
-  // Just before the first value: nothing to set.
-  if (value === BigInt(start) - BigInt(increment)) return value;
-  if (value < BigInt(minimum)) return BigInt(minimum);
-  return value > BigInt(maximum) ? BigInt(maximum) : value;
 }
 
 async function readValues(session: Session, catalog: Catalog): Promise<readonly SequenceValue[]> {

@@ -23,9 +23,16 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_parallel_workers_per_gather: '0',
 };
 
-/** The form in which a table's rows are read here. */
-export function copyFormat(table: Table): 'binary' | 'text' {
+export type CopyFormat = 'binary' | 'text';
+
+/** The form in which a table's rows are read for PostgreSQL. */
+export function copyFormat(table: Table): CopyFormat {
   return table.columns.some(isCopiedAsText) ? 'text' : 'binary';
+}
+
+/** For other engines, which know the text form only. */
+export function alwaysText(): CopyFormat {
+  return 'text';
 }
 
 /** The column list of a COPY: `"id","name"`. */
@@ -34,9 +41,13 @@ export function columnList(table: Table): string {
 }
 
 /** Opens a reader that sees what the exporting transaction sees. Rejects with SNAPSHOT.LOST when the snapshot is gone. */
-export async function openChunkReader(server: PostgresServer, snapshotName: string): Promise<ChunkReader> {
+export async function openChunkReader(
+  server: PostgresServer,
+  snapshotName: string,
+  formatOf: (table: Table) => CopyFormat = copyFormat,
+): Promise<ChunkReader> {
   const session = await server.session({ purpose: 'snapshot', settings: SETTINGS });
-  const reader = new SnapshotReader(session, snapshotName);
+  const reader = new SnapshotReader(session, snapshotName, formatOf);
   try {
     await reader.probe();
   } catch (error) {
@@ -51,9 +62,11 @@ export async function openChunkReader(server: PostgresServer, snapshotName: stri
 class SnapshotReader implements ChunkReader {
   readonly #session: Session;
   readonly #begin: string;
+  readonly #formatOf: (table: Table) => CopyFormat;
 
-  constructor(session: Session, snapshotName: string) {
+  constructor(session: Session, snapshotName: string, formatOf: (table: Table) => CopyFormat) {
     this.#session = session;
+    this.#formatOf = formatOf;
     this.#begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotName)}`;
   }
 
@@ -65,7 +78,8 @@ class SnapshotReader implements ChunkReader {
 
   read(table: Table, range: KeyRange, progress?: (bytes: number) => void): ChunkBytes {
     const { client } = this.#session;
-    const copy = copyTo(copyOut(table, range), { highWaterMark: BUFFER_BYTES });
+    const format = this.#formatOf(table);
+    const copy = copyTo(copyOut(table, range, format), { highWaterMark: BUFFER_BYTES });
     // Sent before the COPY. Should it fail, the COPY fails, too: it stands in a transaction that has failed.
     const entered = this.#enter();
     // The data's end is not yet success, and the row count comes after it. Idle again = the server confirmed it all.
@@ -89,7 +103,7 @@ class SnapshotReader implements ChunkReader {
     );
     client.query(copy);
     copy.pipe(bytes);
-    return { format: copyFormat(table), bytes, rows: () => copy.rowCount };
+    return { format, bytes, rows: () => copy.rowCount };
   }
 
   async readRow(table: Table, key: Key): Promise<Row | undefined> {
@@ -136,7 +150,7 @@ class SnapshotReader implements ChunkReader {
   }
 }
 
-function copyOut(table: Table, range: KeyRange): string {
+function copyOut(table: Table, range: KeyRange, format: CopyFormat): string {
   const condition = rangeCondition(table, range);
   const name = quoteTable(table);
   // COPY of a table by name spares the executor; like ONLY, it leaves out what inherits from it.
@@ -144,5 +158,5 @@ function copyOut(table: Table, range: KeyRange): string {
     condition === 'TRUE'
       ? `${name} (${columnList(table)})`
       : `(SELECT ${columnList(table)} FROM ONLY ${name} WHERE ${condition})`;
-  return `COPY ${rows} TO STDOUT (FORMAT ${copyFormat(table)})`;
+  return `COPY ${rows} TO STDOUT (FORMAT ${format})`;
 }

@@ -5,10 +5,13 @@ import type { SchemaDrift } from '../../model/drift.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { RoleGrants } from '../../model/grant.ts';
 import type { Position } from '../../model/position.ts';
+import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { Sequences } from '../sequences.ts';
 import type { SchemaRecord, Source, SourceChunks, SourceLog, TableSelection } from '../source.ts';
+import type { CanonicalOf } from './canonical-rows.ts';
 import { readCatalog } from './catalog.ts';
 import { checkSource } from './check/source.ts';
 import { PostgresChunks } from './chunks.ts';
@@ -20,10 +23,11 @@ import { readFingerprint } from './fingerprint.ts';
 import { readSourceGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
 import { KeptSession } from './kept-session.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { PostgresLog } from './log/log.ts';
 import { continueTimeline } from './log/timeline.ts';
 import { PostgresSequences } from './sequences.ts';
+import type { CopyFormat } from './snapshot.ts';
 
 export interface PostgresSourceOptions {
   readonly server: PostgresServer;
@@ -37,13 +41,17 @@ export interface PostgresSourceOptions {
   readonly digestConcurrency: number;
   /** As in PostgresDigestsOptions; the same on both sides. */
   readonly portableDigests: () => Promise<boolean>;
+  /** As in PostgresDigestsOptions. */
+  readonly canonicalOf?: CanonicalOf;
   /** True when the plan lets the run end transactions of others. */
   readonly endsTransactions: boolean;
   /** Connections the run opens at most. */
   readonly connections: number;
   /** What the target has already, see SourceContext. */
-  readonly targetExtensions: () => Promise<readonly string[]>;
+  readonly targetExtensions: () => Promise<readonly string[] | undefined>;
   readonly onWaiting: (reason: string | null) => void;
+  /** As in PostgresLogOptions. */
+  readonly formatOf?: (table: Table) => CopyFormat;
 }
 
 export class PostgresSource implements Source {
@@ -72,6 +80,7 @@ export class PostgresSource implements Source {
       server,
       concurrency: options.digestConcurrency,
       portable: options.portableDigests,
+      ...(options.canonicalOf === undefined ? {} : { canonicalOf: options.canonicalOf }),
     });
     this.sequences = new PostgresSequences(server);
   }

@@ -8,6 +8,7 @@ import type { Renames } from '../../model/renames.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
+import type { LeaseClaim } from '../lease-store.ts';
 import type { Sequences } from '../sequences.ts';
 import type { SchemaRecord } from '../source.ts';
 import type {
@@ -24,6 +25,7 @@ import { addColumns } from './add-columns.ts';
 import { setApart } from './apart.ts';
 import { analyzeNew, type Closing, completeSchema, createClosed, dropSchema, readOwn } from './build.ts';
 import { buildLarge } from './build-large.ts';
+import type { CanonicalOf } from './canonical-rows.ts';
 import type { ServerFacts } from './check/facts.ts';
 import { checkTarget } from './check/target.ts';
 import type { PostgresServer, Session } from './connection.ts';
@@ -37,7 +39,7 @@ import { readTargetGrants } from './grants.ts';
 import { readIdentity, readVersion } from './identity.ts';
 import { joinTables } from './join.ts';
 import { KeptSession } from './kept-session.ts';
-import { type LeaseClaim, proveLease } from './lease-proof.ts';
+import { proveLease } from './lease-proof.ts';
 import { PostgresLoader } from './load.ts';
 import { needsPass, preparePass } from './pass.ts';
 import { renameCatalog } from './rename.ts';
@@ -54,11 +56,13 @@ export interface PostgresTargetOptions {
   readonly digestConcurrency: number;
   /** As in PostgresDigestsOptions; the same on both sides. */
   readonly portableDigests: () => Promise<boolean>;
+  /** As in PostgresDigestsOptions. */
+  readonly canonicalOf?: CanonicalOf;
   readonly networkTimeoutMs: number;
   /** Large tables whose indexes are built at the same time, each by a connection. */
   readonly builders: number;
-  /** What the source is, to compare versions, encodings and collations. */
-  readonly sourceFacts: () => Promise<ServerFacts>;
+  /** What the source is, to compare versions, encodings and collations; undefined for another engine. */
+  readonly sourceFacts: () => Promise<ServerFacts | undefined>;
   /** Connections the run opens at most. */
   readonly connections: number;
   /** True when the tables were made by hand: nothing is created, built or dropped. */
@@ -84,6 +88,7 @@ export class PostgresTarget implements Target {
       server: options.server,
       concurrency: options.digestConcurrency,
       portable: options.portableDigests,
+      ...(options.canonicalOf === undefined ? {} : { canonicalOf: options.canonicalOf }),
     });
     this.sequences = new PostgresSequences(options.server);
     this.foreignKeys = new PostgresForeignKeys(options);
@@ -99,7 +104,7 @@ export class PostgresTarget implements Target {
     const { server, sourceFacts, connections, existing } = this.#options;
     const source = await sourceFacts();
     return server.with('check', (session) =>
-      checkTarget(session, catalog, resuming, { source, connections, existing }),
+      checkTarget(session, catalog, resuming, { ...(source && { source }), connections, existing }),
     );
   }
 

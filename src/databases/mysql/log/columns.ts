@@ -3,6 +3,8 @@
 import { constants } from 'node:buffer';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Value } from '../../../model/change.ts';
+import { addressText } from './addresses.ts';
+import { uncompressed } from './compressed.ts';
 import type { Cursor } from './cursor.ts';
 import { jsonText } from './json.ts';
 import {
@@ -24,9 +26,14 @@ export interface ValueReader {
   skip(cursor: Cursor): void;
 }
 
-/** Throws STREAM.UNKNOWN for a type or character set that is not known. */
-export function valueReader(column: LoggedColumn, charsetOf: CharsetOf): ValueReader {
+/**
+ * Throws STREAM.UNKNOWN for a type or character set that is not known. `declared`: the type by the server's name for it, where it
+ * is known; some types the log describes as others.
+ */
+export function valueReader(column: LoggedColumn, charsetOf: CharsetOf, declared = ''): ValueReader {
   const { type, meta } = column;
+  const address = type === TYPE.STRING ? addressText(declared) : undefined;
+  if (address !== undefined) return withLength(1, (at, size) => address(padded(at.copy(size), meta)));
   return numberReader(column) ?? momentReader(type, meta) ?? bytesReader(column, charsetOf) ?? unknown(column);
 }
 
@@ -112,6 +119,10 @@ function bytesReader(column: LoggedColumn, charsetOf: CharsetOf): ValueReader | 
       return withLength(meta > 0xff ? 2 : 1, textReader(column, charsetOf));
     case TYPE.BLOB:
       return withLength(meta, textReader(column, charsetOf));
+    case TYPE.VARCHAR_COMPRESSED:
+      return withLength(meta > 0xff ? 2 : 1, compressedReader(column, charsetOf));
+    case TYPE.BLOB_COMPRESSED:
+      return withLength(meta, compressedReader(column, charsetOf));
     case TYPE.JSON:
       return withLength(meta, (at, size) => {
         const start = at.at;
@@ -150,6 +161,15 @@ function textReader(column: LoggedColumn, charsetOf: CharsetOf): (cursor: Cursor
     const start = cursor.at;
     cursor.at += size;
     return charset.decode(cursor.bytes, start, cursor.at);
+  };
+}
+
+/** A column that MariaDB compresses. */
+function compressedReader(column: LoggedColumn, charsetOf: CharsetOf): (cursor: Cursor, size: number) => Value {
+  const charset = isBinary(column) ? undefined : charsetFor(column, charsetOf);
+  return (cursor, size) => {
+    const plain = uncompressed(cursor.copy(size));
+    return charset === undefined ? plain : charset.decode(plain, 0, plain.length);
   };
 }
 

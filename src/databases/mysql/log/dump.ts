@@ -1,15 +1,19 @@
-// The client side of one binary log dump: events in, nothing out. The driver logs in; then its packets go to us, because it
-// makes several objects of each.
+// The client side of one binary log dump: events in, nothing out. The driver logs in; then its bytes go to us, because it
+// makes several objects of each packet and holds a large one as a whole.
 
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Connection } from 'mysql2';
 import { MigrateError } from '../../../lib/errors.ts';
+import { Packets } from './packets.ts';
+import { PAYLOAD_EVENT, type PayloadHandler, PayloadReader } from './payload.ts';
 
 /** What arrives. An error thrown here ends the reading. */
 export interface DumpHandler {
   /** An event lies in `bytes` from `start` to `end`; valid during the call only. */
   event(bytes: Buffer, start: number, end: number): void;
+  /** A compressed transaction begins. */
+  payload(): PayloadHandler;
   /** The reading ended, other than by `stop`. Called once. */
   failed(error: MigrateError): void;
 }
@@ -24,17 +28,10 @@ export interface DumpOptions {
   readonly reader?: string;
 }
 
-/** The parts of mysql2's connection that packets pass through. */
+/** The parts of mysql2's connection that bytes pass through. */
 interface Wire {
   readonly stream: Duplex;
-  readonly packetParser: { onPacket: (packet: Packet) => void };
-}
-
-/** Holds a packet with its head of four bytes; `offset` is behind that. The driver uses it again for the next one. */
-interface Packet {
-  readonly buffer: Buffer;
-  readonly offset: number;
-  readonly end: number;
+  readonly packetParser: { execute: (chunk: Buffer) => void };
 }
 
 const DUMP = 0x12;
@@ -44,12 +41,18 @@ const ERROR = 0xff;
 const END = 0xfe;
 /** In the packet of an error: its mark, its number, a sign and five characters of state. */
 const ERROR_HEAD = 9;
+/** In a packet: where the type of its event stands. */
+const TYPE_AT = 5;
 /** How often the time since the last packet is looked at, and a sign of life asked for, in the time that is allowed. */
 const LOOKS = 3;
 
 export class BinlogDump {
   readonly #options: DumpOptions;
   readonly #wire: Wire;
+  readonly #packets = new Packets();
+  /** Of a message that has not arrived as a whole. */
+  #parts: Buffer[] = [];
+  #payload: PayloadReader | undefined;
   #state: 'idle' | 'reading' | 'ended' = 'idle';
   #paused = false;
   #heardAt = 0;
@@ -74,7 +77,11 @@ export class BinlogDump {
     if (this.#state === 'ended') return;
     this.#state = 'reading';
     const { stream, packetParser } = this.#wire;
-    packetParser.onPacket = (packet) => this.#packet(packet);
+    packetParser.execute = (chunk) => {
+      this.#heardAt = performance.now();
+      this.#packets.add(chunk);
+      this.#read();
+    };
     const lost = (): void =>
       this.fail(new MigrateError('SOURCE.CONNECTION', 'the source ended the connection that reads its log'));
     stream.once('close', lost);
@@ -93,7 +100,8 @@ export class BinlogDump {
     this.#paused = false;
     // The silence so far was ours.
     this.#heardAt = performance.now();
-    this.#wire.stream.resume();
+    this.#read();
+    if (!this.#paused) this.#wire.stream.resume();
   }
 
   /** Ends the reading with an error; the first one counts. */
@@ -110,16 +118,15 @@ export class BinlogDump {
     this.#options.connection.destroy();
   }
 
-  #packet({ buffer, offset, end }: Packet): void {
-    if (this.#state === 'ended') return;
-    this.#heardAt = performance.now();
-    const mark = buffer[offset];
+  /** Until somebody has enough, or everything that has arrived is read. */
+  #read(): void {
     try {
-      if (mark === OK) this.#options.handler.event(buffer, offset + 1, end);
-      else if (mark === ERROR)
-        throw refusal(buffer.readUInt16LE(offset + 1), buffer.toString('utf8', offset + ERROR_HEAD, end));
-      else if (mark === END) throw new MigrateError('SOURCE.CONNECTION', 'the source ended its log');
-      else throw new MigrateError('STREAM.UNKNOWN', `the source sent a packet of kind ${mark} instead of its log`);
+      while (this.#state === 'reading' && !this.#paused) {
+        if (this.#payload?.step() === true) continue;
+        if (this.#payload?.isDone === true) this.#payload = undefined;
+        if (!this.#packets.take()) return;
+        this.#piece();
+      }
     } catch (error) {
       this.fail(
         error instanceof MigrateError
@@ -127,6 +134,32 @@ export class BinlogDump {
           : new MigrateError('STREAM.UNKNOWN', 'an event in the log is malformed', { cause: error }),
       );
     }
+  }
+
+  #piece(): void {
+    const { bytes, at, end, isFirst, isLast } = this.#packets;
+    if (this.#payload !== undefined) this.#payload.add(bytes.subarray(at, end), isLast);
+    else if (isFirst && isLast) this.#message(bytes, at, end, true);
+    else {
+      this.#parts.push(bytes.subarray(at, end));
+      if (!isLast && this.#parts.length > 1) return;
+      const message = isLast ? Buffer.concat(this.#parts) : bytes.subarray(at, end);
+      this.#message(message, 0, message.length, isLast);
+    }
+  }
+
+  /** `isWhole`: it ends here; else only what can be read in pieces is read. */
+  #message(bytes: Buffer, at: number, end: number, isWhole: boolean): void {
+    const mark = bytes[at];
+    if (mark === OK && end - at > TYPE_AT && bytes[at + TYPE_AT] === PAYLOAD_EVENT) {
+      this.#payload = new PayloadReader(this.#options.handler.payload());
+      this.#payload.add(bytes.subarray(at + 1, end), isWhole);
+    } else if (!isWhole) return;
+    else if (mark === OK) this.#options.handler.event(bytes, at + 1, end);
+    else if (mark === ERROR) throw refusal(bytes.readUInt16LE(at + 1), bytes.toString('utf8', at + ERROR_HEAD, end));
+    else if (mark === END) throw new MigrateError('SOURCE.CONNECTION', 'the source ended its log');
+    else throw new MigrateError('STREAM.UNKNOWN', `the source sent a packet of kind ${mark} instead of its log`);
+    this.#parts = [];
   }
 
   #look(): void {

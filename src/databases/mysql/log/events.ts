@@ -21,6 +21,8 @@ export interface Format extends Place {
   readonly kind: 'format';
   /** When the file was begun, in seconds. */
   readonly born: number;
+  /** The number of the server that writes it. */
+  readonly server: number;
   readonly isMadeUp: boolean;
 }
 
@@ -33,6 +35,8 @@ export interface Gtid extends Place {
   readonly number: string;
   /** MariaDB: no BEGIN follows, because this is one. */
   readonly begins: boolean;
+  /** MariaDB: the name of the transaction, which ends with being prepared. */
+  readonly xid?: string;
 }
 
 export interface Query extends Place {

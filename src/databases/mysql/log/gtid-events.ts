@@ -2,6 +2,7 @@
 
 import type { Cursor } from './cursor.ts';
 import type { Gtid } from './events.ts';
+import { xidText } from './statements.ts';
 
 type Place = Pick<Gtid, 'size' | 'end'>;
 
@@ -12,12 +13,22 @@ export function uuidText(bytes: Buffer, at: number): string {
 
 /** In MariaDB a transaction that is no single statement begins with its number. */
 const STANDALONE = 0x01;
+const HAS_COMMIT_ID = 0x02;
+const PREPARES = 0x40;
 
 export function mariadbGtid(cursor: Cursor, place: Place, server: number): Gtid {
   const sequence = cursor.u64();
   const domain = cursor.u32();
-  const begins = (cursor.u8() & STANDALONE) === 0;
-  return { kind: 'gtid', ...place, source: String(domain), number: `${server}-${sequence}`, begins };
+  const flags = cursor.u8();
+  const begins = (flags & STANDALONE) === 0;
+  const gtid: Gtid = { kind: 'gtid', ...place, source: String(domain), number: `${server}-${sequence}`, begins };
+  if ((flags & PREPARES) === 0) return gtid;
+  if ((flags & HAS_COMMIT_ID) !== 0) cursor.at += 8;
+  const format = String(cursor.u32());
+  const globalSize = cursor.u8();
+  const branchSize = cursor.u8();
+  const global = cursor.copy(globalSize).toString('hex');
+  return { ...gtid, xid: xidText(global, cursor.copy(branchSize).toString('hex'), format) };
 }
 
 const FIELD = { UUID: 1, NUMBER: 2, TAG: 3 } as const;

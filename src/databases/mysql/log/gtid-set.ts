@@ -9,6 +9,7 @@ interface Interval {
 export interface GtidSet {
   /** False when it was in the set before. */
   add(source: string, number: string): boolean;
+  has(source: string, number: string): boolean;
   /** As the server writes it, without line breaks; '' when it is empty. */
   readonly text: string;
 }
@@ -16,6 +17,18 @@ export interface GtidSet {
 /** `text` in the server's own form, also with line breaks. */
 export function gtidSet(text: string, isMariadb: boolean): GtidSet {
   return isMariadb ? new MariadbGtids(text) : new MysqlGtids(text);
+}
+
+/** True when `set` has every transaction of `part`; both as servers write them. */
+export function includesAll(set: string, part: string): boolean {
+  // In MariaDB's there are no intervals.
+  const isMariadb = !part.includes(':');
+  const all = gtidSet(set, isMariadb);
+  if (!isMariadb) return new MysqlGtids(part).isPartOf(all);
+  return part.split(',').every((gtid) => {
+    const [domain = '', ...number] = gtid.trim().split('-');
+    return number.length === 0 || all.has(domain, number.join('-'));
+  });
 }
 
 /** By source, intervals in ascending order. */
@@ -66,6 +79,21 @@ class MysqlGtids implements GtidSet {
     return true;
   }
 
+  has(source: string, number: string): boolean {
+    const value = BigInt(number);
+    return this.#intervals.get(source)?.some(({ first, last }) => first <= value && value <= last) ?? false;
+  }
+
+  /** Intervals that meet are one, so that one that is in a set lies within one of it. */
+  isPartOf(set: GtidSet): boolean {
+    if (!(set instanceof MysqlGtids)) return false;
+    return [...this.#intervals].every(([source, intervals]) =>
+      intervals.every(({ first, last }) =>
+        set.#intervals.get(source)?.some((one) => one.first <= first && last <= one.last),
+      ),
+    );
+  }
+
   #write(source: string): void {
     const intervals = this.#of(source).map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`));
     this.#texts.set(source, `${source}:${intervals.join(':')}`);
@@ -98,6 +126,12 @@ class MariadbGtids implements GtidSet {
     this.#last.set(domain, number);
     this.#text = undefined;
     return true;
+  }
+
+  /** Whatever server of the domain it is from: they count on where the one before ended. */
+  has(domain: string, number: string): boolean {
+    const [, lastSequence] = this.#last.get(domain)?.split('-') ?? [];
+    return lastSequence !== undefined && BigInt(number.split('-')[1] ?? '') <= BigInt(lastSequence);
   }
 
   get text(): string {

@@ -17,6 +17,8 @@ export interface Watcher {
   readonly failed: (error: MigrateError) => void;
 }
 
+const UNANSWERED = 'the source cannot be asked for its log files';
+
 export class LogWatch {
   readonly #connection: Connection;
   #timer: NodeJS.Timeout | undefined;
@@ -57,19 +59,32 @@ export class LogWatch {
     return files;
   }
 
-  start(intervalMs: number, watcher: Watcher): void {
+  /** `timeoutMs`: how long the source may take to answer. */
+  start(intervalMs: number, timeoutMs: number, watcher: Watcher): void {
+    let askedAt: number | undefined;
+    const failed = (error: MigrateError): void => {
+      if (this.#closed) return;
+      clearInterval(this.#timer);
+      watcher.failed(error);
+    };
     this.#timer = setInterval(() => {
+      if (askedAt !== undefined) {
+        if (performance.now() - askedAt > timeoutMs) failed(new MigrateError('STREAM.SILENT', UNANSWERED));
+        return;
+      }
+      askedAt = performance.now();
       // Before the question: what is read meanwhile may be newer than the answer.
       const reached = watcher.reached();
-      this.check(reached).then(watcher.looked, (error: unknown) => {
-        if (this.#closed) return;
-        clearInterval(this.#timer);
-        watcher.failed(
-          error instanceof MigrateError && error.code === 'STREAM.GONE'
-            ? error
-            : new MigrateError('SOURCE.CONNECTION', 'the source cannot be asked for its log files', { cause: error }),
-        );
-      });
+      this.check(reached).then(
+        (files) => {
+          askedAt = undefined;
+          watcher.looked(files);
+        },
+        (error: unknown) => {
+          const isGone = error instanceof MigrateError && error.code === 'STREAM.GONE';
+          failed(isGone ? error : new MigrateError('SOURCE.CONNECTION', UNANSWERED, { cause: error }));
+        },
+      );
     }, intervalMs);
   }
 

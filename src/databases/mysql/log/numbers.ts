@@ -23,9 +23,13 @@ export function doubleText(value: number): string {
   return Object.is(value, -0) ? '-0' : serverForm(String(value));
 }
 
+/** The largest one, and a text that is read as it. Rounded up, as any shortest text is, the server would find it too large. */
+const LARGEST_FLOAT = { value: (2 - 2 ** -23) * 2 ** 127, text: '3.4028234e38' };
+
 /** `value` is a single-precision number, held in a double. */
 export function floatText(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return doubleText(value);
+  if (Math.abs(value) === LARGEST_FLOAT.value) return `${value < 0 ? '-' : ''}${LARGEST_FLOAT.text}`;
   for (let digits = 6; digits < 9; digits++) {
     const text = value.toPrecision(digits);
     if (Math.fround(Number(text)) === value) return serverForm(String(Number(text)));

@@ -1,8 +1,9 @@
 // Reads events of MySQL's and MariaDB's binary log. Knows their bytes and nothing about transactions or tables. Anything it
 // does not know stops it, unless the server marked it as something that may be passed over.
 
-import { crc32, inflateSync } from 'node:zlib';
 import { MigrateError } from '../../../lib/errors.ts';
+import { checksumOf } from './checksum.ts';
+import { inflated } from './compressed.ts';
 import { Cursor } from './cursor.ts';
 import type { BinlogEvent, Format, Gtid, Query, Rotate, Rows } from './events.ts';
 import { mariadbGtid, taggedGtid, uuidText } from './gtid-events.ts';
@@ -77,8 +78,11 @@ export class BinlogParser {
   #uuid = Buffer.alloc(16);
   #uuidText = uuidText(this.#uuid, 0);
 
-  /** Reads the one event that lies from `start` to `end`. The event is valid until the buffer is reused. */
-  parse(bytes: Buffer, start: number, end: number): BinlogEvent {
+  /**
+   * Reads the one event that lies from `start` to `end`. The event is valid until the buffer is reused. `isInner`: it stands in a
+   * compressed transaction, where events have no checksums.
+   */
+  parse(bytes: Buffer, start: number, end: number, isInner = false): BinlogEvent {
     const type = bytes.readUInt8(start + 4);
     const size = bytes.readUInt32LE(start + 9);
     if (size !== end - start || size < HEAD) throw malformed('an event');
@@ -86,7 +90,7 @@ export class BinlogParser {
     const place = { size, end: bytes.readUInt32LE(start + 13) };
     const isMadeUp = (flags & MADE_UP) !== 0 || place.end === 0;
     if (type === EVENT.FORMAT_DESCRIPTION) return this.#format(bytes, start, end, place, isMadeUp);
-    const until = end - this.#checksum(type, bytes, start, end);
+    const until = isInner ? end : end - this.#checksum(type, bytes, start, end);
     const cursor = this.#cursor.over(bytes, start + HEAD, until);
     const rows = ROWS.get(type);
     if (rows !== undefined) return this.#rows(cursor, place, rows);
@@ -122,10 +126,15 @@ export class BinlogParser {
     }
   }
 
+  /** How many bytes of a checksum stand at the end of every event. */
+  get checksum(): number {
+    return this.#checked === true ? CHECKSUM : 0;
+  }
+
   /** How many bytes of a checksum stand at the end. Before a file has told whether it has them, what fits counts. */
   #checksum(type: number, bytes: Buffer, start: number, end: number): number {
     if (this.#checked === false) return 0;
-    const fits = crc32(bytes.subarray(start, end - CHECKSUM)) === bytes.readUInt32LE(end - CHECKSUM);
+    const fits = checksumOf(bytes, start, end - CHECKSUM) === bytes.readUInt32LE(end - CHECKSUM);
     if (fits) return CHECKSUM;
     if (this.#checked === undefined) return 0;
     throw new MigrateError(
@@ -146,11 +155,17 @@ export class BinlogParser {
       // The mark of a file that is still written to is set after the checksum was made.
       const event = Buffer.from(bytes.subarray(start, end - CHECKSUM));
       event.writeUInt8(event.readUInt8(17) & ~IN_USE, 17);
-      if (crc32(event) !== bytes.readUInt32LE(end - CHECKSUM)) {
+      if (checksumOf(event, 0, event.length) !== bytes.readUInt32LE(end - CHECKSUM)) {
         throw new MigrateError('SOURCE.CONNECTION', 'the begin of a log file arrived damaged: its checksum is wrong');
       }
     }
-    return { kind: 'format', ...place, born: bytes.readUInt32LE(start), isMadeUp };
+    return {
+      kind: 'format',
+      ...place,
+      born: bytes.readUInt32LE(start),
+      server: bytes.readUInt32LE(start + 5),
+      isMadeUp,
+    };
   }
 
   #gtid(cursor: Cursor, place: { size: number; end: number }, isNumbered: boolean): Gtid {
@@ -190,21 +205,21 @@ function query(cursor: Cursor, place: { size: number; end: number }, compressed:
   cursor.at += 2;
   const settingsLength = cursor.u16();
   cursor.at += settingsLength;
+  // Nearly all of them.
+  if (!compressed && isBegin(cursor, cursor.at + schemaLength + 1))
+    return { kind: 'query', ...place, schema: '', text: BEGIN };
   const schema = cursor.utf8(schemaLength);
   cursor.at += 1;
   const text = compressed ? inflated(cursor).toString('utf8') : cursor.utf8(cursor.end - cursor.at);
   return { kind: 'query', ...place, schema, text };
 }
 
-/** MariaDB: a byte that says how and how long the length is, the length, the highest byte first, and the compressed bytes. */
-export function inflated(cursor: Cursor): Buffer {
-  const head = cursor.u8();
-  const algorithm = (head & 0x70) >> 4;
-  if ((head & 0x80) === 0 || algorithm !== 0) throw malformed('a compressed event');
-  const size = cursor.uintBE(head & 0x07);
-  const content = inflateSync(cursor.bytes.subarray(cursor.at, cursor.end));
-  if (content.length !== size) throw malformed('a compressed event');
-  return content;
+const BEGIN = 'BEGIN';
+
+function isBegin({ bytes, end }: Cursor, at: number): boolean {
+  if (end - at !== BEGIN.length) return false;
+  for (let index = 0; index < BEGIN.length; index++) if (bytes[at + index] !== BEGIN.charCodeAt(index)) return false;
+  return true;
 }
 
 function malformed(what: string): MigrateError {

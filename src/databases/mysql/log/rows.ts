@@ -3,9 +3,9 @@
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Change, Key, LoggedValue } from '../../../model/change.ts';
 import type { Table } from '../../../model/table.ts';
+import { inflated } from './compressed.ts';
 import { Cursor } from './cursor.ts';
 import type { Rows } from './events.ts';
-import { inflated } from './parser.ts';
 import type { Relation } from './tables.ts';
 
 /** `bytes`: of the row in the log. */

@@ -2,7 +2,9 @@
 
 import type { Connection, RowDataPacket } from 'mysql2';
 import type { Table } from '../../../model/table.ts';
-import { charset, needsTable, tableStatement } from './charsets.ts';
+import { translateError } from '../errors.ts';
+import { readTables } from './charset-tables.ts';
+import { plainCharset } from './charsets.ts';
 import type { CapturedTable } from './tables.ts';
 import type { Charset, CharsetOf } from './types.ts';
 
@@ -21,12 +23,17 @@ export async function askTexts(
   sql: string,
   values: readonly unknown[] = [],
 ): Promise<readonly Texts[]> {
-  const [rows] = await connection.promise().query<RowDataPacket[][]>({
-    sql,
-    values: [...values],
-    rowsAsArray: true,
-    typeCast: (field) => field.string('utf8'),
-  });
+  const [rows] = await connection
+    .promise()
+    .query<RowDataPacket[][]>({
+      sql,
+      values: [...values],
+      rowsAsArray: true,
+      typeCast: (field) => field.string('utf8'),
+    })
+    .catch((error: unknown) => {
+      throw translateError('source', error);
+    });
   return rows as unknown as readonly Texts[];
 }
 
@@ -34,16 +41,32 @@ export async function readFacts(connection: Connection, tables: readonly Table[]
   await connection.promise().query('SET NAMES utf8mb4');
   const [row = []] = await askTexts(connection, 'SELECT VERSION(), @@lower_case_table_names');
   const isMariadb = /mariadb/i.test(row[0] ?? '');
-  const charsets = await readCharsets(connection, isMariadb);
+  const columns = await readColumns(connection, tables);
+  const charsets = await readCharsets(connection, isMariadb, new Set(columns.map(([, , , , charset]) => charset)));
   return {
     isMariadb,
     caseSensitive: row[1] === '0',
     charsetOf: (collation) => charsets.get(collation),
-    captured: await readComputed(connection, tables),
+    captured: withComputed(tables, columns),
   };
 }
 
-async function readCharsets(connection: Connection, isMariadb: boolean): Promise<ReadonlyMap<number, Charset>> {
+function withComputed(tables: readonly Table[], columns: readonly Texts[]): readonly CapturedTable[] {
+  const computed = new Map<string, string[]>();
+  for (const [schema, name, column, expression] of columns) {
+    if (expression === '') continue;
+    const table = `${schema}\0${name}`;
+    computed.set(table, [...(computed.get(table) ?? []), column ?? '']);
+  }
+  return tables.map((table) => ({ table, computed: computed.get(`${table.schema}\0${table.name}`) ?? [] }));
+}
+
+/** `used`: the character sets of the tables of the run. */
+async function readCharsets(
+  connection: Connection,
+  isMariadb: boolean,
+  used: ReadonlySet<string | null | undefined>,
+): Promise<ReadonlyMap<number, Charset>> {
   // MariaDB gives the newer collations a number for each character set, and only there.
   const collations = isMariadb
     ? 'information_schema.COLLATION_CHARACTER_SET_APPLICABILITY'
@@ -53,36 +76,30 @@ async function readCharsets(connection: Connection, isMariadb: boolean): Promise
     `SELECT c.ID, s.CHARACTER_SET_NAME, s.MAXLEN FROM ${collations} c
      JOIN information_schema.CHARACTER_SETS s ON s.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME`,
   );
-  const byName = new Map<string, Charset | undefined>();
-  for (const [, name, longest] of rows) {
-    if (name === null || name === undefined || byName.has(name)) continue;
-    const maxBytes = Number(longest);
-    const [table] = needsTable(name, maxBytes) ? await askTexts(connection, tableStatement(name)) : [];
-    byName.set(name, charset(name, maxBytes, table?.[0] ?? undefined));
-  }
+  const byName = new Map<string, Charset>();
   const found = new Map<number, Charset>();
-  for (const [id, name] of rows) {
-    const known = byName.get(name ?? '');
-    if (known !== undefined) found.set(Number(id), known);
+  for (const [id, name, longest] of rows) {
+    if (name === null || name === undefined || name === 'binary') continue;
+    const maxBytes = Number(longest);
+    let known = byName.get(name) ?? plainCharset(name, maxBytes);
+    if (known === undefined && used.has(name)) {
+      known = { name, maxBytes, decode: await readTables(name, maxBytes, (sql) => askTexts(connection, sql)) };
+    }
+    if (known === undefined) continue;
+    byName.set(name, known);
+    found.set(Number(id), known);
   }
   return found;
 }
 
-async function readComputed(connection: Connection, tables: readonly Table[]): Promise<readonly CapturedTable[]> {
+/** Of the databases of the run: database, table, column, what computes it, and its character set. */
+async function readColumns(connection: Connection, tables: readonly Table[]): Promise<readonly Texts[]> {
   const schemas = [...new Set(tables.map(({ schema }) => schema))];
-  const rows =
-    schemas.length === 0
-      ? []
-      : await askTexts(
-          connection,
-          `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
-           WHERE TABLE_SCHEMA IN (?) AND GENERATION_EXPRESSION <> ''`,
-          [schemas],
-        );
-  return tables.map((table) => ({
-    table,
-    computed: rows
-      .filter(([schema, name]) => schema === table.schema && name === table.name)
-      .map(([, , column]) => column ?? ''),
-  }));
+  if (schemas.length === 0) return [];
+  return askTexts(
+    connection,
+    `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COALESCE(GENERATION_EXPRESSION, ''), CHARACTER_SET_NAME
+     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?)`,
+    [schemas],
+  );
 }

@@ -9,19 +9,21 @@ export interface NamedTable {
 
 export type Statement =
   | {
-      readonly does:
-        | 'begin'
-        | 'commit'
-        | 'rollback'
-        | 'savepoint'
-        | 'rollback-to'
-        | 'xa-end'
-        | 'xa-outcome'
-        | 'nothing';
+      readonly does: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback-to' | 'xa-end' | 'nothing';
     }
+  /** Of a transaction that is committed in two phases. */
+  | { readonly does: 'xa-begin' | 'xa-commit' | 'xa-rollback'; readonly xid: string }
   | { readonly does: 'truncate'; readonly table: NamedTable }
-  /** Changes what these tables are or hold; without tables it does so to every table of the schema. */
-  | { readonly does: 'alter'; readonly tables: readonly NamedTable[]; readonly schema?: string }
+  /**
+   * Changes what these tables are or hold; without tables it does so to every table of the schema. `dropped`: nothing but these
+   * columns are gone.
+   */
+  | {
+      readonly does: 'alter';
+      readonly tables: readonly NamedTable[];
+      readonly schema?: string;
+      readonly dropped?: readonly string[];
+    }
   /** Changes rows. `verb` says how. */
   | { readonly does: 'rows'; readonly verb: string }
   | { readonly does: 'unknown'; readonly verb: string };
@@ -75,6 +77,7 @@ export function readStatement(text: string, schema: string): Statement {
   if (text === 'BEGIN') return { does: 'begin' };
   if (text === 'COMMIT') return { does: 'commit' };
   const tokens = new Tokens([...tokensOf(text)], schema);
+  if (tokens.word === 'XA') return ofXa(text);
   if (tokens.word === 'SET' && tokens.next?.word === 'STATEMENT') tokens.skipTo('FOR');
   return transactional(tokens) ?? defining(tokens);
 }
@@ -90,12 +93,34 @@ function transactional(tokens: Tokens): Statement | undefined {
       return { does: 'savepoint' };
     case 'ROLLBACK':
       return { does: tokens.has('TO') ? 'rollback-to' : 'rollback' };
-    case 'XA':
-      if (tokens.next?.word === 'START' || tokens.next?.word === 'BEGIN') return { does: 'begin' };
-      return { does: tokens.next?.word === 'END' ? 'xa-end' : 'xa-outcome' };
     default:
       return undefined;
   }
+}
+
+/** The server writes the three parts of the name in one form, whatever the application has written. */
+const XA = /^XA\s+(START|END|COMMIT|ROLLBACK)\s+X'([\da-f]*)',X'([\da-f]*)',(\d+)/i;
+
+function ofXa(text: string): Statement {
+  const [, verb = '', global = '', branch = '', format = ''] = XA.exec(text) ?? [];
+  const xid = xidText(global, branch, format);
+  switch (verb.toUpperCase()) {
+    case 'START':
+      return { does: 'xa-begin', xid };
+    case 'END':
+      return { does: 'xa-end' };
+    case 'COMMIT':
+      return { does: 'xa-commit', xid };
+    case 'ROLLBACK':
+      return { does: 'xa-rollback', xid };
+    default:
+      return { does: 'unknown', verb: 'XA' };
+  }
+}
+
+/** Names a transaction that is committed in two phases; `global` and `branch` in hexadecimal. */
+export function xidText(global: string, branch: string, format: string): string {
+  return `${global},${branch},${format}`.toLowerCase();
 }
 
 function defining(tokens: Tokens): Statement {
@@ -140,25 +165,45 @@ function ofThing(verb: string, tokens: Tokens): Statement {
   tokens.passIf();
   if (verb === 'DROP') return { does: 'alter', tables: tokens.names() };
   const table = tokens.name();
-  if (verb === 'ALTER' && keepsRows(tokens)) return { does: 'nothing' };
+  const dropped = verb === 'ALTER' ? droppedBy(tokens) : undefined;
+  if (dropped !== undefined)
+    return dropped.length === 0 ? { does: 'nothing' } : { does: 'alter', tables: [table], dropped };
   const others = verb === 'ALTER' ? tokens.namesAfter(['TO', 'AS', 'TABLE']) : [];
   return { does: 'alter', tables: [table, ...others] };
 }
 
-/** Every clause leaves the rows that are there as they are; whether columns were added shows in the rows to come. */
-function keepsRows(tokens: Tokens): boolean {
-  return tokens.clauses().every(([first, second, third]) => {
-    const word = second?.word ?? '';
-    if (first?.word === 'ADD') {
-      if (/^(INDEX|KEY|UNIQUE|FULLTEXT|SPATIAL|CONSTRAINT|FOREIGN|CHECK)$/.test(word)) return third?.word !== 'PRIMARY';
-      return !/^(PRIMARY|PARTITION|VECTOR|PERIOD|SYSTEM)$/.test(word);
-    }
-    if (first?.word === 'DROP') return /^(INDEX|KEY|CONSTRAINT|FOREIGN|CHECK)$/.test(word);
-    if (first?.word === 'ALTER' || first?.word === 'RENAME') return /^(INDEX|KEY|CONSTRAINT|CHECK)$/.test(word);
-    return /^(COMMENT|AUTO_INCREMENT|ALGORITHM|LOCK|STATS_PERSISTENT|STATS_AUTO_RECALC|STATS_SAMPLE_PAGES|ANALYZE)$/.test(
-      first?.word ?? '',
-    );
-  });
+/** The columns that are dropped; undefined when a clause does something else to the rows that are there. */
+function droppedBy(tokens: Tokens): readonly string[] | undefined {
+  const dropped: string[] = [];
+  for (const clause of tokens.clauses()) {
+    if (keepsRows(clause)) continue;
+    const column = droppedColumn(clause);
+    if (column === undefined) return undefined;
+    dropped.push(column);
+  }
+  return dropped;
+}
+
+/** The clause leaves the rows that are there as they are; whether columns were added shows in the rows to come. */
+function keepsRows([first, second, third]: readonly Token[]): boolean {
+  const word = second?.word ?? '';
+  if (first?.word === 'ADD') {
+    if (/^(INDEX|KEY|UNIQUE|FULLTEXT|SPATIAL|CONSTRAINT|FOREIGN|CHECK)$/.test(word)) return third?.word !== 'PRIMARY';
+    return !/^(PRIMARY|PARTITION|VECTOR|PERIOD|SYSTEM)$/.test(word);
+  }
+  if (first?.word === 'DROP') return /^(INDEX|KEY|CONSTRAINT|FOREIGN|CHECK)$/.test(word);
+  if (first?.word === 'ALTER' || first?.word === 'RENAME') return /^(INDEX|KEY|CONSTRAINT|CHECK)$/.test(word);
+  return /^(COMMENT|AUTO_INCREMENT|ALGORITHM|LOCK|STATS_PERSISTENT|STATS_AUTO_RECALC|STATS_SAMPLE_PAGES|ANALYZE)$/.test(
+    first?.word ?? '',
+  );
+}
+
+/** DROP [COLUMN] [IF EXISTS] name. */
+function droppedColumn([first, ...rest]: readonly Token[]): string | undefined {
+  if (first?.word !== 'DROP') return undefined;
+  const named = rest[0]?.word === 'COLUMN' ? rest.slice(1) : rest;
+  const [column] = named[0]?.word === 'IF' ? named.slice(2) : named;
+  return column === undefined || /^(PRIMARY|PARTITION|PERIOD|SYSTEM)$/.test(column.word) ? undefined : column.text;
 }
 
 class Tokens {

@@ -11,9 +11,10 @@ import { RunQueue } from '../../../stream/run-queue.ts';
 import { BinlogDump } from './dump.ts';
 import { LogWatch } from './log-watch.ts';
 import { BinlogParser } from './parser.ts';
-import { covers, isWhole, parsePlace } from './position.ts';
+import { beginOf, covers, fileNumber, isOther, isWhole, parsePlace } from './position.ts';
 import { readFacts, type SourceFacts } from './source-facts.ts';
 import { LoggedTables } from './tables.ts';
+import { takenOver } from './takeover.ts';
 import { TransactionAssembler } from './transactions.ts';
 
 export interface MysqlStreamOptions {
@@ -36,6 +37,7 @@ interface Reading {
 }
 
 const LOG_SHARD: ShardId = 'log';
+const NETWORK_TIMEOUT_MS = 60_000;
 /** The first event of a file stands behind four bytes that tell what it is. */
 const FILE_START = 4;
 /** From here on the protocol has no number for a place. */
@@ -80,14 +82,21 @@ export class MysqlStream implements ChangeStream {
   distance(from: Position, to: Position): number {
     const begin = parsePlace(from);
     const end = parsePlace(to);
+    // Of what another server took over nobody knows where it lies: everything in front counts.
+    if (isOther(begin, end)) return covers(from, to) ? 0 : end.at + this.#bytesBetween(0, end.file);
     if (begin.file === end.file) return Math.max(0, end.at - begin.at);
     if (begin.file > end.file) return 0;
-    let bytes = end.at - begin.at;
+    return Math.max(0, end.at - begin.at + this.#bytesBetween(begin.file, end.file));
+  }
+
+  /** In the files from one number to the one before the other. */
+  #bytesBetween(from: number, to: number): number {
+    let bytes = 0;
     for (const [name, size] of this.#fileBytes) {
-      const number = Number(name.slice(name.lastIndexOf('.') + 1));
-      if (number >= begin.file && number < end.file) bytes += size;
+      const number = fileNumber(name);
+      if (number >= from && number < to) bytes += size;
     }
-    return Math.max(0, bytes);
+    return bytes;
   }
 
   /** The source holds nothing back for a reader. */
@@ -101,41 +110,65 @@ export class MysqlStream implements ChangeStream {
     this.#stop();
   }
 
+  /** Everything until the log is asked for has one time limit: a session notices nothing of a silent network. */
   async #start(from: Position): Promise<Reading> {
-    const asking = await this.#options.connect('log watch');
-    const watch = new LogWatch(asking);
-    let reading: Connection | undefined;
+    const { connect, networkTimeoutMs = NETWORK_TIMEOUT_MS } = this.#options;
+    const opened: Connection[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      const error = new MigrateError(
+        'STREAM.SILENT',
+        `the source did not begin to send its log in ${networkTimeoutMs} ms`,
+      );
+      timer = setTimeout(() => reject(error), networkTimeoutMs);
+    });
+    const open = async (purpose: string): Promise<Connection> => {
+      const connection = await connect(purpose);
+      opened.push(connection);
+      return connection;
+    };
     try {
-      const place = parsePlace(from);
-      this.#fileBytes = await watch.check(place);
-      const facts = await readFacts(asking, this.#options.tables);
-      reading = await this.#options.connect('log');
-      const { queue, dump, assembler } = this.#connect(reading, facts, from);
-      await dump.start(place.name, place.at < FAR ? place.at : FILE_START);
-      watch.start(this.#options.watchIntervalMs ?? 10_000, {
-        reached: () => assembler.reached,
-        looked: (files) => {
-          this.#fileBytes = files;
-        },
-        failed: (error) => dump.fail(error),
-      });
-      return { queue, dump, watch };
+      return await Promise.race([this.#begin(from, open), silence]);
     } catch (error) {
-      reading?.destroy();
-      watch.close();
+      for (const connection of opened) connection.destroy();
       throw translated(error);
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  async #begin(from: Position, connect: MysqlStreamOptions['connect']): Promise<Reading> {
+    const asking = await connect('log watch');
+    const { watchIntervalMs = 10_000, networkTimeoutMs = NETWORK_TIMEOUT_MS, tables } = this.#options;
+    const watch = new LogWatch(asking);
+    const place = parsePlace(from);
+    const found = await takenOver(asking, place);
+    const begin = found === undefined ? beginOf(place) : { name: found, at: FILE_START };
+    this.#fileBytes = await watch.check(begin);
+    if (found === undefined) this.#fileBytes = await watch.check(place);
+    const facts = await readFacts(asking, tables);
+    const { queue, dump, assembler } = this.#connect(await connect('log'), facts, from, found);
+    await dump.start(begin.name, begin.at < FAR ? begin.at : FILE_START);
+    watch.start(watchIntervalMs, networkTimeoutMs, {
+      reached: () => assembler.reached,
+      looked: (files) => {
+        this.#fileBytes = files;
+      },
+      failed: (error) => dump.fail(error),
+    });
+    return { queue, dump, watch };
   }
 
   #connect(
     connection: Connection,
     { isMariadb, caseSensitive, charsetOf, captured }: SourceFacts,
     resume: Position,
+    found: string | undefined,
   ): { queue: RunQueue; dump: BinlogDump; assembler: TransactionAssembler } {
-    const { run, networkTimeoutMs = 60_000 } = this.#options;
+    const { run, networkTimeoutMs = NETWORK_TIMEOUT_MS } = this.#options;
     const queue = new RunQueue({ full: () => dump.pause(), drained: () => dump.resume() });
     const tables = new LoggedTables({ captured, charsetOf, isMariadb, caseSensitive });
-    const assembler = new TransactionAssembler({ queue, tables, run, isMariadb, resume });
+    const assembler = new TransactionAssembler({ queue, tables, run, isMariadb, resume, takenOver: found });
     const parser = new BinlogParser();
     const dump = new BinlogDump({
       connection,
@@ -143,6 +176,11 @@ export class MysqlStream implements ChangeStream {
       reader: run,
       handler: {
         event: (bytes, start, end) => assembler.event(parser.parse(bytes, start, end)),
+        payload: () => ({
+          checksum: parser.checksum,
+          begin: (place) => assembler.payload(place),
+          event: (bytes, start, end) => assembler.inner(parser.parse(bytes, start, end, true)),
+        }),
         failed: (error) => {
           queue.fail(error);
           this.#stop();

@@ -11,7 +11,7 @@ export interface LoggedTable {
   readonly columns: readonly LoggedColumn[];
   /** False where the log has no names for the columns. */
   readonly isNamed: boolean;
-  /** Indexes of the primary key's columns, in its order. */
+  /** Indexes of the primary key's columns, in its order; none where it has the beginning of a value in it, and finds no row. */
   readonly primaryKey: readonly number[];
 }
 
@@ -41,7 +41,14 @@ const NUMERIC = new Set<number>([
   TYPE.DOUBLE,
   TYPE.YEAR,
 ]);
-const TEXTUAL = new Set<number>([TYPE.STRING, TYPE.VAR_STRING, TYPE.VARCHAR, TYPE.BLOB]);
+const TEXTUAL = new Set<number>([
+  TYPE.STRING,
+  TYPE.VAR_STRING,
+  TYPE.VARCHAR,
+  TYPE.BLOB,
+  TYPE.BLOB_COMPRESSED,
+  TYPE.VARCHAR_COMPRESSED,
+]);
 
 type Draft = { -readonly [K in keyof LoggedColumn]: LoggedColumn[K] };
 
@@ -54,7 +61,7 @@ export function readTableName(cursor: Cursor): { readonly schema: string; readon
   return { schema, name };
 }
 
-/** Reads what follows the name. MariaDB counts geometries among the columns with a character set. */
+/** Reads what follows the name. Among the columns with a character set MariaDB counts geometries, and MySQL vectors. */
 export function readTable(
   cursor: Cursor,
   { schema, name }: { readonly schema: string; readonly name: string },
@@ -74,9 +81,7 @@ export function readTable(
     const end = cursor.packed() + cursor.at;
     if (field === FIELD.COLUMN_NAME) isNamed = true;
     if (field === FIELD.PRIMARY_KEY) while (cursor.at < end) primaryKey.push(cursor.packed());
-    else if (field === FIELD.PREFIX_PRIMARY_KEY) {
-      for (; cursor.at < end; cursor.packed()) primaryKey.push(cursor.packed());
-    } else readField(cursor, field, end, columns, isMariadb);
+    else if (field !== FIELD.PREFIX_PRIMARY_KEY) readField(cursor, field, end, columns, isMariadb);
     cursor.at = end;
   }
   if (cursor.at !== cursor.end) throw malformed(schema, name);
@@ -98,6 +103,7 @@ function readColumn(cursor: Cursor, type: number): Draft {
     case TYPE.FLOAT:
     case TYPE.DOUBLE:
     case TYPE.BLOB:
+    case TYPE.BLOB_COMPRESSED:
     case TYPE.JSON:
     case TYPE.GEOMETRY:
     case TYPE.VECTOR:
@@ -107,6 +113,7 @@ function readColumn(cursor: Cursor, type: number): Draft {
       column.meta = cursor.u8();
       break;
     case TYPE.VARCHAR:
+    case TYPE.VARCHAR_COMPRESSED:
     case TYPE.VAR_STRING:
       column.meta = cursor.u16();
       break;
@@ -144,7 +151,8 @@ function readStringType(cursor: Cursor, column: Draft): void {
 function readField(cursor: Cursor, field: number, end: number, columns: readonly Draft[], isMariadb: boolean): void {
   const labelled = (type: number): readonly Draft[] => columns.filter((column) => column.type === type);
   const inEnumsAndSets = columns.filter(({ type }) => type === TYPE.ENUM || type === TYPE.SET);
-  const inTexts = columns.filter(({ type }) => TEXTUAL.has(type) || (isMariadb && type === TYPE.GEOMETRY));
+  const bytes = isMariadb ? TYPE.GEOMETRY : TYPE.VECTOR;
+  const inTexts = columns.filter(({ type }) => TEXTUAL.has(type) || type === bytes);
   switch (field) {
     case FIELD.SIGNEDNESS:
       for (const [index, column] of columns.filter(({ type }) => NUMERIC.has(type)).entries()) {

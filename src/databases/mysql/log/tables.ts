@@ -137,7 +137,9 @@ export class LoggedTables {
     this.#least.set(table, width);
     return {
       table,
-      readers: logged.columns.map((column) => valueReader(column, charsetOf)),
+      readers: logged.columns.map((column, index) =>
+        valueReader(column, charsetOf, table.columns[places[index] ?? -1]?.type),
+      ),
       places,
       width: table.columns.length,
       logged: width,
@@ -174,8 +176,10 @@ function compare(
   }
   const key = logged.primaryKey.map((index) => places[index]);
   const isOther = key.length !== table.key.length || table.key.some((place, index) => place !== key[index]);
-  // A key of the run that is no primary key is not in the log: every row is logged with all its values.
-  return table.identity === 'key' && key.length > 0 && isOther ? 'the primary key has other columns' : undefined;
+  // A key of the run that is no primary key is not in the log: every row is logged with all its values. Nor does a primary key
+  // with a computed column find rows.
+  const finds = key.length > 0 && !key.includes(-1);
+  return table.identity === 'key' && finds && isOther ? 'the primary key has other columns' : undefined;
 }
 
 function withoutNames({ schema, name }: LoggedTable): MigrateError {

@@ -1,15 +1,16 @@
 // Puts events together to transactions, large ones in pieces, and decides which positions may be told.
 
 import { MigrateError } from '../../../lib/errors.ts';
-import type { Change, Truncate } from '../../../model/change.ts';
+import type { Change } from '../../../model/change.ts';
 import type { Position } from '../../../model/position.ts';
-import type { Table } from '../../../model/table.ts';
 import type { RunQueue } from '../../../stream/run-queue.ts';
+import { defined } from './definitions.ts';
 import type { BinlogEvent, Format, Gtid, Query, Rotate, Rows } from './events.ts';
 import { type GtidSet, gtidSet } from './gtid-set.ts';
-import { filePrefix, formatPosition, type Place, parsePlace } from './position.ts';
+import { beginOf, fileNumber, filePrefix, formatPosition, type Place, parsePlace } from './position.ts';
+import { type Held, PreparedTransactions } from './prepared.ts';
 import { RowsReader } from './rows.ts';
-import { readStatement, type Statement } from './statements.ts';
+import { readStatement } from './statements.ts';
 import type { LoggedTables } from './tables.ts';
 
 // Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
@@ -21,6 +22,7 @@ const VALUE_OVERHEAD = 24;
 const POSITIONS = 2 ** 32;
 /** No event is larger. */
 const LARGEST_GAP = 2 ** 30;
+const UNKNOWN = { born: undefined, server: undefined };
 
 export interface AssemblerOptions {
   readonly queue: RunQueue;
@@ -30,6 +32,8 @@ export interface AssemblerOptions {
   readonly isMariadb: boolean;
   /** What it covers is already applied and is left out. */
   readonly resume: Position;
+  /** Another server took over: the file from whose begin on is read, where transactions are told by their numbers. */
+  readonly takenOver?: string | undefined;
 }
 
 export class TransactionAssembler {
@@ -37,6 +41,7 @@ export class TransactionAssembler {
   readonly #rows: RowsReader;
   readonly #resume: Place;
   readonly #gtids: GtidSet;
+  readonly #prepared = new PreparedTransactions();
   #file: string;
   #prefix: string;
   /** Where the last event ended. */
@@ -47,6 +52,9 @@ export class TransactionAssembler {
   #begun = false;
   #begin = 0;
   #gtid: Gtid | undefined;
+  /** It begins before the place from which on is read. */
+  #isOld = false;
+  #isPastBegin = false;
   #skipping = false;
   #changes: Change[] = [];
   /** In the log. */
@@ -64,11 +72,14 @@ export class TransactionAssembler {
     this.#rows = new RowsReader(options.run);
     this.#resume = parsePlace(options.resume);
     this.#gtids = gtidSet(this.#resume.gtids, options.isMariadb);
-    this.#file = this.#resume.name;
-    this.#prefix = filePrefix(this.#resume.name, this.#resume.born);
-    this.#at = this.#resume.at;
+    const { takenOver } = options;
+    const { name, at } = takenOver === undefined ? beginOf(this.#resume) : { name: takenOver, at: 0 };
+    this.#file = name;
+    this.#prefix = filePrefix(name, takenOver === undefined && name === this.#resume.name ? this.#resume : UNKNOWN);
+    this.#at = at;
   }
 
+  /** The next event of the log. */
   event(event: BinlogEvent): void {
     if (event.kind === 'rotate') {
       this.#rotate(event);
@@ -77,12 +88,26 @@ export class TransactionAssembler {
     if (event.kind === 'format') this.#format(event);
     // Made up for the reader: it has no place in the file.
     if (event.end === 0) return;
-    const start = this.#advance(event.size, event.end);
+    this.#handle(event, this.#advance(event.size, event.end));
+  }
+
+  /** A compressed transaction, which is one event; false when what is in it is applied already. */
+  payload({ size, end }: Pick<BinlogEvent, 'size' | 'end'>): boolean {
+    const start = this.#advance(size, end);
+    if (!this.#open) this.#start(start);
+    if (this.#skipping) this.#commit();
+    return this.#open;
+  }
+
+  /** The next event within a compressed transaction. */
+  inner(event: BinlogEvent): void {
+    this.#handle(event, this.#begin);
+  }
+
+  #handle(event: BinlogEvent, start: number): void {
     switch (event.kind) {
       case 'gtid':
-        this.#start(start);
-        this.#gtid = event;
-        this.#begun = event.begins;
+        this.#numbered(event, start);
         break;
       case 'query':
         this.#query(event, start);
@@ -100,11 +125,12 @@ export class TransactionAssembler {
         this.#xaPrepare(event.onePhase);
         break;
       case 'unreadable':
-        if (!this.#isCovered(start)) throw new MigrateError('STREAM.FORMAT', `the log holds ${event.what}`, event);
+        if (!this.#skipping && !this.#isCovered(start))
+          throw new MigrateError('STREAM.FORMAT', `the log holds ${event.what}`, event);
         break;
       default:
         // What stands between transactions, a file's own events above all.
-        if (!this.#open && this.#isPast()) this.#options.queue.pushIdle(this.#position());
+        if (!this.#open && this.#isPast()) this.#options.queue.pushIdle(this.#position(this.#at));
     }
   }
 
@@ -131,17 +157,16 @@ export class TransactionAssembler {
     // Told at the end of a file, and made up again before the next and at the begin.
     if (file !== this.#file) {
       this.#file = file;
-      this.#prefix = filePrefix(file, undefined);
+      this.#prefix = filePrefix(file, UNKNOWN);
     }
     this.#at = position;
   }
 
-  #format({ born, end }: Format): void {
+  #format({ born, server, end }: Format): void {
     const { name, born: expected } = this.#resume;
-    if (this.#file === name && expected !== undefined && expected !== born) {
-      throw this.#foreign();
-    }
-    this.#prefix = filePrefix(this.#file, born);
+    const isResumed = this.#file === name && this.#options.takenOver === undefined;
+    if (isResumed && expected !== undefined && expected !== born) throw this.#foreign();
+    this.#prefix = filePrefix(this.#file, { born, server });
     if (end === 0) return;
     // A server that was started anew numbers its tables anew, and the end of a transaction that it had not written is not there.
     this.#options.tables.forget();
@@ -164,21 +189,57 @@ export class TransactionAssembler {
   }
 
   #isCovered(start: number): boolean {
-    return this.#file === this.#resume.name && start < this.#resume.at;
+    if (this.#options.takenOver !== undefined) return false;
+    if (this.#file === this.#resume.name) return start < this.#resume.at;
+    return fileNumber(this.#file) < this.#resume.file;
   }
 
   #isPast(): boolean {
-    return this.#file !== this.#resume.name || this.#at > this.#resume.at;
+    // What was applied may come in front of it or behind.
+    if (this.#options.takenOver !== undefined) return this.#isPastBegin;
+    return this.#file === this.#resume.name ? this.#at > this.#resume.at : !this.#isCovered(0);
   }
 
-  #start(at: number): void {
+  #numbered(gtid: Gtid, start: number): void {
+    this.#start(start, gtid);
+    this.#begun = gtid.begins;
+    if (gtid.xid !== undefined) this.#holdFrom(gtid.xid);
+  }
+
+  /** What becomes of the changes to come is told later. */
+  #holdFrom(xid: string): void {
+    this.#begun = true;
+    if (!this.#skipping) this.#prepared.begin(xid, fileNumber(this.#file), this.#begin);
+  }
+
+  #start(at: number, gtid?: Gtid): void {
+    this.#gtid = gtid;
     this.#open = true;
     this.#begun = false;
     this.#begin = at;
-    this.#skipping = this.#isCovered(at);
+    this.#isOld = this.#options.takenOver === undefined ? this.#isCovered(at) : this.#isApplied(gtid);
+    this.#skipping = this.#isOld && !this.#wasUndecided(at);
+    if (!this.#isOld && !this.#isPastBegin) this.#passBegin();
+    this.#prepared.drop();
     this.#ordinal = 0;
     this.#savepoint = undefined;
     this.#leftOut = this.#file === this.#resume.name && at === this.#resume.at ? this.#resume.ordinal : 0;
+  }
+
+  #isApplied({ source, number }: Partial<Gtid> = {}): boolean {
+    if (source === undefined || number === undefined) throw this.#foreign();
+    return this.#gtids.has(source, number);
+  }
+
+  /** Here the place is passed from which on is read: what was prepared before it must have been met. */
+  #passBegin(): void {
+    if (this.#prepared.size !== this.#resume.prepared.length) throw this.#foreign();
+    this.#isPastBegin = true;
+  }
+
+  #wasUndecided(start: number): boolean {
+    const { prepared } = this.#resume;
+    return prepared.length > 0 && prepared.some(({ file, at }) => at === start && file === fileNumber(this.#file));
   }
 
   #query(query: Query, start: number): void {
@@ -188,13 +249,20 @@ export class TransactionAssembler {
       case 'begin':
         this.#begun = true;
         return;
+      case 'xa-begin':
+        this.#holdFrom(statement.xid);
+        return;
       case 'savepoint':
-        this.#savepoint ??= this.#ordinal;
+        this.#savepoint ??= this.#count;
         return;
       case 'xa-end':
         return;
       case 'commit':
-      case 'xa-outcome':
+        this.#commit();
+        return;
+      case 'xa-commit':
+      case 'xa-rollback':
+        if (!this.#skipping) this.#decided(statement.xid, statement.does === 'xa-commit');
         this.#commit();
         return;
       case 'rollback':
@@ -202,50 +270,26 @@ export class TransactionAssembler {
         this.#undone(statement.does === 'rollback' ? 0 : (this.#savepoint ?? 0));
         if (statement.does === 'rollback') this.#commit();
         return;
-      default:
-        if (!this.#skipping) this.#define(statement);
+      default: {
+        const change = this.#skipping ? undefined : defined(statement, this.#options.tables);
+        if (change !== undefined) this.#change(change, 0);
         // Outside a transaction a statement is one by itself.
         if (!this.#begun) this.#commit();
+      }
     }
+  }
+
+  /** Changes of the open transaction so far. */
+  get #count(): number {
+    return this.#prepared.open?.changes.length ?? this.#ordinal;
   }
 
   /** Only tables that know no transactions make a server log what it then takes back. */
   #undone(kept: number): void {
-    if (this.#skipping || this.#ordinal <= kept) return;
+    if (this.#skipping || this.#count <= kept) return;
     throw new MigrateError('STREAM.FORMAT', 'a transaction was rolled back after its changes were logged', {
       fix: 'It wrote to tables without transactions (MyISAM, Aria) besides. Exclude them from what it writes, then abort with --drop and start again.',
     });
-  }
-
-  #define(statement: Statement): void {
-    const { tables } = this.#options;
-    if (statement.does === 'truncate') {
-      const table = tables.captured(statement.table.schema, statement.table.name);
-      if (table !== undefined) this.#change({ op: 'truncate', tables: [table] } satisfies Truncate, 0);
-    }
-    if (statement.does === 'alter') {
-      const named = statement.tables.map(({ schema, name }) => tables.captured(schema, name));
-      const table = named.find((one) => one !== undefined) ?? this.#anyOf(statement.schema);
-      if (table === undefined) return;
-      throw new MigrateError('SCHEMA.CHANGED', `${table.id} was altered, dropped or renamed during the run`, {
-        where: table.id,
-      });
-    }
-    if (statement.does === 'rows') {
-      throw new MigrateError('STREAM.FORMAT', `the log holds a change as a statement (${statement.verb})`, {
-        fix: 'SET GLOBAL binlog_format = ROW and let every session that set it otherwise reconnect; then abort with --drop and start again.',
-      });
-    }
-    if (statement.does === 'unknown') {
-      throw new MigrateError(
-        'STREAM.UNKNOWN',
-        `the log holds a statement of a kind that is not known: ${statement.verb}`,
-      );
-    }
-  }
-
-  #anyOf(schema: string | undefined): Table | undefined {
-    return [...this.#options.tables.all].find(({ table }) => table.schema === schema)?.table;
   }
 
   #readRows(rows: Rows): void {
@@ -255,35 +299,57 @@ export class TransactionAssembler {
 
   readonly #take = (change: Change, bytes: number): void => this.#change(change, bytes);
 
-  #change(change: Change, bytes: number): void {
+  #change(change: Change, logged: number): void {
+    const bytes = logged + ('table' in change ? VALUE_OVERHEAD * change.table.columns.length : 0);
+    if (this.#prepared.open !== undefined) {
+      this.#prepared.add(change, logged, bytes);
+      return;
+    }
     this.#ordinal++;
     if (this.#ordinal <= this.#leftOut) return;
     this.#changes.push(change);
-    this.#logged += bytes;
-    this.#bytes += bytes + ('table' in change ? VALUE_OVERHEAD * change.table.columns.length : 0);
+    this.#logged += logged;
+    this.#bytes += bytes;
     // The end is not known yet.
     if (this.#changes.length < PIECE_CHANGES && this.#logged < PIECE_BYTES) return;
-    this.#deliver(formatPosition(this.#prefix, this.#begin, this.#gtids.text, this.#ordinal), false);
+    this.#deliver(this.#position(this.#begin, this.#ordinal), false);
   }
 
+  /** The first half of a commit in two phases, or the whole in one. */
   #xaPrepare(onePhase: boolean): void {
-    if (!onePhase && this.#ordinal > 0) {
-      throw new MigrateError('STREAM.FORMAT', 'a transaction that is committed in two phases (XA PREPARE)', {
-        fix: 'Let applications commit with XA COMMIT … ONE PHASE or without XA during the run; abort with --drop and start again.',
-      });
-    }
+    const held = this.#prepared.open;
+    if (!onePhase && held === undefined && this.#ordinal > 0)
+      throw new MigrateError('STREAM.UNKNOWN', 'the log holds a transaction that is prepared without a name');
+    if (onePhase) {
+      this.#prepared.drop();
+      this.#release(held);
+    } else this.#prepared.keep();
     this.#commit();
+  }
+
+  #decided(xid: string, isCommit: boolean): void {
+    const held = this.#prepared.find(xid);
+    if (isCommit && held === undefined) {
+      throw new MigrateError(
+        'STREAM.FORMAT',
+        'a transaction was committed that had been prepared (XA PREPARE) before the run began',
+        { fix: 'Abort with --drop and start again when XA RECOVER lists none.' },
+      );
+    }
+    if (isCommit) this.#release(held);
+    this.#prepared.end(xid);
+  }
+
+  #release(held: Held | undefined): void {
+    for (const [index, change] of held?.changes.entries() ?? []) this.#change(change, held?.logged[index] ?? 0);
   }
 
   #commit(): void {
     const { source, number } = this.#gtid ?? {};
-    if (source !== undefined && number !== undefined) {
-      const isNew = this.#gtids.add(source, number);
-      if (!isNew && !this.#skipping) throw this.#foreign();
-    }
-    if (!this.#skipping) {
-      if (this.#ordinal === 0) this.#options.queue.pushIdle(this.#position());
-      else this.#deliver(this.#position(), true);
+    if (!this.#isOld) {
+      if (source !== undefined && number !== undefined && !this.#gtids.add(source, number)) throw this.#foreign();
+      if (this.#ordinal === 0) this.#options.queue.pushIdle(this.#position(this.#at));
+      else this.#deliver(this.#position(this.#at), true);
     }
     this.#reset();
   }
@@ -295,8 +361,8 @@ export class TransactionAssembler {
     this.#gtid = undefined;
   }
 
-  #position(): Position {
-    return formatPosition(this.#prefix, this.#at, this.#gtids.text);
+  #position(at: number, ordinal = 0): Position {
+    return formatPosition(this.#prefix, at, this.#gtids.text, ordinal, this.#prepared.text);
   }
 
   #deliver(position: Position, last: boolean): void {

@@ -19,6 +19,8 @@ export const TYPE = {
   TIMESTAMP2: 17,
   DATETIME2: 18,
   TIME2: 19,
+  BLOB_COMPRESSED: 140,
+  VARCHAR_COMPRESSED: 141,
   VECTOR: 242,
   JSON: 245,
   NEWDECIMAL: 246,
@@ -122,11 +124,15 @@ export function typeName(column: LoggedColumn, charsetOf: CharsetOf): string | u
       return labels && `${type === TYPE.ENUM ? 'enum' : 'set'}(${labels.map(quoted).join(',')})`;
     }
     case TYPE.BLOB:
+    case TYPE.BLOB_COMPRESSED:
       return `${SIZES[meta]}${isBinary(column) ? 'blob' : 'text'}`;
     case TYPE.STRING:
     case TYPE.VARCHAR:
     case TYPE.VAR_STRING:
       return textType(column, charsetOf);
+    case TYPE.VARCHAR_COMPRESSED:
+      // One byte more says how it is compressed.
+      return textType({ ...column, meta: meta - 1 }, charsetOf);
     default:
       return undefined;
   }
@@ -160,5 +166,8 @@ export function comparable(type: string): string {
     .replace(/ zerofill$/, '')
     .replace(/^((?:tiny|small|medium|big)?int|year)\(\d+\)/, '$1')
     .replace(/^(float|double)\([\d,]+\)/, '$1')
-    .replace(/^geomcollection$/, 'geometrycollection');
+    .replace(/^geomcollection$/, 'geometrycollection')
+    .replace(/ \/\*.* COMPRESSED\*\/$/, '')
+    .replace(/^(uuid|inet6)$/, 'binary(16)')
+    .replace(/^inet4$/, 'binary(4)');
 }

@@ -5,7 +5,6 @@ import type { Unreadable } from './events.ts';
 
 const AS_ROWS = 'SET GLOBAL binlog_format = ROW and let every session that set it otherwise reconnect';
 const WHOLE_ROWS = "SET GLOBAL binlog_row_value_options = '' and let every session that set it otherwise reconnect";
-const PLAIN = 'SET GLOBAL binlog_transaction_compression = OFF and let every session that set it otherwise reconnect';
 const COPIED_AGAIN = 'then abort with --drop and start again';
 
 const KINDS: Readonly<Record<number, readonly [string, string]>> = {
@@ -19,7 +18,6 @@ const KINDS: Readonly<Record<number, readonly [string, string]>> = {
     'See the error log of the source for the cause; then abort with --drop and start again.',
   ],
   39: ['a JSON value that was logged in parts (binlog_row_value_options)', `${WHOLE_ROWS}; ${COPIED_AGAIN}.`],
-  40: ['a compressed transaction (binlog_transaction_compression)', `${PLAIN}; ${COPIED_AGAIN}.`],
 };
 
 /** Throws STREAM.UNKNOWN for a type that is not known. */

@@ -1,13 +1,13 @@
 // Checks of the types of the selected tables' columns.
 
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding, excludeCure, warningFinding } from '../../findings.ts';
 import { readTypes } from '../catalog-types.ts';
 import type { Session, TextRow } from '../connection.ts';
 import { field } from '../row.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 import { betterType, namesObjects, numbersObjects, type TypeFacts, whyNotCarried } from '../types.ts';
 import { columnOf } from './columns.ts';
-import { errorFinding, excludeCure, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 interface TypedColumn {

@@ -3,11 +3,11 @@
 import type { KeyDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { type Table, tableId } from '../../../model/table.ts';
+import { errorFinding, excludeCure, infoFinding, warningFinding } from '../../findings.ts';
 import type { TextRow } from '../connection.ts';
 import { readIdentities } from '../replica-identity.ts';
 import { field } from '../row.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import { errorFinding, excludeCure, infoFinding, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 import { usableTables } from './usable.ts';
 

@@ -3,12 +3,12 @@
 import { type Catalog, type TableDefinition, writtenTables } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { type TableName, tableId } from '../../../model/table.ts';
+import { errorFinding, infoFinding } from '../../findings.ts';
 import type { Session } from '../connection.ts';
 import { filledTables, missingSequences, uniqueOn } from '../existing.ts';
 import { readFiring } from '../firing.ts';
 import { field, isTrue } from '../row.ts';
 import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
-import { errorFinding, infoFinding } from './facts.ts';
 
 export interface ExistingSubject {
   readonly session: Session;

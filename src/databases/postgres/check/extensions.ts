@@ -2,10 +2,10 @@
 
 import type { ExtensionDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding } from '../../findings.ts';
 import type { Session } from '../connection.ts';
 import { field } from '../row.ts';
 import { quoteName } from '../sql.ts';
-import { errorFinding } from './facts.ts';
 
 /** Quoted where a statement would need it. */
 export async function readExtensions(session: Session): Promise<readonly string[]> {

@@ -1,11 +1,8 @@
-// What every check may ask about the server and the role it runs as, read once; and how a finding is made.
+// What every check may ask about the server and the role it runs as, read once.
 
 import { MigrateError } from '../../../lib/errors.ts';
-import { FINDING_PREFIX, type FindingCode } from '../../../lib/finding-codes.ts';
-import type { Finding, FindingLevel } from '../../../model/finding.ts';
 import type { Session } from '../connection.ts';
 import { field, isTrue } from '../row.ts';
-import { asGlob } from '../selection.ts';
 
 export interface ServerFacts {
   /** 180004 for 18.4. */
@@ -48,24 +45,4 @@ export async function readServerFacts(session: Session): Promise<ServerFacts> {
 export async function readSetting(session: Session, name: string): Promise<number | undefined> {
   const row = await session.one('SELECT setting FROM pg_settings WHERE name = $1', [name]);
   return row === undefined ? undefined : Number(field(row, 'setting'));
-}
-
-interface Text {
-  readonly code: FindingCode;
-  readonly subject: string;
-  readonly message: string;
-  readonly cure?: string;
-}
-
-function finding(level: FindingLevel, { code, ...text }: Text): Finding {
-  return { level, code: `${FINDING_PREFIX}${code}`, ...text };
-}
-
-export const errorFinding = (text: Text): Finding => finding('error', text);
-export const warningFinding = (text: Text): Finding => finding('warning', text);
-export const infoFinding = (text: Text): Finding => finding('info', text);
-
-/** For tables that cannot be carried whatever is done on the database. `table` is `schema.name` without quotes. */
-export function excludeCure(table: string): string {
-  return `tables: { exclude: [${JSON.stringify(asGlob(table))}] }  # in the plan`;
 }

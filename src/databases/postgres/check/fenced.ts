@@ -1,8 +1,8 @@
 // Check of a source: tables that another run has closed. Our own fence would be refused there, and only at the cutover.
 
+import { errorFinding } from '../../findings.ts';
 import { FENCE_TRIGGER, MODES, readState } from '../fence/function.ts';
 import { field } from '../row.ts';
-import { errorFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 const MOST_NAMED = 5;

@@ -1,8 +1,8 @@
 // Checks of tables that are parts or heirs of others.
 
 import { tableId } from '../../../model/table.ts';
+import { errorFinding, excludeCure, warningFinding } from '../../findings.ts';
 import { field } from '../row.ts';
-import { errorFinding, excludeCure, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 /** A write through a table that is not captured would reach a captured one past the fence. */

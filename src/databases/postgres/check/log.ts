@@ -1,9 +1,10 @@
 // Checks of what the source needs to keep and send its log.
 
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding, warningFinding } from '../../findings.ts';
 import { field } from '../row.ts';
 import { quoteLiteral, quoteName } from '../sql.ts';
-import { errorFinding, readSetting, warningFinding } from './facts.ts';
+import { readSetting } from './facts.ts';
 import { checkFree } from './server.ts';
 import type { SourceCheck } from './source-subject.ts';
 

@@ -1,7 +1,7 @@
 // What a run leaves behind, each kind with what carries it: statements of its own, or for all the others one command.
 // $SOURCE and $TARGET stand for the two urls.
 
-import { infoFinding } from './facts.ts';
+import { infoFinding } from '../../findings.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 type Cure = (names: readonly string[]) => string;
@@ -23,8 +23,11 @@ const owners: Cure = (names) => {
   return `${changes.join(' ')} -- until the run is complete, its role must be a member of these`;
 };
 
+/** The one kind that is cured on the source, whatever the target is. */
+const ON_SOURCE = 'invalid index';
+
 const CURES: Readonly<Record<string, Cure>> = {
-  'invalid index': statements((name) => `REINDEX INDEX CONCURRENTLY ${name.replace(/ on .*$/, '')};`),
+  [ON_SOURCE]: statements((name) => `REINDEX INDEX CONCURRENTLY ${name.replace(/ on .*$/, '')};`),
   extension: statements((name) => {
     const [, extension = '', schema = ''] = PARTS.exec(name) ?? [];
     return `CREATE EXTENSION IF NOT EXISTS ${extension} SCHEMA ${schema};`;
@@ -67,10 +70,15 @@ const WHEN: Readonly<Record<string, string>> = { trigger: WITHOUT_EFFECT, rule: 
 
 /** One finding per kind, with all names: they must be made by hand before the applications need them. */
 export const notCarried: SourceCheck = async ({ catalog, context }) => {
-  const there = new Set(await context.targetExtensions?.());
+  const { targetExtensions = () => Promise.resolve([]) } = context;
+  const extensions = await targetExtensions();
+  // Another engine has no use for extensions, and none of these statements is in its language.
+  const isForeign = extensions === undefined;
+  const there = new Set(extensions);
   const groups = grouped(catalog.notCarried.filter((object) => !isThere(object, there)));
+  if (isForeign) groups.delete('extension');
   const findings = [...groups].map(([kind, names]) => {
-    const cure = CURES[kind]?.(names);
+    const cure = isForeign && kind !== ON_SOURCE ? undefined : CURES[kind]?.(names);
     return infoFinding({
       code: 'NOT_CARRIED',
       subject: kind,
@@ -79,7 +87,7 @@ export const notCarried: SourceCheck = async ({ catalog, context }) => {
     });
   });
   const dumped = [...groups.keys()].filter((kind) => kind in ENTRIES);
-  if (dumped.length === 0) return findings;
+  if (isForeign || dumped.length === 0) return findings;
   const views = groups.get('materialized view') ?? [];
   const all = infoFinding({
     code: 'NOT_CARRIED',
@@ -97,7 +105,7 @@ function isThere(object: string, extensions: ReadonlySet<string>): boolean {
   return extensions.has(PARTS.exec(name)?.[1] ?? '');
 }
 
-function grouped(objects: readonly string[]): ReadonlyMap<string, readonly string[]> {
+function grouped(objects: readonly string[]): Map<string, readonly string[]> {
   const groups = new Map<string, string[]>();
   const kinds = [...Object.keys(CURES), ...Object.keys(ENTRIES)];
   for (const object of objects) {

@@ -5,10 +5,10 @@ import { MigrateError } from '../../../lib/errors.ts';
 import type { Catalog, RelationDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { TableId } from '../../../model/table.ts';
+import { errorFinding } from '../../findings.ts';
 import { batches, runMissing } from '../build.ts';
 import type { Session } from '../connection.ts';
 import { completeSteps, createSteps, type Step } from '../ddl.ts';
-import { errorFinding } from './facts.ts';
 
 /** Tables of one rehearsal: all its locks are held at once. */
 export const TABLES_AT_ONCE = 200;

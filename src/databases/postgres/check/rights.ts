@@ -1,9 +1,9 @@
 // Checks of what the run's role may do on the source.
 
 import { tableId } from '../../../model/table.ts';
+import { errorFinding, warningFinding } from '../../findings.ts';
 import { grantOwner, grantReplication, grantSelect, grantSignal, grantStatistics, RDS_REPLICATION } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
-import { errorFinding, warningFinding } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 import { checkUsage } from './usable.ts';
 

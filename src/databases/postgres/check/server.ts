@@ -1,10 +1,11 @@
 // Checks of a server as a whole that hold for both sides.
 
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding, warningFinding } from '../../findings.ts';
 import type { Session } from '../connection.ts';
 import { grantCreate, grantCreateIn } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
-import { errorFinding, NEWEST_TESTED, OLDEST, readSetting, type ServerFacts, warningFinding } from './facts.ts';
+import { NEWEST_TESTED, OLDEST, readSetting, type ServerFacts } from './facts.ts';
 
 export function checkVersion({ version }: ServerFacts): readonly Finding[] {
   const major = Math.floor(version / 10_000);

@@ -19,8 +19,8 @@ export interface SourceContext {
   readonly endsTransactions?: boolean;
   /** Connections the run opens on the source at most. Default 10. */
   readonly connections?: number;
-  /** The extensions that the target has, quoted where a statement would need it. Default none. */
-  readonly targetExtensions?: () => Promise<readonly string[]>;
+  /** The extensions that the target has, quoted where a statement would need it; undefined when it is no PostgreSQL. Default none. */
+  readonly targetExtensions?: () => Promise<readonly string[] | undefined>;
 }
 
 /** A selected table of any kind, also one that the catalog could not describe. */

@@ -2,11 +2,11 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import { tableId } from '../../../model/table.ts';
+import { errorFinding, excludeCure } from '../../findings.ts';
 import { grantAllRows } from '../rights.ts';
 import { field, isTrue } from '../row.ts';
 import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import { errorFinding, excludeCure } from './facts.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 export const selected: SourceCheck = async ({ session, context, tables }) => {

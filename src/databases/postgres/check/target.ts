@@ -4,14 +4,16 @@
 import { type Catalog, writtenTables } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { type TableId, tableId } from '../../../model/table.ts';
+import { errorFinding, warningFinding } from '../../findings.ts';
 import type { Session } from '../connection.ts';
 import { maySwitchOff } from '../pass.ts';
 import { grantCreateIn, grantSwitchOff } from '../rights.ts';
 import { field } from '../row.ts';
 import { quoteLiteral, quoteTable } from '../sql.ts';
+import { checkCollations, collationsOf } from './collations.ts';
 import { checkExisting, firesOn } from './existing.ts';
 import { checkExtensions } from './extensions.ts';
-import { errorFinding, readServerFacts, type ServerFacts, warningFinding } from './facts.ts';
+import { readServerFacts, type ServerFacts } from './facts.ts';
 import { ancestorsOf, partsOf, rehearse } from './rehearsal.ts';
 import { checkConnections, checkCreate, checkEncoding, checkLocks, checkVersion, checkWritable } from './server.ts';
 import { checkUsage, usableTables } from './usable.ts';
@@ -63,6 +65,7 @@ const BEFORE_CREATION: readonly TargetCheck[] = [
     );
   },
   absent,
+  ({ session, catalog }) => checkCollations(session, catalog),
   ({ session, catalog }) => checkLocks(session, Math.max(...partsOf(catalog).map(locksOf), locksOfTree(catalog))),
 ];
 
@@ -194,6 +197,13 @@ async function createInSchemas({ session, catalog, facts }: TargetSubject): Prom
   );
 }
 
+const PLACES = {
+  'TABLE IF EXISTS': ['pg_class', 'rel'],
+  'SEQUENCE IF EXISTS': ['pg_class', 'rel'],
+  TYPE: ['pg_type', 'typ'],
+  COLLATION: ['pg_collation', 'coll'],
+} as const;
+
 /** What exists is moved out of the way by the cure, not dropped: someone may want it. */
 export async function absent({
   session,
@@ -202,11 +212,12 @@ export async function absent({
   const groups = [
     { code: 'TARGET_NOT_EMPTY', kind: 'TABLE IF EXISTS', names: writtenTables(catalog) },
     { code: 'TARGET_SEQUENCE', kind: 'SEQUENCE IF EXISTS', names: catalog.sequences },
-    { code: 'TARGET_TYPE', kind: 'TYPE', names: catalog.types },
+    { code: 'TARGET_TYPE', kind: 'TYPE', names: catalog.types.filter(({ kind }) => kind !== 'collation') },
+    { code: 'TARGET_TYPE', kind: 'COLLATION', names: collationsOf(catalog) },
   ] as const;
   const findings: Finding[] = [];
   for (const { code, kind, names } of groups) {
-    const [relation, prefix] = kind === 'TYPE' ? ['pg_type', 'typ'] : ['pg_class', 'rel'];
+    const [relation, prefix] = PLACES[kind];
     const rows = await session.query(
       `SELECT n.nspname, o.${prefix}name AS name FROM ${relation} o JOIN pg_namespace n ON n.oid = o.${prefix}namespace
        WHERE (n.nspname::text, o.${prefix}name::text) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY 1, 2`,

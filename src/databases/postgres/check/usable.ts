@@ -2,10 +2,10 @@
 
 import type { TableDefinition } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding } from '../../findings.ts';
 import type { Session } from '../connection.ts';
 import { grantUsage } from '../rights.ts';
 import { field } from '../row.ts';
-import { errorFinding } from './facts.ts';
 
 /** Those in schemas that the role may use, and in schemas that do not exist. */
 export async function usableTables(

@@ -1,9 +1,10 @@
 // The fence's own connection. In a freeze nothing may hang: a server that does not answer a few-millisecond statement is
 // taken for gone.
 
+import type { LeaseClaim } from '../../lease-store.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
-import { type LeaseClaim, proveLease } from '../lease-proof.ts';
+import { proveLease } from '../lease-proof.ts';
 import { fenceFunction } from './function.ts';
 
 const TIMEOUT_MS = 5_000;

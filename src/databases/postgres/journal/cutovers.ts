@@ -1,6 +1,7 @@
 // The attempts to cut over, in table migrate.cutover.
 
-import type { CutoverJournal, CutoverPhase, CutoverRecord } from '../../../journal/journal.ts';
+import type { CutoverJournal, CutoverRecord } from '../../../journal/journal.ts';
+import { cutoverRecord } from '../../../journal/records.ts';
 import type { JournalSession } from './session.ts';
 
 export class PostgresCutoverJournal implements CutoverJournal {
@@ -14,9 +15,7 @@ export class PostgresCutoverJournal implements CutoverJournal {
     const [row] = await this.#session.read(
       'SELECT attempt, phase, detail FROM migrate.cutover WHERE run = $1 ORDER BY attempt DESC LIMIT 1',
     );
-    if (row === undefined) return undefined;
-    const detail = JSON.parse(row.detail ?? '{}') as Omit<CutoverRecord, 'attempt' | 'phase'>;
-    return { ...detail, attempt: Number(row.attempt), phase: row.phase as CutoverPhase };
+    return row && cutoverRecord(row);
   }
 
   async write(record: CutoverRecord): Promise<void> {

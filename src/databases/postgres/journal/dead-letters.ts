@@ -6,14 +6,15 @@ import type {
   LetterMoves,
   LetterState,
   NewDeadLetter,
-  Refusal,
 } from '../../../journal/dead-letters.ts';
+import { letterJson, letterRow } from '../../../journal/letter-values.ts';
+import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
-import type { Key, LoggedValue, Row, RowChange } from '../../../model/change.ts';
+import type { Row } from '../../../model/change.ts';
 import type { Position } from '../../../model/position.ts';
 import type { TableId } from '../../../model/table.ts';
-import type { Session, TextRow } from '../connection.ts';
+import type { Session } from '../connection.ts';
 import { field } from '../row.ts';
 import { arrayLiteral } from '../sql.ts';
 import { isoText, type JournalSession } from './session.ts';
@@ -34,7 +35,7 @@ export class PostgresDeadLetterJournal implements DeadLetterJournal {
        FROM migrate.dead_letter WHERE run = $1 AND state = ANY ($2::text[]) ORDER BY migrate.dead_letter.id`,
       [arrayLiteral(states)],
     );
-    return rows.map(letterOf);
+    return rows.map(deadLetter);
   }
 
   async rows(ids: readonly number[]): Promise<ReadonlyMap<number, Row | null>> {
@@ -42,7 +43,7 @@ export class PostgresDeadLetterJournal implements DeadLetterJournal {
       'SELECT id, payload FROM migrate.dead_letter WHERE run = $1 AND id = ANY ($2::bigint[])',
       [arrayLiteral(ids.map(String))],
     );
-    return new Map(rows.map((row) => [Number(row.id), row.payload === null ? null : rowOf(field(row, 'payload'))]));
+    return new Map(rows.map((row) => [Number(row.id), row.payload === null ? null : letterRow(field(row, 'payload'))]));
   }
 
   waive(ids: readonly number[], by: string, reason: string): Promise<number> {
@@ -95,9 +96,9 @@ async function keep(session: Session, run: string, at: Position, letters: readon
       at,
       column(({ change }) => change.table.id),
       column(({ change }) => change.op),
-      column(({ key }) => textOf(key)),
-      column(({ newKey }) => (newKey === null ? null : textOf(newKey))),
-      column(({ change }) => (change.op === 'delete' ? null : textOf(change.row))),
+      column(({ key }) => letterJson(key)),
+      column(({ newKey }) => (newKey === null ? null : letterJson(newKey))),
+      column(({ change }) => (change.op === 'delete' ? null : letterJson(change.row))),
       column(({ refusal }) => refusal?.sqlState ?? null),
       column(({ refusal }) => refusal?.constraint ?? null),
       column(({ refusal }) => refusal?.column ?? null),
@@ -114,48 +115,4 @@ async function settle(session: Session, run: string, replayed: LetterMoves['repl
     [run, arrayLiteral(replayed.map(({ id }) => String(id))), arrayLiteral(replayed.map(({ by }) => by))],
   );
   if (settled.rowCount !== replayed.length) throw new MigrateError('LEASE.LOST', `dead letters of run ${run} changed`);
-}
-
-/** A value as JSON; `{}` is one that the log did not carry, which is not NULL. */
-type Encoded = string | null | { readonly bytes?: string };
-
-function textOf(values: readonly LoggedValue[]): string {
-  return JSON.stringify(
-    values.map((value): Encoded => {
-      if (value === undefined) return {};
-      return Buffer.isBuffer(value) ? { bytes: value.toString('hex') } : value;
-    }),
-  );
-}
-
-function rowOf(text: string): Row {
-  return (JSON.parse(text) as readonly Encoded[]).map((value): LoggedValue => {
-    if (value === null || typeof value === 'string') return value;
-    return value.bytes === undefined ? undefined : Buffer.from(value.bytes, 'hex');
-  });
-}
-
-function keyOf(text: string): Key {
-  return rowOf(text).map((value) => value ?? null);
-}
-
-function letterOf(row: TextRow): DeadLetter {
-  const refusal: Refusal | null =
-    typeof row.sqlstate === 'string'
-      ? { sqlState: row.sqlstate, constraint: row.constraint ?? null, column: row.column ?? null }
-      : null;
-  return {
-    id: Number(row.id),
-    table: field(row, 'table_id') as TableId,
-    key: keyOf(field(row, 'key')),
-    newKey: typeof row.new_key === 'string' ? keyOf(row.new_key) : null,
-    position: field(row, 'position') as Position,
-    op: field(row, 'op') as RowChange['op'],
-    refusal,
-    state: field(row, 'state') as LetterState,
-    by: row.by ?? null,
-    reason: row.reason ?? null,
-    createdAt: field(row, 'created_at'),
-    settledAt: row.settled_at ?? null,
-  };
 }

@@ -1,5 +1,6 @@
 // The journal in schema `migrate` of the target: the run's own record here, its parts beside it.
 
+import { assignLanes } from '../../../journal/assign-lanes.ts';
 import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
 import {
   type CutoverJournal,
@@ -10,16 +11,14 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
+import { expectFormat, runRecord } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import { MigrateError } from '../../../lib/errors.ts';
-import type { Catalog } from '../../../model/catalog.ts';
 import type { Position } from '../../../model/position.ts';
-import type { TableName } from '../../../model/table.ts';
-import type { PostgresServer, TextRow } from '../connection.ts';
-import type { LeaseClaim } from '../lease-proof.ts';
+import type { LeaseClaim } from '../../lease-store.ts';
+import type { PostgresServer } from '../connection.ts';
 import { PostgresCutoverJournal } from './cutovers.ts';
 import { PostgresDeadLetterJournal } from './dead-letters.ts';
-import { assignLanes } from './lanes.ts';
 import { JOURNAL_SCHEMA } from './schema.ts';
 import { isoText, JournalSession } from './session.ts';
 import { PostgresStageJournal } from './stages.ts';
@@ -51,16 +50,11 @@ export class PostgresJournal implements Journal {
     if (exists?.it !== 't') return undefined;
     const [format] = await this.#session.read('SELECT format FROM migrate.run WHERE name = $1');
     if (format === undefined) return undefined;
-    if (Number(format.format) !== JOURNAL_FORMAT) {
-      throw new MigrateError(
-        'RUN.FORMAT',
-        `the journal has format ${format.format}, this version writes ${JOURNAL_FORMAT}`,
-      );
-    }
+    expectFormat(format.format);
     const [row] = await this.#session.read(
       `SELECT *, ${isoText('created_at')} AS created FROM migrate.run WHERE name = $1`,
     );
-    return row === undefined ? undefined : runRecord(row);
+    return row && runRecord({ ...row, created_at: row.created ?? null });
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
@@ -101,6 +95,10 @@ export class PostgresJournal implements Journal {
     await this.#session.write('UPDATE migrate.run SET start_position = $2 WHERE name = $1', [position]);
   }
 
+  async setSettled(position: Position): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET settled = $2 WHERE name = $1', [position]);
+  }
+
   async setLineage(lineage: string): Promise<void> {
     await this.#session.write('UPDATE migrate.run SET source_lineage = $2 WHERE name = $1', [lineage]);
   }
@@ -132,27 +130,4 @@ export class PostgresJournal implements Journal {
   async close(): Promise<void> {
     await this.#session.close();
   }
-}
-
-function runRecord(row: TextRow): RunRecord {
-  return {
-    name: row.name ?? '',
-    id: row.id ?? '',
-    format: Number(row.format),
-    planHash: row.plan_hash ?? '',
-    planFields: JSON.parse(row.plan_fields ?? '{}') as Record<string, string>,
-    sourceIdentity: row.source_identity ?? '',
-    sourceLineage: row.source_lineage ?? '',
-    targetIdentity: row.target_identity ?? '',
-    startPosition: (row.start_position ?? null) as Position | null,
-    catalog: JSON.parse(row.catalog ?? '{}') as Catalog,
-    fingerprint: row.fingerprint ?? '',
-    added: JSON.parse(row.added ?? '[]') as TableName[],
-    joining: JSON.parse(row.joining ?? '[]') as TableName[],
-    lanes: Number(row.lanes),
-    paused: row.paused === 't',
-    outcome: row.outcome as RunRecord['outcome'],
-    ended: row.ended ? (JSON.parse(row.ended) as RunEnd) : null,
-    createdAt: row.created ?? '',
-  };
 }

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   source_lineage text NOT NULL DEFAULT '',
   target_identity text NOT NULL,
   start_position text,
+  settled text,
   catalog jsonb NOT NULL,
   fingerprint text NOT NULL,
   added jsonb NOT NULL DEFAULT '[]',
@@ -124,5 +125,6 @@ CREATE TABLE IF NOT EXISTS migrate.audit (
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS added jsonb NOT NULL DEFAULT '[]';
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS joining jsonb NOT NULL DEFAULT '[]';
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS ended jsonb;
+ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS settled text;
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
 ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;

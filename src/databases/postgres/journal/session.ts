@@ -1,8 +1,9 @@
 // How the journal is read and written: statements one after another, each write a transaction that first proves the lease.
 
+import type { LeaseClaim } from '../../lease-store.ts';
 import type { PostgresServer, Session, TextRow } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
-import { type LeaseClaim, proveLease } from '../lease-proof.ts';
+import { proveLease } from '../lease-proof.ts';
 
 /** Transactions of one connection must not interleave. */
 export class JournalSession {

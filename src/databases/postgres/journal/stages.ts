@@ -1,6 +1,7 @@
 // Which stages have begun and are done, in table migrate.stage.
 
 import type { StageJournal, StageName, StageRecord } from '../../../journal/journal.ts';
+import { stageRecord } from '../../../journal/records.ts';
 import { isoText, type JournalSession } from './session.ts';
 
 export class PostgresStageJournal implements StageJournal {
@@ -15,12 +16,7 @@ export class PostgresStageJournal implements StageJournal {
       `SELECT stage, ${isoText('started_at')} AS started_at, ${isoText('finished_at')} AS finished_at, result
        FROM migrate.stage WHERE run = $1 ORDER BY migrate.stage.started_at`,
     );
-    return rows.map((row) => ({
-      stage: row.stage as StageName,
-      startedAt: row.started_at ?? '',
-      finishedAt: row.finished_at ?? null,
-      result: JSON.parse(row.result ?? '{}'),
-    }));
+    return rows.map(stageRecord);
   }
 
   async start(stage: StageName): Promise<void> {

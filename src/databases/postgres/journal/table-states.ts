@@ -1,6 +1,7 @@
 // What operators asked for single tables, in table migrate.table_state.
 
-import type { TableState, TableStateJournal, TableStateRecord, Waiver } from '../../../journal/table-states.ts';
+import { tableStateRecord } from '../../../journal/records.ts';
+import type { TableStateJournal, TableStateRecord, Waiver } from '../../../journal/table-states.ts';
 import type { TableId, TableName } from '../../../model/table.ts';
 import { isoText, type JournalSession } from './session.ts';
 
@@ -28,11 +29,7 @@ export class PostgresTableStateJournal implements TableStateJournal {
       `SELECT table_id, state, by, reason, ${isoText('at')} AS at
        FROM migrate.table_state WHERE run = $1 ORDER BY table_id`,
     );
-    return rows.map((row) => ({
-      table: row.table_id as TableId,
-      state: row.state as TableState,
-      waiver: row.state === 'skipped' ? { by: row.by ?? '', reason: row.reason ?? '', at: row.at ?? '' } : null,
-    }));
+    return rows.map(tableStateRecord);
   }
 
   async skip(table: TableId, { by, reason }: Pick<Waiver, 'by' | 'reason'>): Promise<void> {

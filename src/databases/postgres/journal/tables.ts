@@ -1,11 +1,10 @@
 // How far each table is copied, and which lane writes it.
 
 import type { LaneTable, TableJournal, TableProgress } from '../../../journal/journal.ts';
+import { tableProgress } from '../../../journal/records.ts';
 import type { Key } from '../../../model/change.ts';
-import type { Chunk, KeyChunk } from '../../../model/chunk.ts';
 import type { Position } from '../../../model/position.ts';
 import type { TableId } from '../../../model/table.ts';
-import type { TextRow } from '../connection.ts';
 import { changeLanes } from './lanes.ts';
 import type { JournalSession } from './session.ts';
 
@@ -24,22 +23,7 @@ export class PostgresTableJournal implements TableJournal {
       'SELECT table_id, ordinal, at, rows FROM migrate.chunk WHERE run = $1 ORDER BY table_id, ordinal',
     );
     const keyChunks = await this.#session.read('SELECT table_id, key, at FROM migrate.key_chunk WHERE run = $1');
-    const chunksOf = grouped(chunks);
-    const keyChunksOf = grouped(keyChunks);
-    return tables.map((row) => {
-      const id = row.table_id as TableId;
-      const bounds = row.bounds === null ? null : (JSON.parse(row.bounds ?? '[]') as readonly Key[]);
-      return {
-        id,
-        lane: Number(row.lane),
-        spread: row.spread === 't',
-        bounds,
-        chunks: (chunksOf.get(id) ?? []).map((chunk) => chunkOf(chunk, bounds ?? [])),
-        keyChunks: (keyChunksOf.get(id) ?? []).map(
-          (chunk): KeyChunk => ({ key: JSON.parse(chunk.key ?? '[]') as Key, at: chunk.at as Position }),
-        ),
-      };
-    });
+    return tableProgress(tables, chunks, keyChunks);
   }
 
   async plan(table: TableId, bounds: readonly Key[]): Promise<void> {
@@ -89,25 +73,4 @@ export class PostgresTableJournal implements TableJournal {
     );
     return Number(row?.n ?? 0);
   }
-}
-
-function grouped(rows: readonly TextRow[]): ReadonlyMap<string, readonly TextRow[]> {
-  const groups = new Map<string, TextRow[]>();
-  for (const row of rows) {
-    const id = row.table_id ?? '';
-    const group = groups.get(id);
-    if (group === undefined) groups.set(id, [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function chunkOf(row: TextRow, bounds: readonly Key[]): Chunk {
-  const ordinal = Number(row.ordinal);
-  return {
-    ordinal,
-    range: { lower: bounds[ordinal - 1] ?? null, upper: bounds[ordinal] ?? null },
-    at: (row.at ?? null) as Position | null,
-    rows: Number(row.rows),
-  };
 }

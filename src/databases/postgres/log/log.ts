@@ -11,7 +11,7 @@ import { KeptSession } from '../kept-session.ts';
 import { CREATE_BLOCKERS } from '../lock-holders.ts';
 import { whenLocked } from '../locked.ts';
 import { type IdentityOptions, restoreIdentities, setIdentities } from '../replica-identity.ts';
-import { openChunkReader } from '../snapshot.ts';
+import { type CopyFormat, openChunkReader } from '../snapshot.ts';
 import { MARKER_PREFIX } from './pgoutput.ts';
 import { checkPublication, createPublication, dropPublication, extendPublication } from './publication.ts';
 import { type CreatedSlot, createSlot, dropSlot, temporaryName } from './slot.ts';
@@ -25,6 +25,8 @@ export interface PostgresLogOptions {
   readonly prove: (session: Session) => Promise<void>;
   /** The run's name: whose replica identities are recorded under it. */
   readonly run: () => string;
+  /** The form in which a table's rows are read. Default: binary where both sides read that alike. */
+  readonly formatOf?: (table: Table) => CopyFormat;
   /** Told what pinning or a snapshot waits for, and null when it no longer does. */
   readonly onWaiting?: (reason: string | null) => void;
   /** How often to look for that transaction. Default 2 s. */
@@ -129,7 +131,7 @@ export class PostgresLog implements SourceLog {
       onWaiting: this.#options.onWaiting ?? (() => undefined),
       waitingPollMs: this.#options.waitingPollMs ?? 2_000,
     });
-    return new ExportedStart(this.#options.server, created);
+    return new ExportedStart(this.#options, created);
   }
 }
 
@@ -137,13 +139,13 @@ export class PostgresLog implements SourceLog {
 class ExportedStart implements Start {
   readonly at: Position;
   readonly lost: Promise<never>;
-  readonly #server: PostgresServer;
+  readonly #options: Pick<PostgresLogOptions, 'server' | 'formatOf'>;
   readonly #created: CreatedSlot;
   #closed = false;
 
-  constructor(server: PostgresServer, created: CreatedSlot) {
+  constructor(options: Pick<PostgresLogOptions, 'server' | 'formatOf'>, created: CreatedSlot) {
     this.at = created.at;
-    this.#server = server;
+    this.#options = options;
     this.#created = created;
     this.lost = new Promise<never>((_, reject) => {
       created.session.client.once('end', () => {
@@ -156,7 +158,8 @@ class ExportedStart implements Start {
   }
 
   reader(): Promise<ChunkReader> {
-    return openChunkReader(this.#server, this.#created.snapshotName);
+    const { server, formatOf } = this.#options;
+    return openChunkReader(server, this.#created.snapshotName, formatOf);
   }
 
   async close(): Promise<void> {

@@ -30,15 +30,6 @@ export function refusalOf(error: unknown): Refusal {
   return { sqlState: sqlState(error) ?? '', constraint: constraint ?? null, column: column ?? null };
 }
 
-export function rowMissing(table: Table, op: string, rows: number): MigrateError {
-  return new MigrateError('APPLY.ROW_MISSING', `${table.id}: ${op} of one row touched ${rows} rows`);
-}
-
-/** Of `wanted` copies of rows only `found` were there. */
-export function copiesMissing(table: Table, wanted: number, found: number): MigrateError {
-  return new MigrateError('APPLY.ROW_MISSING', `${table.id}: of ${wanted} rows to delete ${found} were found`);
-}
-
 interface ServerFields {
   readonly schema?: string;
   readonly table?: string;

@@ -4,9 +4,9 @@ import { MigrateError } from '../../../lib/errors.ts';
 import type { KeyChunk } from '../../../model/chunk.ts';
 import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
+import type { LeaseClaim } from '../../lease-store.ts';
 import type { CheckpointMove, LaneCheckpoint } from '../../target.ts';
 import type { Session } from '../connection.ts';
-import type { LeaseClaim } from '../lease-proof.ts';
 import { field } from '../row.ts';
 import { arrayLiteral, valueText } from '../sql.ts';
 

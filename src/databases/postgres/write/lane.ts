@@ -7,16 +7,18 @@ import { failpoint } from '../../../lib/failpoint.ts';
 import type { Change, Key, LoggedValue, Row, RowChange, Update } from '../../../model/change.ts';
 import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
 import type { Table } from '../../../model/table.ts';
+import type { LeaseClaim } from '../../lease-store.ts';
+import { rowMissing } from '../../missing-rows.ts';
 import type { CheckpointMove, Lane, Refusals, TableChanges } from '../../target.ts';
 import type { PostgresServer, Session } from '../connection.ts';
 import { sqlState } from '../errors.ts';
 import { moveLetters } from '../journal/dead-letters.ts';
-import { type LeaseClaim, proveLease } from '../lease-proof.ts';
+import { proveLease } from '../lease-proof.ts';
 import { passFence } from '../pass.ts';
 import { rangeCondition } from '../range.ts';
 import { quoteTable } from '../sql.ts';
 import { columnArrays, columnsOf, type ValueColumn } from './column-arrays.ts';
-import { constraintError, isRefused, refusalOf, rowMissing } from './failures.ts';
+import { constraintError, isRefused, refusalOf } from './failures.ts';
 import { type Direction, moveCheckpoints, writeKeyChunk } from './journal-moves.ts';
 import { rowDelete, rowInsert, rowUpdate, type Statement, setDelete, setInsert, setUpdate } from './statements.ts';
 import { deleteWholeRows } from './whole-rows.ts';
@@ -196,10 +198,12 @@ export class PostgresLane implements Lane {
   }
 
   /** False when a row count is not what it must be. */
-  async #writeSet({ table, deletes, updates, inserts, keyChunks }: TableChanges): Promise<boolean> {
+  async #writeSet({ table, deletes, tolerant, updates, inserts, keyChunks }: TableChanges): Promise<boolean> {
     // Without a key a row that is not there cannot be a matter of the order.
     if (table.identity === 'row') await this.#deleteWhole(table, deletes);
-    else if (!(await this.#writeColumns(setDelete(table), deletes.length, columnsOf(deletes, table.key.keys()))))
+    else if (
+      !(await this.#writeColumns(setDelete(table), deletes.length, columnsOf(deletes, table.key.keys()), tolerant))
+    )
       return false;
     for (const { columns, keys, rows } of updates) {
       const values = [...columnsOf(keys, table.key.keys()), ...columnsOf(rows, columns)];
@@ -211,12 +215,17 @@ export class PostgresLane implements Lane {
     return true;
   }
 
-  async #writeColumns(statement: Statement, count: number, columns: readonly ValueColumn[]): Promise<boolean> {
+  async #writeColumns(
+    statement: Statement,
+    count: number,
+    columns: readonly ValueColumn[],
+    tolerant = false,
+  ): Promise<boolean> {
     let from = 0;
     for (const { to, arrays } of columnArrays(count, columns)) {
       // Quoted within an array a value takes several times its size. Replayed, a row's values are sent as they are.
       if (arrays === undefined) return false;
-      if ((await this.#run(statement, arrays)) !== to - from) return false;
+      if ((await this.#run(statement, arrays)) !== to - from && !tolerant) return false;
       from = to;
     }
     return true;
@@ -233,6 +242,10 @@ export class PostgresLane implements Lane {
       if (change.op === 'update') await this.#replayRow({ op: 'insert', table, row: completed(change) });
       return;
     }
+    if (change.tolerant === true) {
+      await this.#overwrite(change);
+      return;
+    }
     const [statement, values] = rowStatement(change);
     let touched: number;
     try {
@@ -241,6 +254,18 @@ export class PostgresLane implements Lane {
       throw isRefused(error) ? constraintError(error, table) : error;
     }
     if (touched !== 1) throw rowMissing(table, change.op, touched);
+  }
+
+  async #overwrite(change: RowChange): Promise<void> {
+    const { table } = change;
+    if (change.op !== 'insert') await this.#run(rowDelete(table), change.key);
+    if (change.op === 'delete') return;
+    const { row } = change;
+    await this.#run(
+      rowDelete(table),
+      table.key.map((column) => row[column]),
+    );
+    await this.#replayRow({ op: 'insert', table, row });
   }
 
   async #truncateWhole(tables: readonly string[]): Promise<void> {

@@ -2,9 +2,9 @@
 
 import type { Key } from '../../../model/change.ts';
 import type { Table } from '../../../model/table.ts';
+import { copiesMissing } from '../../missing-rows.ts';
 import type { Session } from '../connection.ts';
 import { arrayLiteral, quoteName, quoteTable } from '../sql.ts';
-import { copiesMissing } from './failures.ts';
 import { sizeOfValues, slices } from './slices.ts';
 import { unnested, unnestedValue } from './statements.ts';
 

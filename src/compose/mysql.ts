@@ -1,0 +1,86 @@
+// MySQL and MariaDB on either side of a plan.
+
+import { convertedStream } from '../convert/converted-stream.ts';
+import { unconverted } from '../databases/conversion.ts';
+import { MysqlServer } from '../databases/mysql/connection.ts';
+import { MysqlJournal } from '../databases/mysql/journal/journal.ts';
+import { MysqlLeaseStore } from '../databases/mysql/lease-store.ts';
+import { MysqlStream } from '../databases/mysql/log/stream.ts';
+import { MysqlSource } from '../databases/mysql/source.ts';
+import { MysqlTarget } from '../databases/mysql/target.ts';
+import type { Side } from '../model/side.ts';
+import { connectionsOf } from '../plan/connections.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Database, OpenedSource, SourceDatabase, TargetDatabase } from './opening.ts';
+
+export function mysqlSource(plan: Plan): SourceDatabase {
+  const database = open('source', plan);
+  const { server } = database;
+  return {
+    ...database,
+    open: ({ id, record, claim, conversion, onWaiting }): OpenedSource => {
+      const conversionOf = conversion?.ofSource ?? unconverted;
+      const source = new MysqlSource({
+        server,
+        id,
+        run: plan.name,
+        selection: { ...plan.tables, names: record?.added ?? [] },
+        claim,
+        readers: plan.snapshot.readers,
+        conversionOf,
+        tables: record?.catalog.tables.map(({ table }) => table) ?? [],
+        endsTransactions: plan.cutover.openTransactions === 'end',
+        connections: connectionsOf(plan).source,
+        zeroDates: zeroDatesOf(plan),
+        onWaiting,
+      });
+      const stream: OpenedSource['stream'] = ({ tables: definitions }) => {
+        const tables = definitions.map(({ table }) => table);
+        const logged = new MysqlStream({
+          connect: () => server.connect(),
+          run: plan.name,
+          tables,
+          networkTimeoutMs: plan.limits.networkTimeout,
+        });
+        return convertedStream(logged, conversionOf);
+      };
+      return { source, stream };
+    },
+  };
+}
+
+/** Only PostgreSQL has none. */
+function zeroDatesOf({ target, convert }: Plan): 'carried' | 'refused' | 'nulled' {
+  if (target.kind !== 'postgres') return 'carried';
+  return convert.zeroDates === 'setNull' ? 'nulled' : 'refused';
+}
+
+export function mysqlTarget(plan: Plan): TargetDatabase {
+  const database = open('target', plan);
+  const { server } = database;
+  return {
+    ...database,
+    journal: (claim) => new MysqlJournal(server, plan.name, claim),
+    open: ({ id, record, claim, conversion }) =>
+      new MysqlTarget({
+        server,
+        id,
+        claim,
+        conversionOf: conversion?.ofTarget ?? unconverted,
+        networkTimeoutMs: plan.limits.networkTimeout,
+        builders: plan.snapshot.readers,
+        connections: connectionsOf(plan).target,
+        existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
+      }),
+  };
+}
+
+function open(side: Side, plan: Plan): Database & { readonly server: MysqlServer } {
+  const server = new MysqlServer(side, plan[side].url, plan.name);
+  return {
+    server,
+    lease: new MysqlLeaseStore(server),
+    destroy: () => void server.close(),
+    close: () => server.close(),
+  };
+}

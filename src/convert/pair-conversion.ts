@@ -1,0 +1,37 @@
+// Which conversion two engines need: the one place that knows the pairs.
+
+import type { EngineKind } from '../plan/endpoint.ts';
+import { canonicalOf } from './canonical.ts';
+import { conversionOfForm } from './forms.ts';
+import { convertCatalog } from './mysql-catalog.ts';
+import { convertMysqlCatalog, mysqlConversion } from './mysql-to-mysql.ts';
+import type { ConvertOptions, PairConversion } from './pair.ts';
+import { convertPostgresCatalog } from './postgres-catalog.ts';
+
+/**
+ * Undefined between two databases of PostgreSQL. `castTypeOf` is what MySQL's adapter calls a type in a condition, for tables on
+ * a target.
+ */
+export function pairConversion(
+  source: EngineKind,
+  target: EngineKind,
+  options: ConvertOptions,
+  castTypeOf: (type: string) => string,
+): PairConversion | undefined {
+  if (source === 'postgres') {
+    if (target === 'postgres') return undefined;
+    return {
+      catalog: (found) => convertPostgresCatalog(found, options, castTypeOf),
+      ofTarget: conversionOfForm,
+      canonicalOf,
+    };
+  }
+  if (target === 'postgres') {
+    return { catalog: (found) => convertCatalog(found, options), ofSource: conversionOfForm, canonicalOf };
+  }
+  return {
+    catalog: (found) => convertMysqlCatalog(found, options, castTypeOf),
+    ofSource: mysqlConversion,
+    ofTarget: mysqlConversion,
+  };
+}

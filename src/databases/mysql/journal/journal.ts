@@ -1,0 +1,147 @@
+// The journal in database `migrate` of a MySQL target: the run's own record here, its parts beside it.
+
+import { assignLanes } from '../../../journal/assign-lanes.ts';
+import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
+import {
+  type CutoverJournal,
+  JOURNAL_FORMAT,
+  type Journal,
+  type RunEnd,
+  type RunRecord,
+  type StageJournal,
+  type TableJournal,
+} from '../../../journal/journal.ts';
+import { expectFormat, runRecord } from '../../../journal/records.ts';
+import type { TableStateJournal } from '../../../journal/table-states.ts';
+import { MigrateError } from '../../../lib/errors.ts';
+import type { Position } from '../../../model/position.ts';
+import type { LeaseClaim } from '../../lease-store.ts';
+import type { MysqlServer } from '../connection.ts';
+import { PASS_SCHEMA } from '../pass.ts';
+import { inPieces, type StatementValue, sql, tuple } from '../statement.ts';
+import { MysqlCutoverJournal } from './cutovers.ts';
+import { MysqlDeadLetterJournal } from './dead-letters.ts';
+import { JOURNAL_SCHEMA, RUN_TABLES } from './schema.ts';
+import { columns, isoText, JournalSession, truth } from './session.ts';
+import { MysqlStageJournal } from './stages.ts';
+import { MysqlTableStateJournal } from './table-states.ts';
+import { MysqlTableJournal } from './tables.ts';
+
+const RUN = {
+  ...columns('name', 'id', 'format', 'plan_hash', 'plan_fields', 'source_identity', 'source_lineage'),
+  ...columns(
+    'target_identity',
+    'start_position',
+    'settled',
+    'catalog',
+    'fingerprint',
+    'added',
+    'joining',
+    'lanes',
+    'outcome',
+  ),
+  ...columns('ended'),
+  paused: truth('paused'),
+  created_at: isoText('created_at'),
+};
+
+export class MysqlJournal implements Journal {
+  readonly stages: StageJournal;
+  readonly tables: TableJournal;
+  readonly states: TableStateJournal;
+  readonly cutovers: CutoverJournal;
+  readonly deadLetters: DeadLetterJournal;
+  readonly #session: JournalSession;
+
+  /** `claim` is asked at each write; it throws while no lease is held. */
+  constructor(server: MysqlServer, run: string, claim: () => LeaseClaim) {
+    this.#session = new JournalSession(server, run, claim);
+    this.stages = new MysqlStageJournal(this.#session);
+    this.tables = new MysqlTableJournal(this.#session);
+    this.states = new MysqlTableStateJournal(this.#session);
+    this.cutovers = new MysqlCutoverJournal(this.#session);
+    this.deadLetters = new MysqlDeadLetterJournal(this.#session);
+  }
+
+  async load(): Promise<RunRecord | undefined> {
+    const { run } = this.#session;
+    const found = await this.#session.read(
+      columns('TABLE_NAME'),
+      "information_schema.TABLES WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = 'run'",
+    );
+    if (found.length === 0) return undefined;
+    const [format] = await this.#session.read(columns('format'), sql`migrate.run WHERE name = ${run}`);
+    if (format === undefined) return undefined;
+    expectFormat(format.format);
+    const [row] = await this.#session.read(RUN, sql`migrate.run WHERE name = ${run}`);
+    return row && runRecord(row);
+  }
+
+  async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
+    const name = this.#session.run;
+    await this.#session.ddl([...JOURNAL_SCHEMA, ...PASS_SCHEMA]);
+    const tables = run.catalog.tables.map(({ table }) => table);
+    const lanes = assignLanes(tables, run.lanes);
+    const rows = tables.map(({ id, spread }, index) => tuple([name, id, lanes[index] ?? 0, Number(spread)]));
+    await this.#session.write(
+      sql`INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, source_lineage, target_identity,
+            catalog, fingerprint, added, joining, lanes)
+          VALUES (${name}, ${run.id}, ${JOURNAL_FORMAT}, ${run.planHash}, ${JSON.stringify(run.planFields)},
+            ${run.sourceIdentity}, '', ${run.targetIdentity}, ${JSON.stringify(run.catalog)}, ${run.fingerprint},
+            '[]', '[]', ${run.lanes})`,
+      ...[...inPieces(rows)].map((piece) => `INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ${piece}`),
+    );
+    const created = await this.load();
+    if (created === undefined) throw new MigrateError('INTERNAL.BUG', 'the run was not recorded');
+    return created;
+  }
+
+  setStart(position: Position): Promise<void> {
+    return this.#set('start_position', position);
+  }
+
+  setSettled(position: Position): Promise<void> {
+    return this.#set('settled', position);
+  }
+
+  setLineage(lineage: string): Promise<void> {
+    return this.#set('source_lineage', lineage);
+  }
+
+  setPaused(paused: boolean): Promise<void> {
+    return this.#set('paused', Number(paused));
+  }
+
+  setOutcome(outcome: RunRecord['outcome']): Promise<void> {
+    return this.#set('outcome', outcome);
+  }
+
+  setEnded(ended: RunEnd | null): Promise<void> {
+    return this.#set('ended', ended && JSON.stringify(ended));
+  }
+
+  async forget(): Promise<void> {
+    const { run } = this.#session;
+    await this.#session.write(
+      ...RUN_TABLES.map((table) => `DELETE FROM migrate.${table} WHERE ${sql`run = ${run}`}`),
+      sql`DELETE FROM migrate.pass WHERE run = ${run}`,
+      sql`DELETE FROM migrate.run WHERE name = ${run}`,
+    );
+  }
+
+  async audit(command: string, detail: string): Promise<void> {
+    const actor = `${process.env.USER ?? 'unknown'}@${process.pid}`;
+    await this.#session.write(
+      sql`INSERT INTO migrate.audit (run, actor, command, detail)
+          VALUES (${this.#session.run}, ${actor}, ${command}, ${detail})`,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  async #set(column: string, value: StatementValue): Promise<void> {
+    await this.#session.write(`UPDATE migrate.run SET ${column} = ${sql`${value} WHERE name = ${this.#session.run}`}`);
+  }
+}

@@ -1,0 +1,189 @@
+// MySQL as a target: the parts, put behind the port.
+
+import type { Catalog } from '../../model/catalog.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { RoleGrants } from '../../model/grant.ts';
+import type { Position } from '../../model/position.ts';
+import type { Renames } from '../../model/renames.ts';
+import type { Table } from '../../model/table.ts';
+import type { ConversionOf } from '../conversion.ts';
+import type { Digests } from '../digests.ts';
+import type { Fence } from '../fence.ts';
+import type { LeaseClaim } from '../lease-store.ts';
+import type { Sequences } from '../sequences.ts';
+import type { SchemaRecord } from '../source.ts';
+import type {
+  JoinedRecord,
+  Lane,
+  LaneCheckpoint,
+  Loader,
+  NewColumn,
+  RenamedCatalog,
+  Target,
+  Traits,
+} from '../target.ts';
+import { addColumns } from './add-columns.ts';
+import { emptyTables, setApart } from './apart.ts';
+import { createClosed, dropTables } from './build.ts';
+import { checkTarget } from './check/target.ts';
+import { completeTables } from './complete.ts';
+import type { MysqlServer } from './connection.ts';
+import { MysqlDigests } from './digest.ts';
+import { closeExisting, fitCatalog } from './existing.ts';
+import { MysqlFence } from './fence/fence.ts';
+import { triggerPrefix } from './fence/text.ts';
+import { readFiring } from './firing.ts';
+import { MysqlForeignKeys } from './foreign-keys.ts';
+import { readTargetGrants } from './grants.ts';
+import { readIdentity, readVersion } from './identity.ts';
+import { joinTables } from './join.ts';
+import { readCheckpoints } from './journal/moves.ts';
+import { MysqlLoader } from './load.ts';
+import { renameCatalog } from './rename.ts';
+import { RowsOf } from './rows.ts';
+import { changeSchema, type SchemaChanges } from './schema-session.ts';
+import { MysqlSequences } from './sequences.ts';
+import { MysqlLane } from './write/lane.ts';
+
+export interface MysqlTargetOptions {
+  readonly server: MysqlServer;
+  /** The run's id. */
+  readonly id: string;
+  /** Throws while no lease is held; only what writes asks. */
+  readonly claim: () => LeaseClaim;
+  /** What becomes of the values of a column, in rows and in keys. */
+  readonly conversionOf: ConversionOf;
+  /** A connection that moves no byte of a copy for this long is given up. */
+  readonly networkTimeoutMs: number;
+  /** Tables whose indexes are built at the same time, each by a connection. */
+  readonly builders: number;
+  /** Connections the run opens at most. */
+  readonly connections: number;
+  /** True when the tables were made by hand: nothing is created, built or dropped. */
+  readonly existing: boolean;
+}
+
+const DIRECTION = 'forward';
+
+export class MysqlTarget implements Target {
+  readonly traits: Traits;
+  readonly digests: Digests;
+  readonly sequences: Sequences;
+  readonly foreignKeys: MysqlForeignKeys;
+  readonly #options: MysqlTargetOptions;
+  #fence: Fence | undefined;
+  readonly #isOwnTrigger = (name: string): boolean => name.startsWith(triggerPrefix(this.#options.id));
+
+  constructor(options: MysqlTargetOptions) {
+    const { server, existing, conversionOf } = options;
+    this.#options = options;
+    this.traits = { oneMomentPerTable: existing };
+    this.digests = new MysqlDigests(server, new RowsOf(conversionOf));
+    this.sequences = new MysqlSequences(server);
+    this.foreignKeys = new MysqlForeignKeys(options);
+  }
+
+  get fence(): Fence {
+    const { server, id, claim } = this.#options;
+    this.#fence ??= new MysqlFence({ server, id, claim: claim() });
+    return this.#fence;
+  }
+
+  check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
+    const { server, connections, existing } = this.#options;
+    const context = { connections, existing, isOwnTrigger: this.#isOwnTrigger };
+    return server.use((session) => checkTarget(session, catalog, resuming, context));
+  }
+
+  grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
+    const { server, existing } = this.#options;
+    return server.use((session) => readTargetGrants(session, { catalog, role, existing }));
+  }
+
+  async loader(): Promise<Loader> {
+    const { server, claim, conversionOf, networkTimeoutMs } = this.#options;
+    return new MysqlLoader({ server, claim: claim(), conversionOf, networkTimeoutMs });
+  }
+
+  async lane(): Promise<Lane> {
+    const { server, claim, conversionOf } = this.#options;
+    return new MysqlLane({ server, claim: claim(), conversionOf, direction: DIRECTION });
+  }
+
+  version(): Promise<string> {
+    return this.#options.server.use(readVersion);
+  }
+
+  identity(): Promise<string> {
+    return this.#options.server.use(readIdentity);
+  }
+
+  async ping(): Promise<void> {
+    await this.#options.server.use((session) => session.query('SELECT 1'));
+  }
+
+  async rename(catalog: Catalog, renames: Renames): Promise<RenamedCatalog> {
+    return renameCatalog(catalog, renames);
+  }
+
+  async fit(catalog: Catalog): Promise<Catalog> {
+    const { server, existing } = this.#options;
+    return existing ? server.use((session) => fitCatalog(session, catalog)) : catalog;
+  }
+
+  create(catalog: Catalog): Promise<void> {
+    const { id, claim, existing } = this.#options;
+    const create = existing ? closeExisting : createClosed;
+    return this.#change((changes) => create(changes, catalog, { id, claim: claim() }));
+  }
+
+  async complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
+    const { builders, existing } = this.#options;
+    if (existing) return;
+    await completeTables(catalog, { builders, progress, change: (work) => this.#change(work) });
+  }
+
+  join(catalog: Catalog, joined: JoinedRecord): Promise<void> {
+    const { id, claim, existing } = this.#options;
+    return this.#change((changes) => joinTables(changes, { fence: { id, claim: claim() }, existing }, catalog, joined));
+  }
+
+  addColumns(columns: readonly NewColumn[], record: SchemaRecord): Promise<void> {
+    return this.#change((changes) => addColumns(changes, this.#options.claim(), columns, record));
+  }
+
+  async empty(tables: readonly Table[]): Promise<void> {
+    if (tables.length > 0) await this.#change((changes) => emptyTables(changes, this.#options.claim(), tables));
+  }
+
+  async setApart(catalog: Catalog, tables: readonly Table[], lane: Position | null): Promise<void> {
+    if (tables.length === 0) return;
+    const apart = { catalog, tables, lane, dropsForeignKeys: !this.#options.existing };
+    await this.#change((changes) => setApart(changes, this.#options.claim(), apart));
+  }
+
+  async firing(catalog: Catalog): Promise<readonly string[]> {
+    const found = await this.#options.server.use((session) => readFiring(session, catalog, this.#isOwnTrigger));
+    return found.map(({ trigger, table }) => `trigger ${trigger} on ${table.id}`);
+  }
+
+  checkpoints(): Promise<readonly LaneCheckpoint[]> {
+    const { server, claim } = this.#options;
+    return server.use((session) => readCheckpoints(session, claim(), DIRECTION));
+  }
+
+  async drop(catalog: Catalog): Promise<boolean> {
+    const { id, existing } = this.#options;
+    if (existing) return false;
+    await this.#change((changes) => dropTables(changes, catalog, id));
+    return true;
+  }
+
+  close(): Promise<void> {
+    return this.#options.server.close();
+  }
+
+  #change<T>(work: (changes: SchemaChanges) => Promise<T>): Promise<T> {
+    return changeSchema(this.#options.server, this.#options.claim, work);
+  }
+}

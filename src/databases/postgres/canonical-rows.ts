@@ -1,0 +1,35 @@
+// Rows of a table in which equal values may be different texts: each value is put into its one form in this process.
+
+import type { Column, Table } from '../../model/table.ts';
+import { rowDigest } from '../row-text.ts';
+import type { TextRow } from './connection.ts';
+import { quoteName } from './sql.ts';
+
+/** Puts the texts of a column into the form in which equal values are equal texts; undefined where they are so already. */
+export type CanonicalOf = (column: Column) => ((text: string) => string) | undefined;
+
+export class CanonicalRows {
+  /** Of the table `t`, as `c0`, `c1`, … */
+  readonly columns: string;
+  readonly #forms: readonly (((text: string) => string) | undefined)[];
+
+  private constructor(table: Table, forms: readonly (((text: string) => string) | undefined)[]) {
+    this.columns = table.columns.map(({ name }, index) => `t.${quoteName(name)} AS c${index}`).join(', ');
+    this.#forms = forms;
+  }
+
+  /** Undefined for a table whose rows are equal exactly when their texts are. */
+  static of(table: Table, canonicalOf: CanonicalOf): CanonicalRows | undefined {
+    const forms = table.columns.map(canonicalOf);
+    return forms.every((form) => form === undefined) ? undefined : new CanonicalRows(table, forms);
+  }
+
+  digest(row: TextRow): string {
+    return rowDigest(
+      this.#forms.map((form, index) => {
+        const text = row[`c${index}`] ?? null;
+        return text === null || form === undefined ? text : form(text);
+      }),
+    );
+  }
+}
