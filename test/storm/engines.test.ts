@@ -8,7 +8,8 @@ import { type EngineServer, startEngine } from './engines/servers.ts';
 import { carryOut, PAIRS } from './engines/storm.ts';
 import { RED_ENGINE_SEEDS } from './seeds.ts';
 
-const first = Number(process.env.STORM_SEED ?? Number.NaN);
+// Without one, some storm all the same.
+const first = Number(process.env.STORM_SEED ?? 1);
 const count = Number(process.env.STORM_COUNT ?? 1);
 const named = process.env.STORM_PAIRS?.split(',');
 const nameOf = ({ from, to }: Pair): string => `${from}-${to}`;
