@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no server. contract: each part against real servers, a database per test. scenario: the built command against
 // live writers. faults: the same under kills, cuts and restarts, on servers of their own, one file at a time.
-// storm: whole runs made up by a seed. mysql: the parts for MySQL and MariaDB, on their servers.
+// storm: whole runs made up by a seed. mysql: the parts for MySQL and MariaDB, on their servers. kafka: the parts for Kafka
+// Connect and Debezium, on a broker and a worker.
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -12,7 +13,11 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/model/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'contract', include: ['test/contract/**/*.test.ts'], exclude: ['test/contract/mysql-*.test.ts'] },
+        test: {
+          name: 'contract',
+          include: ['test/contract/**/*.test.ts'],
+          exclude: ['test/contract/{mysql,kafka}-*.test.ts'],
+        },
       },
       {
         extends: true,
@@ -37,6 +42,15 @@ export default defineConfig({
           name: 'mysql',
           include: ['test/first-look/**/*.test.ts', 'test/contract/mysql-*.test.ts', 'test/scenario/mysql/*.test.ts'],
           testTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kafka',
+          include: ['test/contract/kafka-*.test.ts', 'test/scenario/kafka/*.test.ts'],
+          testTimeout: 180_000,
+          fileParallelism: false,
         },
       },
     ],

@@ -5,7 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['copy.ts', 'clone.ts', 'catch-up.ts', 'decode.ts', 'verify.ts', 'lag.ts', 'cutover.ts'];
+const BENCHES = [
+  ...['copy.ts', 'clone.ts', 'catch-up.ts', 'decode.ts', 'verify.ts', 'lag.ts', 'cutover.ts'],
+  ...['mysql-copy.ts', 'mysql-clone.ts', 'mysql-decode.ts', 'debezium-decode.ts'],
+];
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const model = cpus()[0]?.model ?? 'unknown';

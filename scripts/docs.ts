@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { DASHBOARD_FILES } from './grafana/dashboards.ts';
 import { metricsPage } from './metrics-page.ts';
 import { planPage, planSchemaFile } from './plan-page.ts';
 import { typesPage } from './types-page.ts';
@@ -16,6 +17,7 @@ const PAGES: readonly { readonly path: string; readonly text: () => string }[] =
   { path: 'docs/metrics.md', text: metricsPage },
   { path: 'docs/cli.md', text: cliPage },
   { path: 'docs/types.md', text: typesPage },
+  ...DASHBOARD_FILES,
 ];
 
 function main(check: boolean): void {

@@ -1,9 +1,10 @@
 // docs/errors.md, from the catalogue of codes.
 
-import type { Disposition } from '../src/lib/codes.ts';
-import { CODES, type CodeEntry } from '../src/lib/codes.ts';
+import type { CodeEntry, Disposition } from '../src/lib/code-entry.ts';
+import { CODES } from '../src/lib/codes.ts';
 import { EXITS } from '../src/lib/exits.ts';
-import { FINDING_CODES, FINDING_PREFIX, type FindingEntry } from '../src/lib/finding-codes.ts';
+import { FINDING_CODES, FINDING_PREFIX } from '../src/lib/finding-codes.ts';
+import type { FindingEntry } from '../src/lib/finding-entry.ts';
 import { heading, table } from './markdown.ts';
 
 const DISPOSITIONS: Readonly<Record<Disposition, string>> = {

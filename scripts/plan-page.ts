@@ -24,7 +24,7 @@ plans with the line \`# yaml-language-server: $schema=…/schema/plan.schema.jso
   \`$\${\` is a literal \`\${\`. They work in values, not in keys, and an unset variable is a fault.
   What they hold is taken as it is: in a url, special characters of user and password must be percent-encoded.
 - Passwords, the contents of \`\${file:…}\`, and variables whose names say that they are secret never appear in any output.
-- \`tables\`, \`schema.target\`, \`convert\`, \`stream\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
+- \`tables\`, \`schema.target\`, \`convert\`, \`stream.via\` and the kinds of both databases stay as they are for the life of a run. Everything else may change
   whenever the command is run again.
 `;
 
@@ -36,14 +36,16 @@ export function planPage(): string {
   const root = planJsonSchema();
   const fields = fieldsOf(root, '');
   const plain = fields.filter(({ schema }) => schema.type !== 'object');
-  const sections = fields.filter(({ schema }) => schema.type === 'object').map(sectionText);
+  const sections = fields.filter(({ schema }) => schema.type === 'object').map((field) => sectionText(field));
   return [heading('The plan', 'src/plan'), INTRODUCTION, '## Top level\n', fieldTable(plain), ...sections].join('\n');
 }
 
-function sectionText({ path, schema }: Field): string {
+function sectionText({ path, schema }: Field, level = '##'): string {
   const fields = fieldsOf(schema, path);
   const kinds = fields.flatMap((field) => kindsText(field));
-  return [`## ${path}\n`, `${schema.description}\n`, fieldTable(fields), ...kinds].join('\n');
+  const inner = fields.filter((field) => field.schema.properties !== undefined);
+  const sections = inner.map((field) => sectionText(field, `${level}#`));
+  return [`${level} ${path}\n`, `${schema.description}\n`, fieldTable(fields), ...kinds, ...sections].join('\n');
 }
 
 /** A list of entries of several kinds gets one table per kind. */

@@ -2,7 +2,7 @@
 
 import { type EmbeddedServer, openEmbedded } from '../../src/demo/embedded.ts';
 
-const SETTINGS: Readonly<Record<string, string>> = {
+export const SETTINGS: Readonly<Record<string, string>> = {
   wal_level: 'logical',
   max_replication_slots: '20',
   max_wal_senders: '20',

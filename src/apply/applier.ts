@@ -90,8 +90,9 @@ export class Applier implements Replication {
     const { maxTransactionRows } = limits;
     const commitPoints = new CommitPoints({ ...shared, isWithin: this.#isWithin, maxTransactionRows });
     const router = new Router(followed, aside?.lanes ?? lanes.count);
+    const keepsRefused = deadLetters?.keepsRefused ?? false;
     const dropped = aside === undefined ? {} : { dropped: aside.tables };
-    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward, ...dropped });
+    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward, keepsRefused, ...dropped });
     try {
       // Not `for await`: leaving such a loop would close the stream.
       const shards = stream.open(async () => from, this.#signal)[Symbol.asyncIterator]();
@@ -208,6 +209,10 @@ export class Applier implements Replication {
   async #read(shard: Shard): Promise<void> {
     try {
       for await (const run of shard.changes) {
+        const rows = run.reduce((sum, { changes }) => sum + changes.length, 0);
+        this.#options.status.update(({ stream }) => {
+          stream.read += rows;
+        });
         await this.#batcher.add(run);
         if (this.#signal.aborted) return;
       }
@@ -292,12 +297,22 @@ export class Applier implements Replication {
       );
     }
     if (commitAt === undefined) {
-      await lanes.write(work, undefined);
+      await this.#timed(() => lanes.write(work, undefined));
       return;
     }
     const splits = firstPart === undefined ? 0 : 1;
-    await this.#settle(opened, commitAt, () => lanes.write(work, commitAt, splits));
+    await this.#settle(opened, commitAt, () => this.#timed(() => lanes.write(work, commitAt, splits)));
     if (firstPart !== undefined) this.#announceParts(commitAt, firstPart);
+  }
+
+  async #timed<T>(write: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    const result = await write();
+    this.#options.status.update(({ stream }) => {
+      stream.batches++;
+      stream.writeSeconds += (performance.now() - began) / 1_000;
+    });
+    return result;
   }
 
   #announceParts(position: Position, rows: number): void {
@@ -321,6 +336,7 @@ export class Applier implements Replication {
     this.#idleTimer = undefined;
     this.#options.status.update(({ stream }) => {
       stream.changes += changes;
+      stream.movedAtMs = Date.now();
     });
     await failpoint('ack.before');
     // Where a transaction begins the source knows; where we are in it is our concern.

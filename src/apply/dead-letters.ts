@@ -23,6 +23,9 @@ export interface DeadLettersOptions {
   readonly status: RunStatus;
 }
 
+/** `data exception`: the server was never asked. */
+const UNHOLDABLE = '22000';
+
 /** What is dead in one table. */
 interface DeadTable {
   readonly keys: Set<string>;
@@ -141,16 +144,24 @@ export class LaneLetters implements Refusals {
     return this.#all.keepsRefused ? this : undefined;
   }
 
-  /** The segment without the changes of dead keys, which are kept. */
+  /** The segment without the changes that the target cannot hold, and those of dead keys: these are kept. */
   withoutDead(segment: RowsSegment): RowsSegment {
-    if (!segment.changes.some(({ table }) => this.#all.hasDead(table.id))) return segment;
-    const alive = segment.changes.filter((change) => !this.holds(change));
+    if (!segment.changes.some(({ table, refused }) => refused !== undefined || this.#all.hasDead(table.id))) {
+      return segment;
+    }
+    const alive = segment.changes.filter((change) => !this.holds(change) && !this.#lacks(change));
     return alive.length === segment.changes.length ? segment : rowsSegment(alive, segment.keyChunks);
   }
 
   holds(change: RowChange): boolean {
     if (!this.#all.isDead(change.table.id, keysOf(change))) return false;
     this.#keep(change, null);
+    return true;
+  }
+
+  #lacks(change: RowChange): boolean {
+    if (change.refused === undefined) return false;
+    this.#keep(change, { sqlState: UNHOLDABLE, constraint: null, column: change.refused.column });
     return true;
   }
 

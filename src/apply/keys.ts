@@ -1,6 +1,6 @@
 // The keys a row change touches.
 
-import type { Key, LoggedValue, Row, RowChange, Update, Value } from '../model/change.ts';
+import type { Change, Key, LoggedValue, Row, RowChange, Update, Value } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
 
 /** The key of the row that an insert or update leaves. A key value the log did not carry did not change. */
@@ -31,6 +31,11 @@ export function movesKey({ table: { key: columns }, row, key }: Update): boolean
     if (value !== undefined && !sameValue(value, key[index])) return true;
   }
   return false;
+}
+
+/** True when the target cannot hold a value of its key: the key that the change has is not the row's. */
+export function isOfNoKnownRow(change: Change): boolean {
+  return change.op !== 'marker' && change.op !== 'truncate' && change.refused?.isKey === true;
 }
 
 /** True when every column outside the key has a value. */

@@ -10,7 +10,7 @@ import { type Key, keyText, type RowChange, type Transaction, type Truncate, typ
 import type { KeyChunk, KeyRange } from '../model/chunk.ts';
 import type { Covers, Position } from '../model/position.ts';
 import type { Table, TableId } from '../model/table.ts';
-import { isComplete, movesKey, newKey, oldKey, withKey } from './keys.ts';
+import { isComplete, isOfNoKnownRow, movesKey, newKey, oldKey, withKey } from './keys.ts';
 import { type Reread, Rereader } from './reread.ts';
 import type { Step } from './step.ts';
 
@@ -88,7 +88,7 @@ export class Overlap {
     const wanted = new Map<Table, Map<string, Key>>();
     for (const transaction of transactions) {
       for (const change of transaction.changes) {
-        if (change.op === 'marker') continue;
+        if (change.op === 'marker' || isOfNoKnownRow(change)) continue;
         const tables = change.op === 'truncate' ? change.tables : [change.table];
         for (const table of tables) {
           if (!this.#needsLocating(table.id, transaction.position)) continue;
@@ -179,6 +179,12 @@ export class Judge {
       if (this.#options.covers(at, position) && isEmptied(key)) steps.push(await this.#reread(table, key));
     }
     return steps;
+  }
+
+  /** True when the copy of every row of the table already contains the transaction. */
+  containsAll(table: Table, position: Position): boolean {
+    const copied = this.#options.table(table.id);
+    return copied !== undefined && this.#options.covers(copied.oldest, position);
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,12 @@
 // A batch of transactions → what each lane has to write: divided among the lanes, judged, collapsed.
 
 import { MigrateError } from '../lib/errors.ts';
-import type { Change, Key, RowChange, Transaction, Truncate } from '../model/change.ts';
+import type { Change, Key, RefusedValue, RowChange, Transaction, Truncate } from '../model/change.ts';
 import type { Covers, Position } from '../model/position.ts';
 import type { Table, TableId } from '../model/table.ts';
 import type { Batch } from './batch.ts';
 import type { BatchEnd, CommitPoints } from './commit-points.ts';
-import { newKey, oldKey } from './keys.ts';
+import { isOfNoKnownRow, newKey, oldKey } from './keys.ts';
 import type { Judge, Overlap } from './overlap.ts';
 import type { Router } from './router.ts';
 import { type Segment, segmentsOf } from './segment.ts';
@@ -39,6 +39,8 @@ export interface PreparerOptions {
   readonly homeward: Set<TableId>;
   /** Tables whose changes are not applied. */
   readonly dropped?: ReadonlySet<TableId>;
+  /** True when lanes keep the changes that the target cannot hold; default false: the first one ends the apply. */
+  readonly keepsRefused?: boolean;
 }
 
 /** What is collected of a batch. */
@@ -89,7 +91,7 @@ export class Preparer {
     const needed = new Set<TableId>();
     for (const { changes } of transactions) {
       for (const change of this.#kept(changes)) {
-        if (change.op === 'marker') continue;
+        if (change.op === 'marker' || isOfNoKnownRow(change)) continue;
         for (const { id } of router.homesNeeded(change)) needed.add(id);
       }
     }
@@ -113,14 +115,15 @@ export class Preparer {
           const lane = router.home(table);
           if (this.#isWanted(lane, transaction)) put(sorted, lane, { op: 'empty', table, ranges: 'all' }, 1);
         }
-      } else {
+      } else if (isOfNoKnownRow(change)) this.#expectUnwanted(change, transaction);
+      else {
         const only = router.laneOf(change);
         if (only !== undefined) {
-          if (this.#isWanted(only, transaction)) put(sorted, only, held(change, change), 1);
+          if (this.#isWanted(only, transaction)) put(sorted, only, this.#held(change, change), 1);
           continue;
         }
         for (const { lane, change: part, counts } of router.route(change)) {
-          if (this.#isWanted(lane, transaction)) put(sorted, lane, held(part, change), counts);
+          if (this.#isWanted(lane, transaction)) put(sorted, lane, this.#held(part, change), counts);
         }
       }
     }
@@ -130,7 +133,9 @@ export class Preparer {
     for (const change of this.#kept(transaction.changes)) {
       if (change.op === 'marker') sorted.markers.push(change.content);
       else if (change.op === 'truncate') await this.#judgeTruncate(change, transaction, judge, sorted);
-      else await this.#judgeRow(change, transaction, judge, sorted);
+      else if (isOfNoKnownRow(change)) {
+        if (!judge.containsAll(change.table, transaction.position)) this.#expectUnwanted(change, transaction);
+      } else await this.#judgeRow(change, transaction, judge, sorted);
     }
   }
 
@@ -147,8 +152,24 @@ export class Preparer {
     for (const { lane, change: part, counts } of this.#options.router.route(change)) {
       if (!this.#isWanted(lane, transaction)) continue;
       const step = await judge.row(part, transaction.position);
-      if (step !== undefined) put(sorted, lane, held(step, change), counts);
+      if (step !== undefined) put(sorted, lane, this.#held(step, change), counts);
     }
+  }
+
+  /** What is to be applied of a change, or kept because the target cannot hold it. Throws where nothing is kept. */
+  #held<T extends Step>(step: T, { refused }: RowChange): T {
+    // What is deleted, or was read again, needs none of its values.
+    if (refused === undefined || (step.op !== 'insert' && step.op !== 'update')) return step;
+    if (this.#options.keepsRefused !== true) throw unholdable(refused);
+    return { ...step, refused };
+  }
+
+  /** A change of which nobody knows the row can be neither applied nor kept. */
+  #expectUnwanted({ table, refused }: RowChange, transaction: Transaction): void {
+    const { opened, router } = this.#options;
+    const lanes = router.isSpread(table.id) ? opened.keys() : [router.home(table)];
+    if (![...lanes].some((lane) => this.#isWanted(lane, transaction)) || refused === undefined) return;
+    throw unholdable(refused);
   }
 
   /** Without what is dropped; most of the time that is nothing. */
@@ -171,10 +192,15 @@ export class Preparer {
   }
 }
 
-/** What is to be applied of a change. Throws when the target cannot hold it. */
-function held<T extends Step>(step: T, { refused }: RowChange): T {
-  if (refused !== undefined) throw refused;
-  return step;
+/** The change is in the log whatever becomes of the row. */
+function unholdable({ error, isKey }: RefusedValue): MigrateError {
+  const kept = isKey
+    ? ''
+    : ' Or set apply.onBadRow: deadLetter: then the change is kept until another one has corrected the row.';
+  return new MigrateError(error.code, error.message, {
+    cause: error,
+    fix: `The log has this change for good. Correct the row on the source and copy the table again (\`migrate table copy\`), or leave the table out (\`migrate table skip\`); then run the same command again.${kept}`,
+  });
 }
 
 function put({ lanes }: Sorted, lane: number, step: Step, counts: number): void {

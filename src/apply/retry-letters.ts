@@ -71,13 +71,19 @@ async function replay(
   group: Group,
 ): Promise<MigrateError | undefined> {
   const rows = await journal.rows(group.map(({ id }) => id));
-  const changes = group.map((letter) => {
-    const change = changeOf(letter, tables, rows.get(letter.id) ?? null);
-    const isWhole = change.table.identity === 'key' && (change.op === 'delete' || !change.row.includes(undefined));
+  const table = tableOf(group, tables);
+  const whole = wholeChanges(table, group, rows, tolerant);
+  if (whole === undefined) {
+    return new MigrateError(
+      'SOURCE.REFUSED',
+      `${table.id}: a row has a value that the target cannot hold; correct it on the source, and retry once that change has come`,
+    );
+  }
+  const changes = whole.map((change) => {
+    const isWhole = table.identity === 'key' && (change.op === 'delete' || !change.row.includes(undefined));
     return tolerant && isWhole ? { ...change, tolerant } : change;
   });
-  for (const [index, { table }] of changes.entries()) {
-    const { key, newKey } = group[index] ?? { key: [], newKey: null };
+  for (const { key, newKey } of group) {
     changed(table, key);
     if (newKey !== null) changed(table, newKey);
   }
@@ -96,15 +102,41 @@ async function replay(
   }
 }
 
-function changeOf({ id, table: of, op, key }: DeadLetter, tables: readonly Table[], row: Row | null): RowChange {
-  const table = tables.find((each) => each.id === of);
-  if (table === undefined)
-    throw new MigrateError('USAGE.ARGUMENT', `${of} of dead letter ${id} is not part of the run`);
-  if (op === 'delete') return { op, table, key };
-  if (row === null) throw new MigrateError('INTERNAL.BUG', `dead letter ${id} has no row`);
-  // A column that was added since: the source had NULL in it at that time.
-  const whole = [...row, ...table.columns.slice(row.length).map(() => null)];
-  return op === 'insert' ? { op, table, row: whole } : { op, table, key, row: whole };
+/** All letters of a group are of one table. */
+function tableOf([letter]: Group, tables: readonly Table[]): Table {
+  const table = tables.find(({ id }) => id === letter?.table);
+  if (table === undefined) throw new MigrateError('USAGE.ARGUMENT', `${letter?.table} is not part of the run`);
+  return table;
+}
+
+/**
+ * What the letters do. A row with a value that the target cannot hold is away until a later letter has it whole; undefined where
+ * none does.
+ */
+function wholeChanges(
+  table: Table,
+  group: Group,
+  rows: ReadonlyMap<number, Row | null>,
+  tolerant: boolean,
+): readonly RowChange[] | undefined {
+  const away = new Set<string>();
+  const changes: RowChange[] = [];
+  for (const { id, op, key, newKey } of group) {
+    const wasAway = away.delete(keyText(key));
+    const row = rows.get(id) ?? null;
+    const isThere = !wasAway && (op !== 'insert' || tolerant);
+    if (isThere && (op === 'delete' || row === null)) changes.push({ op: 'delete', table, key });
+    if (op === 'delete') continue;
+    if (row === null) {
+      away.add(keyText(newKey ?? key));
+      continue;
+    }
+    // A column that was added since: the source had NULL in it at that time.
+    const full = [...row, ...table.columns.slice(row.length).map(() => null)];
+    if (wasAway && full.includes(undefined)) return undefined;
+    changes.push(op === 'insert' || wasAway ? { op: 'insert', table, row: full } : { op, table, key, row: full });
+  }
+  return away.size > 0 ? undefined : changes;
 }
 
 /** In the order of their first letters. */

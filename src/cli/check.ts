@@ -39,7 +39,7 @@ export const checkCommand = (wiring: Wiring) =>
             : [{ command: 'migrate run', why: 'nothing stands in the way' }];
           printJson(io, { result: failed ? 'failed' : 'ok', findings, next });
         } else {
-          printFindings(io, findings, 'stdout');
+          printFindings(io, findings);
           print(io, countFindings(findings));
           print(io, failed ? 'Next: run the cures, then migrate check again' : 'Next: migrate run');
         }

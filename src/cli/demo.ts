@@ -2,7 +2,7 @@
 
 import { loadPlan } from '../plan/load.ts';
 import { defineCommand, type Wiring } from './command.ts';
-import { printFindings } from './findings.ts';
+import { sayFindings } from './findings.ts';
 import { print, printJson, say } from './io.ts';
 import { showProgress } from './progress.ts';
 
@@ -17,7 +17,9 @@ export const demoCommand = (wiring: Wiring) =>
         const result = await app.demo({
           json: options.json === true,
           signal: io.signal,
-          say: (line) => say(io, line),
+          say: (line) => {
+            if (options.quiet !== true) say(io, line);
+          },
           run: async (planPath, env) => {
             const progress = showProgress(io, options.quiet === true);
             try {
@@ -28,7 +30,7 @@ export const demoCommand = (wiring: Wiring) =>
                 log: progress.wrap(log),
                 scrub: (text) => io.secrets.scrub(text),
                 onStatus: progress.follow,
-                onFindings: (findings) => printFindings(io, findings, 'stderr'),
+                onFindings: (findings) => sayFindings(io, findings, options.quiet === true),
               });
             } finally {
               progress.stop();

@@ -1,8 +1,10 @@
 // migrate explain: what a code of an error or a finding means and what cures it.
 
-import { CODES, type CodeEntry, type Disposition } from '../lib/codes.ts';
+import type { CodeEntry, Disposition } from '../lib/code-entry.ts';
+import { CODES } from '../lib/codes.ts';
 import { MigrateError } from '../lib/errors.ts';
-import { FINDING_CODES, FINDING_PREFIX, type FindingEntry } from '../lib/finding-codes.ts';
+import { FINDING_CODES, FINDING_PREFIX } from '../lib/finding-codes.ts';
+import type { FindingEntry } from '../lib/finding-entry.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
 import { closest } from './nearest.ts';

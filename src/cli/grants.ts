@@ -55,7 +55,7 @@ export const grantsCommand = (wiring: Wiring) =>
         else {
           print(io, sides.map(sqlOf).join('\n'));
           // Beside the output, which may go into a file or another program.
-          say(io, `Next: ${next.command} (${next.why})`);
+          if (options.quiet !== true) say(io, `Next: ${next.command} (${next.why})`);
         }
         return 0;
       },

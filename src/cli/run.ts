@@ -7,7 +7,7 @@ import { partialLines, type RunOutcome } from '../report/partial.ts';
 import { resultLines } from '../report/result.ts';
 import { hasWaivers } from '../report/waivers.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
-import { printFindings } from './findings.ts';
+import { sayFindings } from './findings.ts';
 import { print, printJson, say } from './io.ts';
 import { showProgress } from './progress.ts';
 import { verifyExit, verifyLines, withoutKeys } from './verify-report.ts';
@@ -77,7 +77,7 @@ async function migrate({ app, io, options, log, loadPlan }: Invocation<RunOption
       log: progress.wrap(log),
       scrub: (text) => io.secrets.scrub(text),
       onStatus: progress.follow,
-      onFindings: (findings) => printFindings(io, findings, 'stderr'),
+      onFindings: (findings) => sayFindings(io, findings, options.quiet === true),
     });
     progress.stop();
     if (options.json === true) printJson(io, result);

@@ -1,7 +1,7 @@
 // A status in words: one line, or one per fact.
 
 import type { RunError } from '../journal/journal.ts';
-import type { StatusSnapshot } from '../observe/status.ts';
+import { copySecondsLeft, type StatusSnapshot } from '../observe/status.ts';
 
 const count = (value: number): string => value.toLocaleString('en-US');
 
@@ -89,11 +89,8 @@ function copied(status: StatusSnapshot): string {
   // Of what an earlier process copied only the rows are known.
   const size = rowsBefore > 0 ? '' : `, ${(bytes / 1e6).toFixed(0)} MB`;
   const rate = seconds > 0 && now > 0 ? `, ${count(Math.round(now / seconds))} rows/s` : '';
-  // An estimate from too little says nothing.
-  const eta =
-    seconds > 1 && rows < rowsExpected && now > rowsExpected / 100
-      ? `, ${etaText(((rowsExpected - rows) * seconds) / now)} left`
-      : '';
+  const left = copySecondsLeft(status);
+  const eta = left === null ? '' : `, ${etaText(left)} left`;
   return `${count(rows)} rows${percent}${size}${rate}${eta}`;
 }
 

@@ -9,7 +9,7 @@ import { MigrateError } from '../lib/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { conditionsOf } from '../report/conditions.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
-import { printFindings } from './findings.ts';
+import { sayFindings } from './findings.ts';
 import { print, printJson } from './io.ts';
 
 const VERBS = ['list', 'add', 'skip', 'copy', 'retry'] as const;
@@ -86,7 +86,7 @@ async function request(
     printJson(io, { result, run: plan.name, table: asked.table, process, ...more });
     return 0;
   }
-  printFindings(io, findings, 'stderr');
+  sayFindings(io, findings, options.quiet === true);
   const recorded = live === undefined && changed ? ' (recorded; no process is working on the run)' : '';
   print(io, `${asked.table}: ${result}${recorded}`);
   return 0;

@@ -3,6 +3,7 @@
 import { convertedStream } from '../convert/converted-stream.ts';
 import { unconverted } from '../databases/conversion.ts';
 import { MysqlServer } from '../databases/mysql/connection.ts';
+import { MysqlDebezium } from '../databases/mysql/debezium/source.ts';
 import { MysqlJournal } from '../databases/mysql/journal/journal.ts';
 import { MysqlLeaseStore } from '../databases/mysql/lease-store.ts';
 import { MysqlStream } from '../databases/mysql/log/stream.ts';
@@ -11,6 +12,7 @@ import { MysqlTarget } from '../databases/mysql/target.ts';
 import type { Side } from '../model/side.ts';
 import { connectionsOf } from '../plan/connections.ts';
 import type { Plan } from '../plan/plan.ts';
+import { DebeziumParts, leaseProof, serverIdOf } from './debezium.ts';
 import type { Database, OpenedSource, SourceDatabase, TargetDatabase } from './opening.ts';
 
 export function mysqlSource(plan: Plan): SourceDatabase {
@@ -20,6 +22,7 @@ export function mysqlSource(plan: Plan): SourceDatabase {
     ...database,
     open: ({ id, record, claim, conversion, onWaiting }): OpenedSource => {
       const conversionOf = conversion?.ofSource ?? unconverted;
+      const kind = plan.source.kind === 'mariadb' ? 'mariadb' : 'mysql';
       const source = new MysqlSource({
         server,
         id,
@@ -32,8 +35,30 @@ export function mysqlSource(plan: Plan): SourceDatabase {
         endsTransactions: plan.cutover.openTransactions === 'end',
         connections: connectionsOf(plan).source,
         zeroDates: zeroDatesOf(plan),
+        kind,
         onWaiting,
       });
+      if (plan.stream.via === 'debezium') {
+        const { networkTimeout: networkTimeoutMs } = plan.limits;
+        const reading = {
+          server,
+          kind,
+          url: plan.source.url,
+          run: plan.name,
+          serverId: serverIdOf(id),
+          networkTimeoutMs,
+        } as const;
+        const parts = new DebeziumParts({
+          plan,
+          id,
+          source,
+          engine: new MysqlDebezium(reading),
+          prove: leaseProof(database.lease, claim),
+        });
+        const stream: OpenedSource['stream'] = ({ tables }) =>
+          convertedStream(parts.stream(tables.map(({ table }) => table)), conversionOf);
+        return { source: parts.source, stream };
+      }
       const stream: OpenedSource['stream'] = ({ tables: definitions }) => {
         const tables = definitions.map(({ table }) => table);
         const logged = new MysqlStream({
@@ -49,9 +74,9 @@ export function mysqlSource(plan: Plan): SourceDatabase {
   };
 }
 
-/** Only PostgreSQL has none. */
-function zeroDatesOf({ target, convert }: Plan): 'carried' | 'refused' | 'nulled' {
-  if (target.kind !== 'postgres') return 'carried';
+/** Only PostgreSQL has none, and Debezium cannot write them. */
+function zeroDatesOf({ target, convert, stream }: Plan): 'carried' | 'refused' | 'nulled' {
+  if (target.kind !== 'postgres') return stream.via === 'debezium' ? 'refused' : 'carried';
   return convert.zeroDates === 'setNull' ? 'nulled' : 'refused';
 }
 

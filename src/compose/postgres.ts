@@ -3,6 +3,7 @@
 import { readExtensions } from '../databases/postgres/check/extensions.ts';
 import { readServerFacts } from '../databases/postgres/check/facts.ts';
 import { PostgresServer } from '../databases/postgres/connection.ts';
+import { PostgresDebezium } from '../databases/postgres/debezium/source.ts';
 import { readHashForm } from '../databases/postgres/digest.ts';
 import { PostgresJournal } from '../databases/postgres/journal/journal.ts';
 import { PostgresLeaseStore } from '../databases/postgres/lease-store.ts';
@@ -14,6 +15,7 @@ import { once } from '../lib/once.ts';
 import type { Side } from '../model/side.ts';
 import { connectionsOf } from '../plan/connections.ts';
 import type { Plan } from '../plan/plan.ts';
+import { DebeziumParts, leaseProof, placeholderOf } from './debezium.ts';
 import type { Database, OpenedSource, Opening, SourceDatabase, TargetDatabase } from './opening.ts';
 
 interface PostgresDatabase extends Database {
@@ -41,6 +43,12 @@ export function postgresSource(plan: Plan): SourceDatabase {
         targetExtensions: async () => serverOf(peer)?.with('facts', readExtensions),
       });
       const { server } = database;
+      if (plan.stream.via === 'debezium') {
+        const placeholder = placeholderOf(plan.name, id);
+        const engine = new PostgresDebezium({ ...log, server, url: plan.source.url, placeholder });
+        const parts = new DebeziumParts({ plan, id, source, engine, prove: leaseProof(database.lease, opening.claim) });
+        return { source: parts.source, stream: ({ tables }) => parts.stream(tables.map(({ table }) => table)) };
+      }
       const stream: OpenedSource['stream'] = ({ tables: definitions }) => {
         const tables = definitions.map(({ table }) => table);
         return new PostgresStream({ ...log, server, tables, networkTimeoutMs, decodingMemory });

@@ -6,19 +6,19 @@ import type { PairConversion } from './pair.ts';
 /** Describes everything with what it becomes on the target (`Catalog.onTarget`), and finds what cannot become anything. */
 export function convertedSource(source: Source, conversion: PairConversion): Source {
   return {
-    describe: async (selection) => conversion.catalog(await source.describe(selection)).catalog,
+    describe: async (selection) => conversion.catalog(await source.describe(selection), selection.names).catalog,
     fingerprint: (selection) => source.fingerprint(selection),
     drift: async (selection, record) => {
       const drift = await source.drift(selection, record);
       if (drift === undefined) return undefined;
-      const { catalog, findings } = conversion.catalog(drift.catalog);
+      const { catalog, findings } = conversion.catalog(drift.catalog, selection.names);
       const refused = findings.find(({ level }) => level === 'error');
       const reason = refused === undefined ? null : `${refused.subject}: ${refused.message}`;
       return { ...drift, catalog, notFollowed: drift.notFollowed ?? reason };
     },
     check: async (catalog, selection) => {
       const [found, described] = await Promise.all([source.check(catalog, selection), source.describe(selection)]);
-      return [...found, ...conversion.catalog(described).findings];
+      return [...found, ...conversion.catalog(described, selection.names).findings];
     },
     grants: (catalog, role) => source.grants(catalog, role),
     ping: () => source.ping(),

@@ -2,7 +2,7 @@
 
 import { type ConversionOf, refusedIn } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
-import type { Change, Key, LoggedValue, Row, RowChange, Transaction } from '../model/change.ts';
+import type { Change, Key, LoggedValue, RefusedValue, Row, RowChange, Transaction } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
 import type { ChangeStream, Shard } from '../stream/change-stream.ts';
 
@@ -48,13 +48,17 @@ class Converters {
     if (change.op === 'marker' || change.op === 'truncate') return change;
     const { table } = change;
     const columns = this.#of(table);
-    let refused = undefined as MigrateError | undefined;
+    let refused = undefined as RefusedValue | undefined;
     const value = (index: number, logged: LoggedValue): LoggedValue => {
       try {
         return columns[index]?.(logged);
       } catch (error) {
         if (!(error instanceof MigrateError)) throw error;
-        refused ??= refusedIn(table, error);
+        const isKey = table.key.includes(index);
+        // A key that is not known tells more than any other value.
+        if (refused === undefined || (isKey && !refused.isKey)) {
+          refused = { column: table.columns[index]?.name ?? '', error: refusedIn(table, error), isKey };
+        }
         return null;
       }
     };
@@ -66,11 +70,7 @@ class Converters {
         : change.op === 'delete'
           ? { ...change, key }
           : { ...change, key, row };
-    if (refused === undefined) return converted;
-    // What a row is found by must be known, also to leave the row out.
-    const isLost = table.identity === 'key' && (key.includes(null) || table.key.some((index) => row[index] === null));
-    if (isLost) throw refused;
-    return { ...converted, refused };
+    return refused === undefined ? converted : { ...converted, refused };
   }
 
   #of(table: Table): readonly Convert[] {

@@ -67,3 +67,8 @@ function placeOf(parts: readonly string[]): string {
 export function columnPath({ schema, name }: TableName, column: string): string {
   return [schema, name, column].map((part) => part.replace(/[.\\]/g, '\\$&')).join('.');
 }
+
+/** What leaves tables out of a plan. */
+export function exclusion(pattern: string): string {
+  return `tables.exclude: [${JSON.stringify(pattern)}]`;
+}

@@ -4,11 +4,11 @@
 
 import type { Conversion } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { doubleText, realText } from '../lib/postgres-floats.ts';
 import type { Value } from '../model/change.ts';
 import type { Column } from '../model/table.ts';
 import { fitsDecimal, isKeptByJson, plainDecimal } from './decimals.ts';
 import { canonicalJson, jsonTraits } from './json-text.ts';
-import { doubleText, realText } from './postgres-floats.ts';
 
 type Named = Pick<Column, 'name'>;
 type Make = (column: Named, ...sizes: readonly number[]) => Conversion;

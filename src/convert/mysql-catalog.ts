@@ -2,16 +2,17 @@
 // cannot be given.
 
 import type { Catalog, SequenceDefinition, TableDefinition } from '../model/catalog.ts';
-import type { TableName } from '../model/table.ts';
-import { POSTGRES, tableName } from './dialects.ts';
-import { ChosenTypes, Findings } from './findings.ts';
+import { MYSQL, POSTGRES, tableName } from './dialects.ts';
+import { ChosenTypes, exclusion, Findings } from './findings.ts';
 import { IcuCollations } from './icu-collations.ts';
+import { idOf, inTurn, type Joined } from './in-turn.ts';
 import { MysqlTable, type Shared } from './mysql-table.ts';
 import type { ConvertedCatalog, ConvertOptions } from './pair.ts';
 import { PostgresNames } from './postgres-names.ts';
 
 /** PostgreSQL cuts longer names, in bytes. */
 const LONGEST_NAME = 63;
+const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax']);
 const INTEGERS: ReadonlyMap<string, string> = new Map([
   ['smallint', '32767'],
   ['integer', '2147483647'],
@@ -19,7 +20,7 @@ const INTEGERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What has no counterpart is left out and among what is not carried, or found as an error that the plan can cure. */
-export function convertCatalog(source: Catalog, options: ConvertOptions): ConvertedCatalog {
+export function convertCatalog(source: Catalog, options: ConvertOptions, joined: Joined = []): ConvertedCatalog {
   const findings = new Findings();
   const chosen = new ChosenTypes(options);
   chosen.check(source, findings);
@@ -32,7 +33,7 @@ export function convertCatalog(source: Catalog, options: ConvertOptions): Conver
     collations: new IcuCollations(options, source.schemas[0] ?? ''),
     tables: new Map(source.tables.map((definition) => [definition.table.id, definition])),
   };
-  const converted = source.tables.map((definition) => new MysqlTable(definition, shared).convert());
+  const converted = inTurn(source.tables, joined, idOf, (definition) => new MysqlTable(definition, shared).convert());
   shared.collations.report(findings);
   const targets = converted.map(({ onTarget }) => onTarget);
   const sequences = source.sequences.map((sequence) => toSequence(sequence, targets));
@@ -50,20 +51,26 @@ export function convertCatalog(source: Catalog, options: ConvertOptions): Conver
   };
 }
 
+/** The target makes everything under the source's names first, so `tables.map` is no cure. */
 function checkNames({ tables, schemas }: Catalog, findings: Findings): void {
   const tooLong = (name: string): boolean => Buffer.byteLength(name) > LONGEST_NAME;
-  const refuse = (subject: string, cure: string): void =>
-    findings.add('error', 'CONVERT_NAME', subject, `a name in PostgreSQL has at most ${LONGEST_NAME} bytes`, cure);
+  const long = `a name in PostgreSQL has at most ${LONGEST_NAME} bytes`;
+  const refuse = (subject: string, message: string, cure: string): void =>
+    findings.add('error', 'CONVERT_NAME', subject, message, cure);
   for (const schema of schemas) {
-    if (tooLong(schema)) refuse(schema, `Give it another name: tables.map: { ${JSON.stringify(`${schema}.*`)}: … }`);
+    if (tooLong(schema)) refuse(schema, long, exclusion(`${schema}.*`));
   }
-  const renamed = ({ schema, name }: TableName): string => JSON.stringify(`${schema}.${name}`);
   for (const { table, columns } of tables) {
-    if (tooLong(table.name)) refuse(table.id, `Give it another name: tables.map: { ${renamed(table)}: … }`);
+    const excluded = `; -- on the source, or ${exclusion(`${table.schema}.${table.name}`)}`;
+    const quoted = tableName(MYSQL, table);
+    if (tooLong(table.name)) {
+      refuse(table.id, long, `RENAME TABLE ${quoted} TO ${MYSQL.name(table.schema)}.…${excluded}`);
+    }
     for (const { name } of columns) {
-      if (!tooLong(name)) continue;
-      const cure = `Give it another name: tables.map: { ${renamed(table)}: { columns: { ${JSON.stringify(name)}: … } } }`;
-      refuse(`${table.id}.${name}`, cure);
+      if (!tooLong(name) && !SYSTEM_COLUMNS.has(name)) continue;
+      const message = tooLong(name) ? long : 'PostgreSQL has a column of its own of this name in every table';
+      const cure = `ALTER TABLE ${quoted} RENAME COLUMN ${MYSQL.name(name)} TO …${excluded}`;
+      refuse(`${table.id}.${name}`, message, cure);
     }
   }
 }

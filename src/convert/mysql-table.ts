@@ -142,7 +142,8 @@ export class MysqlTable {
 
   #column(column: ColumnDefinition): ColumnDefinition | undefined {
     const mapped = this.#mapped.get(column.name);
-    const type = mapped?.type ?? column.type;
+    // A column without a type was found as an error; whether the rest can be made is to be seen nevertheless.
+    const type = mapped?.type ?? 'text';
     const converted = { ...column, type, collation: this.#collationOf(column), settings: [] };
     if (column.generated !== null) {
       const expression = this.#computed.get(column.name);

@@ -8,6 +8,7 @@ import type { Column } from '../model/table.ts';
 import { MYSQL } from './dialects.ts';
 import { isCommon } from './expressions.ts';
 import { ChosenTypes, columnPath, Findings } from './findings.ts';
+import { idOf, inTurn, type Joined } from './in-turn.ts';
 import { rereadJson } from './json-text.ts';
 import { MysqlNames } from './mysql-names.ts';
 import type { ConvertedCatalog, ConvertOptions } from './pair.ts';
@@ -95,6 +96,7 @@ export function convertMysqlCatalog(
   source: Catalog,
   options: ConvertOptions,
   castTypeOf: (type: string) => string,
+  joined: Joined = [],
 ): ConvertedCatalog {
   const findings = new Findings();
   const chosen = new ChosenTypes(options);
@@ -111,7 +113,7 @@ export function convertMysqlCatalog(
     ({ columns, checks }) => columns.some(isMariadbs) || checks.some(isMariadbCheck),
   );
   const context: Context = { findings, isMariadb, names: new MysqlNames(), castTypeOf };
-  const tables = source.tables.map((definition) => toTable(definition, context));
+  const tables = inTurn(source.tables, joined, idOf, (definition) => toTable(definition, context));
   const behind = findings.behind;
   if (JSON.stringify(tables) === JSON.stringify(source.tables)) return { catalog: source, findings: findings.list };
   const sequences = source.sequences.map((sequence) => {
@@ -177,7 +179,8 @@ function toChecks(
     if (isKept(check.definition.slice('CHECK '.length))) {
       const isNamedByServer =
         /^CONSTRAINT_\d+$/.test(check.name) || table.columns.some(({ name }) => name === check.name);
-      return [{ ...check, name: names.in(table.schema, isNamedByServer ? `${table.name}_${check.name}` : check.name) }];
+      const wanted = isNamedByServer ? `${table.name}_${check.name}` : check.name;
+      return [{ ...check, name: names.in(table.schema, table.id, wanted) }];
     }
     findings.stays('check', check.name, table);
     return [];

@@ -200,7 +200,7 @@ export const MYSQL_TYPES: readonly TypeRule[] = [
     pattern: /^char\((36)\)$/,
     shown: 'char(36)',
     example: 'char(36)',
-    map: to('varchar(36)', 'text'),
+    map: to('varchar(36)'),
     choices: [choice('uuid', 'uuid'), VARCHAR, TEXT],
     note: 'as `uuid` only in lower case with hyphens; anything else stops the run',
   },

@@ -21,16 +21,20 @@ export function pairConversion(
   if (source === 'postgres') {
     if (target === 'postgres') return undefined;
     return {
-      catalog: (found) => convertPostgresCatalog(found, options, castTypeOf),
+      catalog: (found, joined) => convertPostgresCatalog(found, options, castTypeOf, joined),
       ofTarget: conversionOfForm,
       canonicalOf,
     };
   }
   if (target === 'postgres') {
-    return { catalog: (found) => convertCatalog(found, options), ofSource: conversionOfForm, canonicalOf };
+    return {
+      catalog: (found, joined) => convertCatalog(found, options, joined),
+      ofSource: conversionOfForm,
+      canonicalOf,
+    };
   }
   return {
-    catalog: (found) => convertMysqlCatalog(found, options, castTypeOf),
+    catalog: (found, joined) => convertMysqlCatalog(found, options, castTypeOf, joined),
     ofSource: mysqlConversion,
     ofTarget: mysqlConversion,
   };

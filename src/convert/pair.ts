@@ -5,6 +5,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Column } from '../model/table.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Joined } from './in-turn.ts';
 
 export interface ConvertedCatalog {
   /** The source's, with `onTarget`: the same things with the same ids, in the same order. */
@@ -14,7 +15,8 @@ export interface ConvertedCatalog {
 }
 
 export interface PairConversion {
-  catalog(source: Catalog): ConvertedCatalog;
+  /** `joined`: tables that are not among those the run began with, whose names stay as they were. */
+  catalog(source: Catalog, joined?: Joined): ConvertedCatalog;
   /** Of the source's columns; undefined where the source's values are in the core's form. */
   readonly ofSource?: ConversionOf;
   /** Of the target's columns; undefined where the target's values are in the core's form. */

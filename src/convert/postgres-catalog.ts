@@ -3,7 +3,9 @@
 
 import type { Catalog, SequenceDefinition, TableDefinition } from '../model/catalog.ts';
 import type { TableName } from '../model/table.ts';
-import { ChosenTypes, Findings } from './findings.ts';
+import { POSTGRES, tableName } from './dialects.ts';
+import { ChosenTypes, exclusion, Findings } from './findings.ts';
+import { inTurn, type Joined } from './in-turn.ts';
 import { MysqlNames } from './mysql-names.ts';
 import type { ConvertedCatalog, ConvertOptions } from './pair.ts';
 import { PostgresTable, type Shared } from './postgres-table.ts';
@@ -16,6 +18,7 @@ export function convertPostgresCatalog(
   source: Catalog,
   options: ConvertOptions,
   castTypeOf: (type: string) => string,
+  joined: Joined = [],
 ): ConvertedCatalog {
   const findings = new Findings();
   const chosen = new ChosenTypes(options);
@@ -26,7 +29,12 @@ export function convertPostgresCatalog(
   const converted = source.tables.map((definition) => new PostgresTable(definition, shared));
   const kept = source.sequences.filter((sequence) => isKept(sequence, converted, findings));
   const known = new Map(converted.map((table) => [table.source.table.id, table]));
-  const tables = converted.map((table) => table.convert(known));
+  const tables = inTurn(
+    converted,
+    joined,
+    ({ source }) => source.table.id,
+    (table) => table.convert(known),
+  );
   const onTarget: Catalog = {
     tables: tables.map(({ onTarget }) => onTarget),
     parents: [],
@@ -53,10 +61,11 @@ export function convertPostgresCatalog(
   };
 }
 
+/** The target makes everything under the source's names first, so `tables.map` is no cure. */
 function checkNames({ tables, schemas }: Catalog, findings: Findings): void {
   for (const schema of schemas) {
     if (!RESERVED.test(schema) && schema === schema.trimEnd()) continue;
-    const cure = `Give it another name: tables.map: { ${JSON.stringify(`${schema}.*`)}: … }`;
+    const cure = `ALTER SCHEMA ${POSTGRES.name(schema)} RENAME TO …; -- on the source, or ${exclusion(`${schema}.*`)}`;
     findings.add('error', 'CONVERT_NAME', schema, 'no database of MySQL can have this name', cure);
   }
   const twins = twinsAmong(tables.map(({ table }) => `${table.schema}\0${table.name}`));
@@ -69,17 +78,14 @@ function checkNames({ tables, schemas }: Catalog, findings: Findings): void {
     const alike = twinsAmong(columns.map(({ name }) => name));
     const wrong = columns.filter(({ name }) => alike.includes(name) || name !== name.trimEnd());
     for (const { name } of wrong) {
-      const cure = `Give it another name: tables.map: { ${renamed(table)}: { columns: { ${JSON.stringify(name)}: … } } }`;
+      const change = `ALTER TABLE ${tableName(POSTGRES, table)} RENAME COLUMN ${POSTGRES.name(name)} TO …`;
+      const cure = `${change}; -- on the source, or ${exclusion(`${table.schema}.${table.name}`)}`;
       const message = alike.includes(name)
         ? 'differs from another column only in case, which MySQL does not tell apart'
         : 'ends with a blank, which no column of MySQL does';
       findings.add('error', 'CONVERT_NAME', `${table.id}.${name}`, message, cure);
     }
   }
-}
-
-function renamed({ schema, name }: TableName): string {
-  return JSON.stringify(`${schema}.${name}`);
 }
 
 /** Each but the first of those that are the same in lower case. */
@@ -95,7 +101,7 @@ function twinsAmong(names: readonly string[]): readonly string[] {
 
 function checkParts({ parents, tables }: Catalog, findings: Findings): void {
   const refuse = (table: TableName, message: string): void =>
-    findings.add('error', 'CONVERT_PARTITIONED', table.id, message, `tables.exclude: [${renamed(table)}]`);
+    findings.add('error', 'CONVERT_PARTITIONED', table.id, message, exclusion(`${table.schema}.${table.name}`));
   for (const { table } of parents) refuse(table, 'is partitioned');
   for (const { table, inherits, partitionOf } of tables) {
     if (partitionOf !== null) refuse(table, `is a partition of ${partitionOf.parent.id}`);

@@ -246,12 +246,14 @@ export class PostgresTable {
 
   /** A name within the database. */
   #constraintName(kind: string, name: string): string {
-    return this.#shared.names.in(`${kind} ${this.source.table.schema}`, name);
+    const { id, schema } = this.source.table;
+    return this.#shared.names.in(`${kind} ${schema}`, id, name);
   }
 
   /** A name within the table. */
   #indexName(name: string): string {
-    return this.#shared.names.in(this.source.table.id, /^primary$/i.test(name) ? `${name}_key` : name);
+    const { id } = this.source.table;
+    return this.#shared.names.in(id, id, /^primary$/i.test(name) ? `${name}_key` : name);
   }
 
   #hasColumns(columns: readonly string[]): boolean {

@@ -315,7 +315,7 @@ export const POSTGRES_TYPES: readonly TypeRule[] = [
     choices: TEXTS,
   },
   {
-    pattern: /^(?:time(?:\(\d\))? with time zone|interval\b.*)$/,
+    pattern: /^(?:time(?:\(\d\))? with time zone|interval\b[^[]*)$/,
     shown: 'timetz, interval',
     example: 'interval',
     map: () => ({ ...text(100), asText: true }),

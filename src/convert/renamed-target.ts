@@ -58,6 +58,7 @@ function decorated(target: Target, names: Names): Target {
     fit: async (catalog) => fitted(catalog, await target.fit(renamed(catalog))),
     grants: (catalog, role) => target.grants(withOldSchemas(catalog), role),
     create: (catalog) => target.create(renamed(catalog)),
+    reveal: (catalog) => target.reveal(renamed(catalog)),
     complete: (catalog, progress) => target.complete(renamed(catalog), progress),
     join: (catalog, joined) => target.join(renamed(catalog), joined),
     addColumns: (columns, record) =>

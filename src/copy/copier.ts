@@ -110,9 +110,7 @@ function copyChunk(
   task: Task,
 ): { readonly readerFree: Promise<void>; readonly done: Promise<void> } {
   const { signal } = worker.abort;
-  let bytes = 0;
   const read = worker.reader.read(task.table, task.chunk.range, (count) => {
-    bytes += count;
     worker.status.copied(task.table.id, 0, count);
     worker.clock();
   });
@@ -124,10 +122,7 @@ function copyChunk(
   };
   signal.addEventListener('abort', stop, { once: true });
   const done = loadChunk(worker, { loader, task, read })
-    .catch((error: unknown) => {
-      worker.status.copied(task.table.id, 0, -bytes);
-      worker.abort.abort(error);
-    })
+    .catch((error: unknown) => worker.abort.abort(error))
     .finally(() => {
       signal.removeEventListener('abort', stop);
       read.bytes.destroy();

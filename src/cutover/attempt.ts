@@ -17,6 +17,7 @@ export class Attempt {
     this.#steps = record.steps;
     status.update((value) => {
       value.cutover.attempt = record.attempt;
+      value.cutover.frozenAt = record.frozenAt ?? null;
     });
   }
 
@@ -45,8 +46,12 @@ export class Attempt {
 
   /** The write pause begins. */
   async freeze(): Promise<void> {
-    await this.write({ phase: 'freezing', frozenAt: new Date().toISOString() });
+    const frozenAt = new Date().toISOString();
+    await this.write({ phase: 'freezing', frozenAt });
     this.#frozenAt = performance.now();
+    this.#status.update((value) => {
+      value.cutover.frozenAt = frozenAt;
+    });
   }
 
   /** Since the source was closed, by another runner perhaps. */

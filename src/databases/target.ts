@@ -145,10 +145,16 @@ export interface Target {
   /** What a role (default: the one it is connected as) must be given for a run. */
   grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
   /**
-   * Creates schemas, types, sequences and tables with their keys, some hundred to a transaction; idempotent. Each table is
-   * closed by the fence from the transaction on that makes it.
+   * Creates schemas, types, sequences and tables with their keys, some hundred to a transaction; idempotent. Nobody but the run can
+   * write to a table: it is closed by the fence from the transaction on that makes it, or hidden until it is revealed.
    */
   create(catalog: Catalog): Promise<void>;
+  /**
+   * Gives the tables that `create` has hidden their own names, closed by the fence. Idempotent. Once all that is copied for the first
+   * time is there and no loader is open, before anything else but `empty`, `setApart` and `addColumns` is asked of them. Rejects
+   * with TARGET.REFUSED when somebody has taken a name.
+   */
+  reveal(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void>;
   /**

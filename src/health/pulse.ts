@@ -11,6 +11,8 @@ export interface Probe {
   readonly side: Side;
   /** One question, answered within milliseconds by a healthy database. */
   ask(): Promise<void>;
+  /** Told how long each answer took, and null when no more questions are asked. */
+  readonly answered?: (seconds: number | null) => void;
 }
 
 export class Pulse {
@@ -30,9 +32,11 @@ export class Pulse {
 
   /** Begins to ask, until `stop`. */
   watch(probe: Probe): void {
-    void this.#ask(probe).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#fail(toMigrateError(error));
-    });
+    void this.#ask(probe)
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#fail(toMigrateError(error));
+      })
+      .finally(() => probe.answered?.(null));
   }
 
   stop(): void {
@@ -48,8 +52,10 @@ export class Pulse {
           reject(new MigrateError(code, `${probe.side}: no answer for ${this.#timeoutMs} ms`));
         }, this.#timeoutMs);
       });
+      const began = performance.now();
       try {
         await Promise.race([probe.ask(), late]);
+        probe.answered?.((performance.now() - began) / 1_000);
       } finally {
         clearTimeout(timer);
       }

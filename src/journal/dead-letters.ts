@@ -60,7 +60,10 @@ export interface LetterMoves {
 export interface DeadLetterJournal {
   /** All letters in these states, by id. */
   list(states?: readonly LetterState[]): Promise<readonly DeadLetter[]>;
-  /** The rows that the changes of letters carry, null for a delete. A letter that is not there is left out. */
+  /**
+   * The rows that the changes of letters carry; null for a delete, and for a row with a value that the target cannot hold. A letter
+   * that is not there is left out.
+   */
   rows(ids: readonly number[]): Promise<ReadonlyMap<number, Row | null>>;
   /** Waives those that are open; resolves with how many were. */
   waive(ids: readonly number[], by: string, reason: string): Promise<number>;

@@ -10,7 +10,7 @@ import type { DeadLetterJournal } from './dead-letters.ts';
 import type { TableStateJournal } from './table-states.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 5;
+export const JOURNAL_FORMAT = 6;
 
 export const STAGES = [
   'preflight',

@@ -1,6 +1,6 @@
 // Keys and rows of dead letters as JSON.
 
-import type { Key, LoggedValue, Row } from '../model/change.ts';
+import type { Key, LoggedValue, Row, RowChange } from '../model/change.ts';
 
 /** A value as JSON; `{}` is one that the log did not carry, which is not NULL. */
 type Encoded = string | null | { readonly bytes?: string };
@@ -12,6 +12,11 @@ export function letterJson(values: readonly LoggedValue[]): string {
       return Buffer.isBuffer(value) ? { bytes: value.toString('hex') } : value;
     }),
   );
+}
+
+/** The row that a letter carries; null for a delete, and where a value is missing because the target cannot hold it. */
+export function letterPayload(change: RowChange): string | null {
+  return change.op === 'delete' || change.refused !== undefined ? null : letterJson(change.row);
 }
 
 export function letterRow(json: string): Row {

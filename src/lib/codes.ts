@@ -1,27 +1,8 @@
 // The catalogue of error codes: the source of docs/errors.md and of each error's cure and exit code.
 // Sorted by code.
 
-import type { ExitCode } from './exits.ts';
-
-/**
- * retry: the runner starts the session again; operator: a person must act, then the same command goes on;
- * ambiguous: the outcome is unknown and nothing is repeated; bug: this should not have happened.
- */
-export type Disposition = 'retry' | 'operator' | 'ambiguous' | 'bug';
-
-export interface CodeEntry {
-  readonly disposition: Disposition;
-  readonly exit: Exclude<ExitCode, 0 | 7 | 130 | 143>;
-  readonly why: string;
-  readonly fix: string;
-}
-
-const entry = (exit: CodeEntry['exit'], disposition: Disposition, why: string, fix: string): CodeEntry => ({
-  disposition,
-  exit,
-  why,
-  fix,
-});
+import { type CodeEntry, entry } from './code-entry.ts';
+import { CONNECT_CODES, KAFKA_CODES } from './kafka-codes.ts';
 
 export const CODES = {
   'APPLY.CONSTRAINT': entry(
@@ -54,6 +35,7 @@ export const CODES = {
     'An update or delete found no row on the target: something else changed the target, or a row was lost.',
     'Find out who writes to the target, then abort with --drop and start again: this copy cannot be trusted.',
   ),
+  ...CONNECT_CODES,
   'CONTROL.NOT_READY': entry(2, 'operator', 'The run is still starting.', 'Give the command again in a moment.'),
   'CONTROL.PORT': entry(
     2,
@@ -139,6 +121,7 @@ export const CODES = {
     'The run was interrupted. Nothing is lost.',
     'Run the same command again: it goes on where it stopped, unless the run was aborted.',
   ),
+  ...KAFKA_CODES,
   'LEASE.HELD': entry(
     2,
     'operator',

@@ -1,7 +1,8 @@
 // The one error class. A code says what happened, its entry in the catalogue says why and what to do,
 // the disposition says who acts next.
 
-import { CODES, type Disposition, type ErrorCode } from './codes.ts';
+import type { Disposition } from './code-entry.ts';
+import { CODES, type ErrorCode } from './codes.ts';
 
 export interface ErrorDetails {
   /** Overrides the cure in the catalogue with one that names the very thing to change. */

@@ -45,6 +45,9 @@ const OF_EVERY_RUN = [
   'identity.restoring',
 ] as const;
 
+/** Met only on a target that hides tables while they are copied, between `copy.done` and `apply.begin`. */
+export const REVEAL_FAILPOINTS = ['schema.revealing'] as const;
+
 /** Met only after `migrate table`. */
 export const TABLE_FAILPOINTS = ['table.recorded', 'table.apart', 'table.copied', 'table.merging'] as const;
 
@@ -57,22 +60,34 @@ export const COLUMN_FAILPOINTS = ['schema.adding_columns', 'schema.columns_added
 /** Met only when the target refuses a row and the plan keeps it as a dead letter. */
 export const LETTER_FAILPOINTS = ['dlq.before', 'dlq.after'] as const;
 
+/** Met only where changes come through Debezium, in this order, while the log is pinned. */
+export const DEBEZIUM_FAILPOINTS = [
+  'kafka.topic_made',
+  'connector.created',
+  'connector.offsets_set',
+  'connector.resumed',
+] as const;
+
 export type Failpoint =
   | (typeof OF_EVERY_RUN)[number]
+  | (typeof REVEAL_FAILPOINTS)[number]
   | (typeof TABLE_FAILPOINTS)[number]
   | (typeof JOIN_FAILPOINTS)[number]
   | (typeof COLUMN_FAILPOINTS)[number]
-  | (typeof LETTER_FAILPOINTS)[number];
+  | (typeof LETTER_FAILPOINTS)[number]
+  | (typeof DEBEZIUM_FAILPOINTS)[number];
 
 /** The failpoints of every run, in the order it meets them. A test enumerates this list. */
 export const FAILPOINTS: readonly Failpoint[] = OF_EVERY_RUN;
 
 const KNOWN: ReadonlySet<string> = new Set([
   ...FAILPOINTS,
+  ...REVEAL_FAILPOINTS,
   ...TABLE_FAILPOINTS,
   ...JOIN_FAILPOINTS,
   ...COLUMN_FAILPOINTS,
   ...LETTER_FAILPOINTS,
+  ...DEBEZIUM_FAILPOINTS,
 ]);
 
 interface Armed {

@@ -1,13 +1,8 @@
 // The catalogue of what a preflight check can find, without the prefix `PREFLIGHT.`: the source of docs/errors.md and of
 // `migrate explain`. Sorted by code. A finding itself names the object and prints the statement that cures it.
 
-export interface FindingEntry {
-  readonly why: string;
-  /** What cures it in general. */
-  readonly cure: string;
-}
-
-const entry = (why: string, cure: string): FindingEntry => ({ why, cure });
+import { CONVERT_FINDING_CODES } from './convert-finding-codes.ts';
+import { entry, type FindingEntry } from './finding-entry.ts';
 
 const EXCLUDE = 'Exclude the table in tables.exclude of the plan and move it by other means.';
 
@@ -40,58 +35,36 @@ export const FINDING_CODES = {
     'A value travels as text, and a value of this type has no text that means the same on the other server.',
     'Change the type of the column on the source, or exclude the table.',
   ),
+  CONNECT: entry('Kafka Connect cannot be reached, or does not let the run in.', 'Correct stream.debezium.connect.'),
   CONNECTIONS: entry(
     'The run opens more connections than are free.',
     'Raise max_connections, or lower snapshot.readers, apply.lanes and verify.concurrency.',
   ),
-  CONVERT_COLLATION: entry(
-    'The source holds texts of one collation to be equal that are different to the target, in a unique key or a reference.',
-    'Nothing where the applications write them in one way; else set convert.caseInsensitive: icu, or make a unique index over lower(…) after the cutover.',
+  CONNECT_CLUSTER: entry(
+    'Kafka Connect writes to another Kafka cluster than the one that the run would read.',
+    'Name the brokers of one cluster and the Connect that belongs to it.',
   ),
-  CONVERT_COLUMN: entry(
-    'convert.columns names a column that is not there, or a type that could lose something of its values.',
-    'Choose one of the types that the finding names.',
+  CONNECT_CONFIG: entry(
+    'The connector refuses what it would be given: most often it cannot reach the source, or its user has no right.',
+    'What the finding names; stream.debezium.source says how the connector reaches the source.',
   ),
-  CONVERT_CONSTRAINT: entry(
-    'A constraint is another on the target: it is checked at another moment, or for other values.',
-    'Nothing, or change the applications that rely on it before the cutover.',
+  CONNECT_EXACTLY_ONCE: entry(
+    'Kafka Connect is not set up to write each change exactly once. What comes again after a crash of a worker is recognised and dropped.',
+    'Nothing; or exactly.once.source.support=enabled on every worker.',
   ),
-  CONVERT_DOMAIN: entry(
-    'The target has no domains: the column is of the type that the domain is made of, without its checks.',
-    'Nothing, or add the checks to the table after the cutover.',
+  CONNECT_OVERRIDES: entry(
+    'Kafka Connect does not let a connector have producer settings of its own, so changes of more than about 1 MB stop it.',
+    'connector.client.config.override.policy=All on every worker.',
   ),
-  CONVERT_KEY_LENGTH: entry(
-    'A text in a key or index has to have a longest length on the target. A value that is longer stops the run.',
-    'Choose another length in convert.columns, such as varchar(700) where the column is alone in its key.',
+  CONNECT_PLUGIN: entry(
+    'No worker of Kafka Connect has the plugin of Debezium for this source.',
+    'Install it in plugin.path of every worker.',
   ),
-  CONVERT_NAME: entry(
-    'A name is too long for the target, or the same as another there.',
-    'Give it another name in tables.map.',
+  CONNECT_VERSION: entry(
+    'Kafka Connect or the plugin of Debezium is of a version that cannot work for the run, or was not tried.',
+    'Use Kafka Connect 3.7 or later with Debezium 3.5 or later.',
   ),
-  CONVERT_ON_UPDATE: entry(
-    'A column takes the time of each update by itself, and the target has no such setting.',
-    'Let the applications set it, or make a trigger on the target after the cutover.',
-  ),
-  CONVERT_PARTITIONED: entry(
-    'Partitioned tables, and tables that inherit from others, are not carried between engines.',
-    'Exclude them in tables.exclude of the plan and move them by other means.',
-  ),
-  CONVERT_SEQUENCE: entry(
-    'The target has no sequences besides the numbers of an AUTO_INCREMENT column.',
-    'Change the applications that draw from it before the cutover.',
-  ),
-  CONVERT_TEXT: entry(
-    'The target has no such type: the values are carried as the text that the source prints for them.',
-    'Nothing where the applications can read that text; else exclude the table.',
-  ),
-  CONVERT_TYPE: entry(
-    'The target has no type for the values of a column.',
-    'Choose one in convert.columns, or exclude the table.',
-  ),
-  CONVERT_VALUES: entry(
-    'The type of the source has values that the target cannot hold. One of them stops the run; nothing is rounded or cut.',
-    'Nothing where no row has such a value; else correct the rows, or choose a text in convert.columns.',
-  ),
+  ...CONVERT_FINDING_CODES,
   CREATE_DATABASE: entry(
     'Schema migrate, which keeps what the run has to remember, is made on both sides, and the publication on the source.',
     'GRANT CREATE ON DATABASE to the role of the url.',
@@ -107,6 +80,10 @@ export const FINDING_CODES = {
   DDL: entry(
     'The whole schema was built on the target and rolled back; the server refused one of the statements.',
     'Make what its message names on the target first (an extension, a function, a collation, a right), or exclude the table.',
+  ),
+  DEBEZIUM_TYPE: entry(
+    'Debezium does not write every value of this type whole, or a kind of value that the source lets its users write.',
+    'Set stream.via: native in the plan, or exclude the table. With a warning: nothing where no such values are written; verification finds those that were.',
   ),
   DROP_RIGHT: entry(
     'MySQL and MariaDB: TRUNCATE and DROP TABLE fire no trigger, so that the fence does not stop accounts that may use them.',
@@ -157,6 +134,22 @@ export const FINDING_CODES = {
     'Another publication has a list of columns of the table that only goes with its present replica identity.',
     'Publish all columns there, let the replica identity name the primary key, or exclude the table.',
   ),
+  KAFKA: entry(
+    'The brokers of Kafka cannot be reached, or do not let the run in.',
+    'Correct stream.debezium.brokers, ssl and sasl.',
+  ),
+  KAFKA_GROUP: entry(
+    'The user of the brokers may not use the consumer group of the run.',
+    'Grant READ on groups that begin with migrate-.',
+  ),
+  KAFKA_REPLICATION: entry(
+    'The log of the run would be on one broker only: with it the run would be lost.',
+    'Raise stream.debezium.replicationFactor.',
+  ),
+  KAFKA_TOPIC: entry(
+    'The topic of the run cannot be made.',
+    'Grant the rights that the finding names, or lower stream.debezium.replicationFactor.',
+  ),
   LARGE_OBJECTS: entry(
     'Large objects lie outside of all tables, and no log carries them. Only their numbers move.',
     'Move them by other means before the cutover, or store them in bytea columns.',
@@ -195,6 +188,10 @@ export const FINDING_CODES = {
   OPEN_TRANSACTION: entry(
     'A transaction has been open for long. The start waits for its end: before that there is no exact moment to begin at.',
     'End it, or wait for it.',
+  ),
+  ORPHANS: entry(
+    'MySQL and MariaDB: rows refer to none in spite of a foreign key. The target may refuse the foreign key, or have it violated from the start.',
+    'Correct or delete the rows on the source.',
   ),
   OWNER: entry(
     'Only the owner of a table may publish it, put the fence on it and set its replica identity.',
@@ -280,6 +277,10 @@ export const FINDING_CODES = {
     'The server drops the log that a run still needs once it exceeds this size; the run cannot go on from there.',
     'Set max_slot_wal_keep_size to -1 for the time of the run, or make sure that it is large enough.',
   ),
+  SOURCE_KIND: entry(
+    'MySQL and MariaDB: source.kind names the one, and the other answers.',
+    'Correct source.kind, or name another server in source.url.',
+  ),
   STANDBY: entry('The server is a standby and cannot be written to.', 'Name the primary in the url.'),
   STATISTICS: entry(
     'The role cannot see how long transactions of other roles have been open: long ones are not found before the start.',
@@ -300,6 +301,10 @@ export const FINDING_CODES = {
   TARGET_COLUMN: entry(
     'A column of a table that was made by hand cannot take what the source holds, or demands a value the source lacks.',
     'Change the column on the target as the finding says.',
+  ),
+  TARGET_CONSTRAINT: entry(
+    'MySQL: the name of a check, and that of a foreign key, is given once in a database, and another table has it there.',
+    'Give that constraint of the target another name; where both tables are of the run, do so on the source.',
   ),
   TARGET_FIRES: entry(
     'A trigger, rule or foreign key of a table that was made by hand would act on the rows that the run writes.',

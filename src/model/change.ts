@@ -24,10 +24,20 @@ interface OfOneRow {
    */
   readonly tolerant?: boolean;
   /**
-   * Why the target cannot hold the row, of which a value is missing then: to be thrown by whoever would apply it. A change that
-   * is not applied, since its table is left out or was read again later, does no harm.
+   * What the target cannot hold of it; NULL stands in its place, so that the change can be kept as a dead letter or end the apply,
+   * but never be applied. One that need not be applied, since its table is left out or was read again later, does no harm.
    */
-  readonly refused?: MigrateError;
+  readonly refused?: RefusedValue;
+}
+
+/** The first value of a change that the target cannot hold. */
+export interface RefusedValue {
+  /** The name of its column. */
+  readonly column: string;
+  /** Names table and column. */
+  readonly error: MigrateError;
+  /** True when rows are found by it, so that nobody knows which row the change is of. */
+  readonly isKey: boolean;
 }
 
 export interface Insert extends OfOneRow {

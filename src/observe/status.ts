@@ -1,10 +1,12 @@
 // What a run is doing, as one value: filled by the parts that work, read by the terminal, the control socket and the metrics.
 
 import type { RunError, StageName } from '../journal/journal.ts';
+import type { Side } from '../model/side.ts';
 
 export interface TableStatus {
   rowsExpected: number;
   rowsCopied: number;
+  /** Read by this process, also of chunks that failed: it never becomes less. */
   bytesCopied: number;
   chunks: number;
   chunksDone: number;
@@ -46,6 +48,14 @@ export interface StatusSnapshot {
   readonly stream: {
     /** Row changes committed on the target, over all restarts. */
     readonly changes: number;
+    /** Row changes read from the log by this process, those that were read again included. */
+    readonly read: number;
+    /** Batches written to the target by this process. */
+    readonly batches: number;
+    /** How long this process waited for the target to write batches. */
+    readonly writeSeconds: number;
+    /** When this process last moved the checkpoints, in ms since 1970; null before. They move on an idle source, too. */
+    readonly movedAtMs: number | null;
     /** Transactions of the source that were committed in parts, over all restarts. */
     readonly splitTransactions: number;
     /** Seconds between a commit on the source and its arrival on the target; null while unknown. */
@@ -63,10 +73,27 @@ export interface StatusSnapshot {
   };
   /** Row changes that the target refused, with those that follow them on the same keys; `total` counts settled ones, too. */
   readonly deadLetters: { readonly open: number; readonly waived: number; readonly total: number };
-  readonly cutover: { readonly attempt: number; readonly step: string | null; readonly writePauseMs: number | null };
+  readonly cutover: {
+    readonly attempt: number;
+    readonly step: string | null;
+    /** When applications were last stopped from writing; null before. */
+    readonly frozenAt: string | null;
+    readonly writePauseMs: number | null;
+  };
+  /** Seconds that each database took to answer the last question; null while it is not asked. */
+  readonly answerSeconds: { readonly [side in Side]: number | null };
   /** The last error that was retried; null once progress was made after it. */
   readonly lastError: (RunError & { readonly at: string }) | null;
   readonly restarts: number;
+}
+
+/** How long the rest of the copy takes if it goes on as so far; null when there is no rest, or too little to go by. */
+export function copySecondsLeft({ snapshot }: Pick<StatusSnapshot, 'snapshot'>): number | null {
+  const { rows, rowsBefore, rowsExpected, seconds } = snapshot;
+  const now = rows - rowsBefore;
+  // An estimate from too little says nothing.
+  if (seconds <= 1 || rows >= rowsExpected || now <= rowsExpected / 100) return null;
+  return ((rowsExpected - rows) * seconds) / now;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object ? Mutable<T[K]> : T[K] };
@@ -85,10 +112,14 @@ export class RunStatus {
       tables: {},
       conditions: {},
       snapshot: { rows: 0, rowsExpected: 0, rowsBefore: 0, bytes: 0, seconds: 0 },
-      stream: { changes: 0, splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
+      stream: {
+        ...{ changes: 0, read: 0, batches: 0, writeSeconds: 0, movedAtMs: null },
+        ...{ splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null },
+      },
       verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
       deadLetters: { open: 0, waived: 0, total: 0 },
-      cutover: { attempt: 0, step: null, writePauseMs: null },
+      cutover: { attempt: 0, step: null, frozenAt: null, writePauseMs: null },
+      answerSeconds: { source: null, target: null },
       lastError: null,
       restarts: 0,
     };

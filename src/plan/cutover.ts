@@ -37,9 +37,12 @@ export const cutoverSchema = z
   .strictObject(
     {
       when: z
-        .enum(['auto', 'manual'])
+        .enum(['auto', 'manual', 'never'])
         .prefault('manual')
-        .describe('`manual` waits for `migrate cutover`; `auto` goes on as soon as verification has passed.'),
+        .describe(
+          '`manual` waits for `migrate cutover`; `auto` goes on as soon as verification has passed; `never` keeps the target in ' +
+            'step with the source, compared and closed to other writers, for as long as the run lives.',
+        ),
       maxLag: duration({
         about: 'The cutover starts only while the target is no further behind than this.',
         default: '1s',

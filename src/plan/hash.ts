@@ -10,6 +10,7 @@ export const RESUMABLE_FIELDS = [
   'source.url',
   'target.url',
   'schema.changes',
+  'stream.debezium',
   'snapshot',
   'apply',
   'verify',

@@ -76,6 +76,15 @@ function readSecret(path: string, file: string): Found {
   }
 }
 
+/** The texts below a value whose own keys say that they are secret, as `password` does. */
+export function namedSecrets(value: unknown): readonly Secret[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]): readonly Secret[] => {
+    if (typeof inner === 'object') return namedSecrets(inner);
+    return SECRET_NAME.test(key) && inner !== undefined ? [{ text: String(inner), password: true }] : [];
+  });
+}
+
 /** The password of a url, wherever it begins in the text, in the forms it can appear in; none when it has none. */
 export function urlSecrets(text: string): readonly Secret[] {
   const written = /[a-z][a-z0-9+.-]*:\/\/.*/is.exec(text)?.[0] ?? '';

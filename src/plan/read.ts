@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { z } from 'zod';
 import { type Fault, type Path, PlanDocument, pathText } from './document.ts';
-import { type Environment, interpolate, type Secret, urlSecrets } from './interpolate.ts';
+import { type Environment, interpolate, namedSecrets, type Secret, urlSecrets } from './interpolate.ts';
 import { NAME_FORM, NAME_RULE, type Plan, planSchema } from './plan.ts';
 import { issueText, knownKeys } from './wording.ts';
 
@@ -21,6 +21,8 @@ export function readPlan(text: string, file: string, env: Environment): PlanRead
     secrets.push(...resolved.secrets, ...urlSecrets(resolved.text));
     return resolved;
   });
+  const { stream } = (document.value ?? {}) as { readonly stream?: unknown };
+  secrets.push(...namedSecrets(stream));
   const parsed = document.broken ? undefined : parse(document);
   const name = parsed?.name ?? basename(file).replace(/\.ya?ml$/i, '');
   if (parsed !== undefined && !NAME_FORM.test(name)) {

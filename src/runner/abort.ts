@@ -42,7 +42,10 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
         result: 'aborted',
         run: plan.name,
         removed: onSource,
-        left: ['on the target: the copied tables, closed to writes', 'on the target: the journal, in migrate'],
+        left: [
+          'on the target: the copied tables, none of them open to applications',
+          'on the target: the journal, in migrate',
+        ],
       };
     }
     const dropped = await dropTarget(endpoints);

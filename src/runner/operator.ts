@@ -7,6 +7,7 @@ import type { Gate } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
 import { lettersObstacle, type Permission, READY } from '../stages/permission.ts';
 import type { LettersAnswer } from './letters.ts';
 
@@ -15,8 +16,8 @@ const PAUSED = 'paused by the operator';
 export interface OperatorOptions {
   readonly gate: Gate;
   readonly status: RunStatus;
-  /** True when the plan lets the run cut over by itself. */
-  readonly automatic: boolean;
+  /** What the plan says: `auto` lets the run cut over by itself. */
+  readonly when: Plan['cutover']['when'];
   /** Begins to end the run, as Ctrl-C would. */
   readonly stop: () => void;
 }
@@ -50,7 +51,7 @@ export class Operator implements Controls, Permission {
 
   constructor(options: OperatorOptions) {
     this.#options = options;
-    this.#granted = options.automatic;
+    this.#granted = options.when === 'auto';
   }
 
   /** From here on wishes are recorded. */
@@ -84,6 +85,7 @@ export class Operator implements Controls, Permission {
   }
 
   async cutover(decision?: CutoverDecision): Promise<void> {
+    if (decision === undefined && this.#options.when === 'never') throw noCutover();
     const { open } = this.#options.status.snapshot().deadLetters;
     if (decision === undefined && open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(open));
     await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
@@ -175,8 +177,8 @@ export class Operator implements Controls, Permission {
     return this.#granted;
   }
 
-  get automatic(): boolean {
-    return this.#options.automatic;
+  get when(): Plan['cutover']['when'] {
+    return this.#options.when;
   }
 
   get failures(): number {
@@ -200,7 +202,7 @@ export class Operator implements Controls, Permission {
   failed(): void {
     this.#failures++;
     this.#failedAt = performance.now();
-    this.#granted = this.#options.automatic;
+    this.#granted = this.#options.when === 'auto';
     this.#decision = undefined;
   }
 
@@ -253,4 +255,10 @@ export class Operator implements Controls, Permission {
     await change?.(this.#journal);
     await this.#journal.audit(command, '');
   }
+}
+
+function noCutover(): MigrateError {
+  return new MigrateError('CUTOVER.REFUSED', 'this run only keeps the target in step: cutover.when is never', {
+    fix: 'To cut over after all, set cutover.when to manual and start the run again: it goes on from where it stands.',
+  });
 }

@@ -31,7 +31,7 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
   const operator = new Operator({
     gate,
     status,
-    automatic: request.plan.cutover.when === 'auto',
+    when: request.plan.cutover.when,
     stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
   request.onStatus(() => operator.status());
@@ -113,7 +113,7 @@ async function listen({ plan, log }: RunRequest, operator: Operator, closer: Clo
   if (plan.control.metricsPort === 'off') return;
   const metrics = await openMetricsServer(
     plan.control.metricsPort,
-    new Metrics({ snapshot: () => operator.status(), version: VERSION }),
+    new Metrics({ snapshot: () => operator.status(), version: VERSION, cutoverBudgetMs: plan.cutover.budget }),
   );
   closer.add(() => metrics.close());
   log.info('metrics', { url: metrics.url });

@@ -8,7 +8,9 @@ import type { Source } from '../databases/source.ts';
 import type { Pulse } from '../health/pulse.ts';
 import type { RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import type { Side } from '../model/side.ts';
 import { withoutNeeding } from '../model/without.ts';
+import type { RunStatus } from '../observe/status.ts';
 import type { RunOutcome } from '../report/partial.ts';
 import { recoverInterrupted } from '../stages/cutover.ts';
 import { enter } from '../stages/enter.ts';
@@ -36,8 +38,8 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   const earlier = await earlierOutcome(opened, request.only, status);
   if (earlier !== undefined) return earlier;
   const { journal, source, target } = opened;
-  pulse.watch({ side: 'source', ask: () => source.ping() });
-  pulse.watch({ side: 'target', ask: () => target.ping() });
+  pulse.watch({ side: 'source', ask: () => source.ping(), answered: answering(status, 'source') });
+  pulse.watch({ side: 'target', ask: () => target.ping(), answered: answering(status, 'target') });
   pulse.watch({ side: 'source', ask: schema.probe });
   const begun = await beginRun({ plan: request.plan, endpoints: opened, onFindings: request.onFindings });
   operator.attach({
@@ -63,6 +65,13 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   if (ended !== undefined) return ended;
   schema.release();
   return complete(runner, endpoints, record);
+}
+
+function answering(status: RunStatus, side: Side): (seconds: number | null) => void {
+  return (seconds) =>
+    status.update((value) => {
+      value.answerSeconds[side] = seconds;
+    });
 }
 
 /** The target in the words of the catalog that the run carries. */

@@ -12,7 +12,7 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type LiveSettlement, settleFrozen, settleLive } from '../verify/settle.ts';
 import { closeBehind } from './catch-up.ts';
-import { lettersObstacle, type Permission, READY } from './permission.ts';
+import { IN_STEP, lettersObstacle, type Permission, READY } from './permission.ts';
 import { selectionOf } from './selection.ts';
 import type { Stage } from './stage.ts';
 import { keepVerified, type VerifyParts, verifyContext } from './verify.ts';
@@ -82,7 +82,7 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
   do {
     while (!permission.granted || deadLetters.open > 0) {
       const { open } = deadLetters;
-      status.waitsFor(open > 0 ? lettersObstacle(open) : `${READY}${await lastUndone(parts)}`);
+      status.waitsFor(open > 0 ? lettersObstacle(open) : await readyText(parts));
       const began = performance.now();
       await keepVerified(parts, await settleLive(context));
       await nextWish(parts, (performance.now() - began) / SETTLE_SHARE);
@@ -118,6 +118,10 @@ function tableObstacle({ pendingTables, pendingRows }: LiveSettlement, budgetMs:
   );
 }
 
+async function readyText(parts: CutoverParts): Promise<string> {
+  return parts.permission.when === 'never' ? IN_STEP : `${READY}${await lastUndone(parts)}`;
+}
+
 /** Why the attempt before was undone: who is to give the next permission must know. */
 async function lastUndone({ journal }: CutoverParts): Promise<string> {
   const latest = await journal.cutovers.latest();
@@ -133,7 +137,7 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     replication: applier,
     plan: plan.cutover,
     // By hand an attempt is made once, and after it the run follows the source again until the next permission.
-    retriesLeft: permission.automatic ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
+    retriesLeft: permission.when === 'auto' ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
     openLetters: () => deadLetters.open,
     firing: () => target.firing(record.catalog),

@@ -1,7 +1,12 @@
 // Whether the cutover may begin: the stage asks, the operator answers.
 
+import type { Plan } from '../plan/plan.ts';
+
 /** What the status says while only the permission is missing. */
 export const READY = 'ready: waiting for `migrate cutover`';
+
+/** What it says where the plan has no cutover. */
+export const IN_STEP = 'in step: the target follows the source, and the plan has no cutover';
 
 /** Why there is no cutover while letters are open. */
 export function lettersObstacle(open: number): string {
@@ -10,8 +15,8 @@ export function lettersObstacle(open: number): string {
 
 export interface Permission {
   readonly granted: boolean;
-  /** True when the plan lets the run cut over by itself. */
-  readonly automatic: boolean;
+  /** What the plan says: `auto` lets the run cut over by itself. */
+  readonly when: Plan['cutover']['when'];
   /** Attempts of this process that failed since the permission was given. */
   readonly failures: number;
   /** Since the last of them; not to be read without one. */

@@ -5,6 +5,7 @@ import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Source, TableSelection } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { FINDING_PREFIX } from '../lib/finding-codes.ts';
 import type { Finding } from '../model/finding.ts';
 
 export interface PreflightParts {
@@ -17,7 +18,7 @@ export interface PreflightParts {
   readonly resuming: boolean;
 }
 
-/** Findings of both sides, the source's first. */
+/** Findings of both sides, the source's and those of a conversion first. */
 export async function preflight({
   source,
   target,
@@ -33,15 +34,23 @@ export async function preflight({
   ]);
   // What kept the names from being found out may have been met a second time.
   const told = new Set(findings.map(({ code, subject }) => `${code} ${subject}`));
-  return [
+  const found = [
     ...same,
-    ...onSource.map((finding) => ({ ...finding, side: 'source' as const })),
+    ...onSource.map((finding) => (isOfBoth(finding) ? finding : { ...finding, side: 'source' as const })),
     ...findings,
     // On one database a cure for the target would be given to the source: its tables would be renamed.
     ...(same.length > 0 ? [] : onTarget)
       .filter(({ code, subject }) => !told.has(`${code} ${subject}`))
       .map((finding) => ({ ...finding, side: 'target' as const })),
   ];
+  // What cannot be converted is missing when the schema is tried on the target, which proves nothing then.
+  const isPartial = found.some((finding) => finding.level === 'error' && isOfBoth(finding));
+  return isPartial ? found.filter(({ code }) => code !== `${FINDING_PREFIX}DDL`) : found;
+}
+
+/** What a conversion finds is of a column of the source and a type of the target. */
+function isOfBoth({ code }: Finding): boolean {
+  return code.startsWith(`${FINDING_PREFIX}CONVERT_`);
 }
 
 async function sameDatabase(source: Source, target: Target): Promise<readonly Finding[]> {

@@ -53,6 +53,7 @@ export function snapshotStage(parts: SnapshotParts): Stage {
         await start.close();
       }
       await failpoint('copy.done');
+      await parts.target.reveal(parts.catalog);
       const tables = await parts.journal.tables.list();
       return { rows: copiedRows(tables), ...madeBy(start) };
     },

@@ -9,6 +9,7 @@ import type { EmptyStep } from '../../src/apply/step.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
 import { PostgresLane } from '../../src/databases/postgres/write/lane.ts';
+import { MigrateError } from '../../src/lib/errors.ts';
 import type { LoggedValue, RowChange } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { Table } from '../../src/model/table.ts';
@@ -198,6 +199,36 @@ test('a row that waits for the place of another is replayed after it, whatever t
   expect(await kept()).toEqual(['1 open insert y 23505', '2 open update z 23514']);
   await fixture.db.query('ALTER TABLE items DROP CONSTRAINT items_n_check');
   expect(await retry(table)).toEqual({ replayed: [1, 2], refused: [] });
+});
+
+test('a row with a value that no column can hold comes back with the change that corrects it, and not before', async () => {
+  const table = await fixture.table('items');
+  const error = new MigrateError('SOURCE.REFUSED', 'items: column name has a value that is bad');
+  const bad = (change: RowChange): RowChange => ({ ...change, refused: { column: 'name', error, isKey: false } });
+  await open();
+  await apply(
+    bad(update(table, 'a', 'b2', null, '1', 'x')),
+    bad(insert(table, 'd', null, '4', 'x')),
+    bad(insert(table, 'e', null, '5', 'x')),
+  );
+  await apply(insert(table, 'a', 'new', '6', 'x'), bad(update(table, 'e', 'e', null, '7', 'x')), remove(table, 'e'));
+  expect((await kept()).slice(0, 3)).toEqual([
+    '1 open update a 22000',
+    '2 open insert d 22000',
+    '3 open insert e 22000',
+  ]);
+  const { replayed, refused } = await retry(table);
+  expect({ replayed, refused }).toMatchObject({ replayed: [3, 5, 6], refused: [{ ids: [1, 4] }, { ids: [2] }] });
+  expect(refused.map(({ code }) => code)).toEqual(['SOURCE.REFUSED', 'SOURCE.REFUSED']);
+  await apply(update(table, 'b2', 'b2', 'good', '1', 'x'), update(table, 'd', 'd', 'vier', '4', 'x'));
+  expect((await retry(table)).refused).toEqual([]);
+  expect(await fixture.rows('items')).toEqual([
+    '(a,new,6,x)',
+    '(b,two,2,y)',
+    '(b2,good,1,x)',
+    '(c,three,3,z)',
+    '(d,vier,4,x)',
+  ]);
 });
 
 test('emptying the table supersedes its letters, and its keys live again', async () => {

@@ -8,6 +8,7 @@ import { nameCase } from '../../src/databases/mysql/check/target-tables.ts';
 import { MysqlServer, type MysqlSession } from '../../src/databases/mysql/connection.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
 import type { Finding } from '../../src/model/finding.ts';
+import { tableId } from '../../src/model/table.ts';
 import { startMariadb } from '../fleet/mariadb.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer as FleetServer } from '../fleet/mysqld.ts';
@@ -102,6 +103,30 @@ test('tables and views that are there are moved away by the cure, with what is i
   for (const finding of found) await apply(finding);
   expect(await check()).toEqual([]);
   expect(await session.query('SELECT kept FROM before_migrate.things')).toEqual([['7']]);
+});
+
+test('a check or foreign key that another table has the name of is found, and gone once that one is dropped', async () => {
+  const things = catalog.tables.find(({ table }) => table.name === 'things')!;
+  const wanted = {
+    ...catalog,
+    tables: [{ ...things, checks: [{ name: 'Small', definition: 'CHECK ((`p` < 9))', comment: null, roles: [] }] }],
+  };
+  await run(
+    'CREATE DATABASE shop',
+    'CREATE TABLE shop.`o``ther` (id int PRIMARY KEY, p int, CONSTRAINT up FOREIGN KEY (p) REFERENCES shop.`o``ther` (id))',
+    'ALTER TABLE shop.`o``ther` ADD CONSTRAINT small CHECK (p < 5)',
+  );
+  const found = await check({}, false, wanted);
+  expect(found.map(({ code, subject }) => `${code} ${subject}`)).toEqual([
+    'PREFLIGHT.TARGET_CONSTRAINT check `Small` on shop.things',
+    'PREFLIGHT.TARGET_CONSTRAINT foreign key `up` on shop.things',
+  ]);
+  for (const finding of found) await apply(finding);
+  expect(await check({}, false, wanted)).toEqual([]);
+  const twin = { ...things, table: { ...things.table, id: tableId('shop', 'twin'), name: 'twin' } };
+  expect(only(await check({}, false, { ...catalog, tables: [things, twin] }), 'TARGET_CONSTRAINT').message).toContain(
+    'shop.things of the run',
+  );
 });
 
 test('tables of a run that are gone, and triggers of others on those that are there, are found again', async () => {

@@ -71,6 +71,17 @@ const BOTH: readonly Case[] = [
   },
   {
     provoke: [
+      'CREATE TABLE c (id int PRIMARY KEY, p int, CONSTRAINT up FOREIGN KEY (p) REFERENCES t (id))',
+      'SET SESSION foreign_key_checks = 0',
+      'INSERT INTO c VALUES (1, NULL), (2, 7)',
+      'SET SESSION foreign_key_checks = 1',
+    ],
+    finding: ['warning', 'ORPHANS', 'foreign key `up` on shop.c'],
+    noSql: true,
+    undo: ['DROP TABLE c'],
+  },
+  {
+    provoke: [
       "XA START X'61ff','b''',7",
       'INSERT INTO t (id) VALUES (5)',
       "XA END X'61ff','b''',7",
@@ -234,6 +245,13 @@ describe.each([
     expect(await check()).toEqual([]);
   });
 
+  test('a plan that takes it for the other kind is found, and the cure names its own', async () => {
+    const [own, other] = kind === 'MariaDB' ? (['mariadb', 'mysql'] as const) : (['mysql', 'mariadb'] as const);
+    expect(await check({ kind: own })).toEqual([]);
+    const found = only(await check({ kind: other }), 'SOURCE_KIND');
+    expect([found.level, found.cure]).toEqual(['error', expect.stringContaining(`kind: ${own} }`)]);
+  });
+
   test.each(cases)(
     '$finding is found, and gone once it is cured',
     async ({ provoke, finding, noSql, undo = [], context }) => {
@@ -271,6 +289,29 @@ describe.each([
       expect(found.cure).toBe(`KILL ${id?.[0]};`);
       await other.query('ROLLBACK');
     } finally {
+      other.close();
+    }
+  });
+
+  test('a transaction that is prepared only for a moment, as those of XA are, stops nobody', async () => {
+    const other = await server.session();
+    for (const step of [
+      "XA START 'brief'",
+      'INSERT INTO shop.t (id) VALUES (6)',
+      "XA END 'brief'",
+      "XA PREPARE 'brief'",
+    ])
+      await other.query(step);
+    const ask = session.query.bind(session);
+    const spy = vi.spyOn(session, 'query').mockImplementation(async (sql) => {
+      const rows = await ask(sql);
+      if (rows.length > 0 && sql.startsWith('XA RECOVER')) await other.query("XA ROLLBACK 'brief'");
+      return rows;
+    });
+    try {
+      expect(await check()).toEqual([]);
+    } finally {
+      spy.mockRestore();
       other.close();
     }
   });

@@ -352,5 +352,6 @@ async function openMysql(run: string, catalog: Catalog, lanes: number): Promise<
   const target = renamedTarget(own, renamed);
   await journal.create({ ...UNKNOWN, id, name: run, catalog: renamed, lanes });
   await target.create(renamed);
+  await target.reveal(renamed);
   return { target, journal, catalog: renamed, close: () => server.close() };
 }

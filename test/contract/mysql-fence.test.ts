@@ -266,12 +266,12 @@ describe.each(KINDS)('the fence of $kind', ({ kind, start }) => {
       tell = resolve;
     });
     const armed = world.newFence({ onWaiting: tell }).arm(TABLES, never);
+    expect(await told).toContain(`shop.part: it is held by session ${reader.id}`);
     const hasty = world.newFence({ armTimeoutMs: 0 });
     await expect(hasty.arm(TABLES, never)).rejects.toMatchObject({
       code: 'FENCE.ARM',
       message: expect.stringContaining(`session ${reader.id} (user root`),
     });
-    expect(await told).toContain(`shop.part: it is held by session ${reader.id}`);
     await reader.query('COMMIT');
     await armed;
     await world.fence.arm(TABLES, never);

@@ -225,6 +225,7 @@ describe.each([
       await journal.create(newRun(claim.run, made));
       const target = targetOn(own, claim);
       await target.create(made);
+      await target.reveal(made);
       await own.use(async (session) => {
         await passFence(session, claim.run);
         await session.query("INSERT INTO new_place.parents VALUES (5, 'a')");
@@ -330,6 +331,8 @@ test('rights are read as servers print them', () => {
     'GRANT EXECUTE ON PROCEDURE `x`.`p` TO `m`@`%`',
     'GRANT `r1`@`%` TO `m`@`%`',
     'REVOKE SELECT ON `secret`.* FROM `m`@`%`',
+    'GRANT DROP ON `say "x""`.* TO `m`@`%`',
+    'GRANT DROP ON "tick`""s".* TO "m"@"%"',
   ];
   const rights = new Rights(lines, true);
   expect(rights.has('RELOAD')).toBe(true);
@@ -339,6 +342,8 @@ test('rights are read as servers print them', () => {
   expect(rights.has('DROP', { schema: 'shxop' })).toBe(false);
   expect(rights.has('LOCK TABLES', { schema: 'like this' })).toBe(true);
   expect(new Rights(lines, false).has('LOCK TABLES', { schema: 'like this' })).toBe(false);
+  expect(rights.has('DROP', { schema: 'say "x""' })).toBe(true);
+  expect(rights.has('DROP', { schema: 'tick`"s' })).toBe(true);
   expect(rights.has('DELETE', { schema: 'x', name: 'ta`ble' })).toBe(true);
   expect(rights.has('UPDATE', { schema: 'x', name: 'ta`ble' })).toBe(false);
   expect(rights.has('DELETE', { schema: 'x' })).toBe(false);

@@ -1,5 +1,6 @@
 // The lease on MySQL and MariaDB: one runner at a time, an epoch that only grows, and whose sessions a runner ends.
 
+import type { RowDataPacket } from 'mysql2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LeaseStore } from '../../src/databases/lease-store.ts';
 import { MysqlServer, type MysqlSession } from '../../src/databases/mysql/connection.ts';
@@ -43,6 +44,35 @@ describe.each([
 ])('on $kind', ({ fleetOf }) => {
   const storeOf = (run = 'orders'): MysqlLeaseStore => new MysqlLeaseStore(serverOn(fleetOf().port, run));
   const row = { holder: 'a test', target: 'there' };
+
+  test('what limits the sessions of others on a server limits none of ours', async () => {
+    const limits = {
+      sql_select_limit: '1',
+      sql_big_selects: 'OFF',
+      sql_quote_show_create: 'OFF',
+      completion_type: 'CHAIN',
+      wait_timeout: '3',
+      ...(fleetOf() === mysql
+        ? { max_execution_time: '1000' }
+        : { max_statement_time: '1.000000', idle_transaction_timeout: '1' }),
+    };
+    const names = Object.keys(limits).sort();
+    const shown = `SHOW VARIABLES WHERE Variable_name IN (${names.map((name) => `'${name}'`).join(', ')})`;
+    const before = await sessionOn(fleetOf());
+    for (const [name, value] of Object.entries(limits)) await before.query(`SET GLOBAL ${name} = ${value}`);
+    try {
+      const server = serverOn(fleetOf().port);
+      const [session, connection] = await Promise.all([server.session(), server.connect()]);
+      closers.push(async () => connection.destroy());
+      const [rows] = await connection.promise().query<RowDataPacket[]>(shown);
+      const found = [await session.query(shown), rows.map(({ Variable_name, Value }) => [Variable_name, Value])];
+      expect(found[1]).toEqual(found[0]);
+      for (const [name, value] of Object.entries(limits)) expect(found[0]).not.toContainEqual([name, value]);
+      expect(found[0]).toHaveLength(names.length);
+    } finally {
+      for (const name of names) await before.query(`SET GLOBAL ${name} = DEFAULT`);
+    }
+  });
 
   test('the row is written with higher epochs only, and after every transaction that proved a lower one', async () => {
     const store = storeOf();

@@ -82,6 +82,16 @@ describe.each([
     expect(reader.changes).toEqual([{ op: 'insert', table: rows, row: ['1', null, null] }]);
   });
 
+  test('is read on for a table whose rows the run finds by another unique key than the one that the log names', async () => {
+    await fixture.run('CREATE TABLE two (a int NOT NULL, b int NOT NULL, UNIQUE z (a), UNIQUE y (b))');
+    const two = await fixture.table('two', { key: [1] });
+    await fixture.run('INSERT INTO two VALUES (1, 2)');
+    await fixture.mark('end');
+    const reader = await fixture.read(at, [two]);
+    await reader.untilMarker('end');
+    expect(reader.changes).toEqual([{ op: 'insert', table: two, row: ['1', '2'] }]);
+  });
+
   test('stops at a change that a session logs as a statement', async () => {
     const reader = await fixture.read(at, [rows]);
     await fixture.run(`SET SESSION binlog_format = 'STATEMENT'`, `INSERT INTO rows_ (id) VALUES (1)`);

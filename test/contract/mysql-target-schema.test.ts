@@ -1,12 +1,15 @@
 // The schema of a MySQL target: made with its fence, completed, renamed and dropped.
 
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { quoteTable } from '../../src/databases/mysql/sql.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
+import type { Position } from '../../src/model/position.ts';
 import type { ColumnRename, Renames } from '../../src/model/renames.ts';
+import type { TableName } from '../../src/model/table.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer as FleetServer } from '../fleet/mysqld.ts';
-import { CLAIM, settled, TargetFixture } from './mysql-target-fixture.ts';
+import { ID, RUN, settled, TargetFixture } from './mysql-target-fixture.ts';
 
 /** Lets the test write past the fence. */
 const PASS = 'SET @migrate_pass = (SELECT secret FROM migrate.pass)';
@@ -47,7 +50,7 @@ describe('MySQL', () => {
 
   // The first time on a machine it has to be fetched.
   beforeAll(async () => {
-    fleet = await startMysql();
+    fleet = await startMysql(['--local-infile=ON']);
   }, 300_000);
   afterAll(() => fleet?.close());
   beforeEach(async () => {
@@ -55,9 +58,10 @@ describe('MySQL', () => {
   });
   afterEach(() => db?.close());
 
-  test('a schema is made closed with its keys only, and once completed it is described as that of the source', async () => {
+  test('a schema is made with its keys only, and once completed it is described as that of the source', async () => {
     const catalog = await db.plan(['rental'], ...RENTAL);
     await db.target.create(catalog);
+    await db.target.reveal(catalog);
     const made = await db.describe('rental.*');
     expect(made.tables.flatMap(({ uniqueConstraints, foreignKeys }) => [...uniqueConstraints, ...foreignKeys])).toEqual(
       [],
@@ -77,6 +81,7 @@ describe('MySQL', () => {
     await db.run('DELETE FROM rental.film', 'DELETE FROM rental.by_unique', 'SET @migrate_pass = NULL');
     // Everything is there: nothing is done.
     await db.target.create(catalog);
+    await db.target.reveal(catalog);
     await db.target.complete(catalog, () => expect.unreachable('nothing is missing'));
   });
 
@@ -91,6 +96,7 @@ describe('MySQL', () => {
          REFERENCES \`se\`\`lect "x"\`.\`${long}\` (\`key\`) ON DELETE CASCADE)`,
     );
     await db.target.create(catalog);
+    await db.target.reveal(catalog);
     await db.target.complete(catalog, () => undefined);
     expect(settled(await db.describe('se`lect "x".*', 'Order.*'))).toEqual(settled(catalog));
   });
@@ -106,6 +112,7 @@ describe('MySQL', () => {
       const target = db.crashingAt(n);
       return target
         .create(catalog)
+        .then(() => target.reveal(catalog))
         .then(() => target.complete(catalog, () => undefined))
         .then(
           () => true,
@@ -118,9 +125,15 @@ describe('MySQL', () => {
     let deaths = 0;
     while (!(await alive(deaths + 1))) {
       deaths += 1;
+      // Whatever has a name is closed.
+      const open = await db.rows(`SELECT TABLE_NAME FROM information_schema.TABLES AS t WHERE TABLE_SCHEMA = 'shop'
+        AND TABLE_NAME NOT LIKE 'migrate\\_%' AND 3 <> (SELECT COUNT(*) FROM information_schema.TRIGGERS
+          WHERE EVENT_OBJECT_SCHEMA = 'shop' AND EVENT_OBJECT_TABLE = t.TABLE_NAME)`);
+      expect(open).toEqual([]);
       // Half a fence is none.
-      if (deaths === 5) await db.run((await triggerDrops(db))[0] ?? '');
+      if (deaths === 6) await db.run((await triggerDrops(db))[0] ?? '');
       await db.target.create(catalog);
+      await db.target.reveal(catalog);
       await db.target.complete(catalog, () => undefined);
       expect(settled(await db.describe('shop.*')), `death ${deaths}`).toEqual(settled(catalog));
       expect(await triggerDrops(db)).toHaveLength(6);
@@ -129,27 +142,68 @@ describe('MySQL', () => {
     expect(deaths).toBeGreaterThan(8);
   });
 
-  test('what somebody else made is left alone and told: a table, a view, rows in a table that was not closed yet', async () => {
+  test('what somebody else made is left alone and told, whether it was there before or took a name during the copy', async () => {
     const catalog = await db.plan(
       ['shop'],
       'CREATE TABLE shop.a (id int PRIMARY KEY)',
       'CREATE TABLE shop.b (id int PRIMARY KEY)',
     );
-    await db.run('CREATE DATABASE shop', 'CREATE TABLE shop.b (id int PRIMARY KEY)');
-    const refused = { code: 'TARGET.REFUSED', message: expect.stringContaining('shop.b') };
-    await expect(db.target.create(catalog)).rejects.toMatchObject(refused);
-    await db.run('DROP TABLE shop.b', 'CREATE VIEW shop.b AS SELECT 1 AS id');
-    await expect(db.target.create(catalog)).rejects.toMatchObject(refused);
-    expect(await db.rows('SHOW TABLES FROM shop')).toEqual([['b']]);
-    await db.run('DROP VIEW shop.b');
-    // Its lease is lost when it is about to close what it made.
-    const stale = db.targetWith({ claim: staleFirst() });
-    await expect(stale.create(catalog)).rejects.toMatchObject({ code: 'LEASE.LOST' });
-    await db.run('INSERT INTO shop.b VALUES (1)');
-    await expect(db.target.create(catalog)).rejects.toMatchObject(refused);
-    await db.run(PASS, 'DELETE FROM shop.b', 'SET @migrate_pass = NULL');
-    await db.target.create(catalog);
+    const { target } = db;
+    const takes = async (refused: () => Promise<void>): Promise<void> => {
+      for (const kind of ['TABLE', 'VIEW']) {
+        await db.run(
+          kind === 'TABLE' ? 'CREATE TABLE shop.b (id int PRIMARY KEY)' : 'CREATE VIEW shop.b AS SELECT 1 AS id',
+        );
+        const told = { code: 'TARGET.REFUSED', message: expect.stringContaining('shop.b') };
+        await expect(refused()).rejects.toMatchObject(told);
+        await db.run(`DROP ${kind} shop.b`);
+      }
+    };
+    await db.run('CREATE DATABASE shop');
+    await takes(() => target.create(catalog));
+    expect(await db.rows('SHOW TABLES FROM shop')).toEqual([]);
+    await target.create(catalog);
+    await takes(() => target.create(catalog));
+    await takes(() => target.reveal(catalog));
+    expect(await triggerDrops(db)).toEqual([]);
+    await target.reveal(catalog);
     await expect(db.session.query('INSERT INTO shop.b VALUES (1)')).rejects.toMatchObject({ cause: { errno: 1290 } });
+  });
+
+  test('until it is revealed a table is hidden, in whatever is done to it, and without triggers', async () => {
+    const catalog = await db.plan(['shop'], "CREATE TABLE shop.a (id int PRIMARY KEY, n int) COMMENT='first'");
+    const tables = catalog.tables.map(({ table }) => table);
+    const [table] = tables;
+    const column = catalog.tables[0]?.columns[1];
+    if (table === undefined || column === undefined) throw new Error('not described');
+    await journalRun(db, table);
+    await db.target.create(catalog);
+    expect(await db.target.check(catalog, true)).toEqual([]);
+    await expect(db.session.query('INSERT INTO shop.a VALUES (9, 9)')).rejects.toMatchObject({
+      cause: { errno: 1146 },
+    });
+    const load = async (): Promise<number> => {
+      const loader = await db.target.loader();
+      const chunk = { ordinal: 0, range: { lower: null, upper: null }, at: null, rows: 0 };
+      const bytes = { format: 'text', bytes: Readable.from([Buffer.from('1\t2\n3\t4\n')]), rows: () => 2 } as const;
+      return loader.load(table, chunk, 'here' as Position, bytes).finally(() => loader.close());
+    };
+    expect(await load()).toBe(2);
+    await db.target.setApart(catalog, tables, null);
+    await db.run(`INSERT INTO migrate.chunk (run, table_id, ordinal) VALUES ('${RUN}', 'shop.a', 0)`);
+    expect(await load()).toBe(2);
+    await db.target.addColumns([{ table, column: { ...column, name: 'added' } }], { catalog, fingerprint: '' });
+    expect(await triggerDrops(db)).toEqual([]);
+    await db.target.reveal(catalog);
+    expect(await triggerDrops(db)).toHaveLength(3);
+    await expect(db.session.query('DELETE FROM shop.a')).rejects.toMatchObject({ cause: { errno: 1290 } });
+    expect(await db.rows('SELECT * FROM shop.a')).toEqual([
+      ['1', '2', null],
+      ['3', '4', null],
+    ]);
+    expect((await db.describe('shop.*')).tables).toMatchObject([{ table: { name: 'a' }, comment: 'first' }]);
+    await db.target.setApart(catalog, tables, null);
+    expect(await db.rows('SELECT * FROM shop.a')).toEqual([]);
   });
 
   test('what is dropped is what the run made: nothing of others, and nothing that others refer to', async () => {
@@ -161,6 +215,7 @@ describe('MySQL', () => {
     );
     await db.run('CREATE DATABASE other', 'CREATE TABLE other.mine (id int PRIMARY KEY)');
     await db.target.create(catalog);
+    await db.target.reveal(catalog);
     await db.target.complete(catalog, () => undefined);
     await db.run('ALTER TABLE other.mine ADD CONSTRAINT theirs FOREIGN KEY (id) REFERENCES shop.a (id)');
     await expect(db.target.drop(catalog)).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
@@ -169,10 +224,23 @@ describe('MySQL', () => {
     expect(await db.target.drop(catalog)).toBe(true);
     expect(await db.rows('SHOW TABLES FROM shop')).toEqual([['more']]);
     expect(await db.rows('SHOW TABLES FROM other')).toEqual([['mine']]);
-    // One that was never closed carries its mark.
-    await expect(db.crashingAt(2).create(catalog)).rejects.toThrow('gone');
+    // Hidden ones as well, of this run only.
+    await db.run(`CREATE TABLE shop.migrate_ffffffff_${'0'.repeat(16)} (id int)`);
+    await db.target.create(catalog);
     await db.target.drop(catalog);
-    expect(await db.rows('SHOW TABLES FROM shop')).toEqual([['more']]);
+    expect(await db.rows('SHOW TABLES FROM shop')).toEqual([[`migrate_ffffffff_${'0'.repeat(16)}`], ['more']]);
+  });
+
+  test('a database that the run made goes with its tables, unless it was there before or somebody put something into it', async () => {
+    const schemas = ['made', 'Found', 'used', 'Busy'];
+    const tables = schemas.map((schema) => `CREATE TABLE ${schema}.t (id int PRIMARY KEY)`);
+    const catalog = await db.plan(schemas, ...tables);
+    await db.run('CREATE DATABASE Found');
+    await db.target.create(catalog);
+    await db.run('CREATE VIEW used.v AS SELECT 1 AS one', 'CREATE PROCEDURE Busy.p() SET @x = 1');
+    expect(await db.target.drop(catalog)).toBe(true);
+    const left = (await db.rows('SHOW DATABASES')).flat();
+    expect(schemas.filter((schema) => left.includes(schema))).toEqual(['Found', 'used', 'Busy']);
   });
 
   test('the server makes what a catalog says under other names, and describes it so', async () => {
@@ -200,6 +268,7 @@ describe('MySQL', () => {
     expect(renamed.tables.map(({ table }) => table.id)).toEqual(['shop.a', 'shop.b', 'shop.c']);
     expect(renamed.sequences).toMatchObject([{ schema: 'new shop', owner: { table: 'shop.a', column: 'kind' } }]);
     await db.target.create(renamed);
+    await db.target.reveal(renamed);
     await db.target.complete(renamed, () => undefined);
     expect(byName(await db.describe('new shop.*', 'shop.*'))).toEqual(byName(renamed));
   });
@@ -221,13 +290,15 @@ describe('MySQL', () => {
   });
 });
 
-/** Another epoch than the lease has, the first time it is asked. */
-function staleFirst(): () => typeof CLAIM {
-  let asked = 0;
-  return () => {
-    asked += 1;
-    return asked === 1 ? { ...CLAIM, epoch: CLAIM.epoch - 1 } : CLAIM;
-  };
+/** A run with a table of one chunk. */
+async function journalRun(db: TargetFixture, { id }: TableName): Promise<void> {
+  await db.run(
+    `INSERT INTO migrate.run (name, id, format, plan_hash, plan_fields, source_identity, source_lineage, target_identity,
+       catalog, fingerprint, added, joining, lanes)
+     VALUES ('${RUN}', '${ID}', 4, '', '{}', '', '', '', '{}', 'before', '[]', '[]', 1)`,
+    `INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ('${RUN}', '${id}', 0, true)`,
+    `INSERT INTO migrate.chunk (run, table_id, ordinal) VALUES ('${RUN}', '${id}', 0)`,
+  );
 }
 
 async function triggerDrops(db: TargetFixture): Promise<readonly string[]> {

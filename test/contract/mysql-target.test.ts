@@ -35,6 +35,7 @@ const SHOP = [
 async function made(): Promise<Catalog> {
   const catalog = await db.plan(['shop'], ...SHOP);
   await db.target.create(catalog);
+  await db.target.reveal(catalog);
   await db.target.complete(catalog, () => undefined);
   return catalog;
 }

@@ -75,7 +75,7 @@ async function carry(schema: string, options: object = {}): Promise<Carried> {
     await session.query(`CREATE DATABASE ${quoteName(schema)}`);
     for (const [index, definition] of targets.entries()) {
       const { table } = definition;
-      await session.query(createTable(definition, definition.comment ?? ''));
+      await session.query(createTable(definition));
       const rows = await carriedRows(catalog.tables[index]!, definition, refused);
       const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
       if (rows.length > 0) {
@@ -331,7 +331,7 @@ test('tables of MariaDB are made, and their values are the same there', async ()
     const values = await from.use((session) => session.rows(rows.select('TRUE')));
     await target.use(async (session) => {
       await session.query('CREATE DATABASE m');
-      await session.query(createTable(made, ''));
+      await session.query(createTable(made));
       for (const { clause } of additionsOf(made)) await session.query(`ALTER TABLE m.t ${clause}`);
       for (const row of values) {
         const literals = rows.values(row).map((value, index) => {

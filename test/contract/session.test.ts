@@ -26,6 +26,7 @@ test('what a database has as its defaults does not reach our sessions', async ()
       statement_timeout: '500ms',
       search_path: 'public',
       jit: 'on',
+      quote_all_identifiers: 'on',
     };
     for (const [name, value] of Object.entries(defaults))
       await client.query(`ALTER DATABASE "${pathname.slice(1)}" SET ${name} = '${value}'`);
@@ -36,7 +37,7 @@ test('what a database has as its defaults does not reach our sessions', async ()
       `SELECT current_setting('synchronous_commit') AS durable, '{NULL}'::text[] = array[NULL]::text[] AS nulls,
       current_setting('transaction_isolation') AS isolation, '2026-01-02 03:04:05.678901+00'::timestamptz AS moment,
       0.1::float8 + 0.2::float8 AS float, '\\xff00'::bytea AS bytes, current_setting('search_path') AS path,
-      current_setting('jit') AS jit, pg_sleep(0.7)`,
+      current_setting('jit') AS jit, format_type('bytea'::regtype, NULL) AS type, pg_sleep(0.7)`,
     ),
   );
   await server.close();
@@ -49,6 +50,7 @@ test('what a database has as its defaults does not reach our sessions', async ()
     bytes: '\\xff00',
     path: 'pg_catalog',
     jit: 'off',
+    type: 'bytea',
   });
 });
 

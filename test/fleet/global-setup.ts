@@ -1,8 +1,10 @@
 // Starts the two servers that all tests share and tells their ports. Vitest runs this once per project: the
-// projects of one run share one pair.
+// projects of one run share one pair. The tests of Kafka share a broker and a Connect worker besides.
 
 import type { TestProject } from 'vitest/node';
 import { removeOrphans } from '../../src/demo/orphans.ts';
+import { startConnect } from './connect.ts';
+import { startKafka } from './kafka.ts';
 import { startServer, type TestServer } from './postgres.ts';
 
 interface Shared {
@@ -19,9 +21,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   registry[KEY] ??= { servers: open(), users: 0 };
   const shared = registry[KEY];
   shared.users++;
-  const [source, target] = await shared.servers;
+  const [[source, target], closeKafka] = await Promise.all([
+    shared.servers,
+    project.name === 'kafka' ? openKafka(project) : async () => undefined,
+  ]);
   project.provide('fleet', { source: source.port, target: target.port });
   return async () => {
+    await closeKafka();
     shared.users--;
     if (shared.users > 0) return;
     delete registry[KEY];
@@ -32,4 +38,19 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 async function open(): Promise<readonly [TestServer, TestServer]> {
   await removeOrphans();
   return Promise.all([startServer({ template: 0 }), startServer({ template: 1 })]);
+}
+
+async function openKafka(project: TestProject): Promise<() => Promise<void>> {
+  const broker = await startKafka();
+  try {
+    const worker = await startConnect(broker, { exactlyOnce: true });
+    project.provide('kafka', { broker: broker.broker, connect: worker.url });
+    return async () => {
+      await worker.close();
+      await broker.close();
+    };
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
 }

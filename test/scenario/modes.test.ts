@@ -118,6 +118,22 @@ test('a copy that is killed again and again ends as the source at one moment', a
   expect(await refusal(s.targetUrl, "INSERT INTO app.notes (item, t) VALUES (999, 'x')")).toBe('23503');
 });
 
+test('a plan without a cutover keeps the target in step, and can have one later', async () => {
+  const s = await open({ cutover: { when: 'never', reverse: 'off' } });
+  const following = s.start(['run', '--json']);
+  await s.until(following, ({ waiting }) => waiting?.startsWith('in step') === true);
+  await s.onSource("UPDATE app.items SET name = 'later' WHERE id = 1");
+  const refused = await s.run(['cutover', '--yes', '--json']);
+  expect(refused).toMatchObject({ code: 5, json: { code: 'CUTOVER.REFUSED', fix: expect.stringContaining('manual') } });
+  await s.until(following, ({ stream }) => stream.changes > 0);
+  expect(await rowsOf(s.targetUrl, "SELECT count(*) FROM app.items WHERE name = 'later'")).toEqual([['1']]);
+  expect(await refusal(s.targetUrl, 'DELETE FROM app.items')).toBe('25006');
+  following.kill('SIGTERM');
+  await following.exited;
+  await s.write({ cutover: { when: 'auto', reverse: 'off' } });
+  expect(await s.run()).toMatchObject({ code: 0, json: { result: 'complete' } });
+});
+
 test('a comparison without a run says equal or different, tells keys only when asked, and writes nothing', async () => {
   const s = await open();
   const ddl = `CREATE SCHEMA hand; CREATE TABLE hand.a (id int PRIMARY KEY, secret text);

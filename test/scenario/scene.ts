@@ -57,9 +57,14 @@ export class Scene {
 
   /** What the live process says over its control socket; undefined when there is none. */
   async status(): Promise<StatusSnapshot | undefined> {
-    const socket = (await readdir(this.workspace.directory)).find((name) => name.endsWith('.sock'));
-    if (socket === undefined) return undefined;
-    return ask(join(this.workspace.directory, socket), 'GET', '/status').catch(() => undefined);
+    const socket = await this.socket();
+    return socket === undefined ? undefined : ask(socket, 'GET', '/status').catch(() => undefined);
+  }
+
+  /** The control socket of the live process, if there is one. */
+  async socket(): Promise<string | undefined> {
+    const name = (await readdir(this.workspace.directory)).find((entry) => entry.endsWith('.sock'));
+    return name === undefined ? undefined : join(this.workspace.directory, name);
   }
 
   /** Writes the plan of the run named `test`, again if there is one. */

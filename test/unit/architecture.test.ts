@@ -105,9 +105,14 @@ describe('imports', () => {
   it.each([
     [/^(pg|pg-copy-streams|pg-[a-z-]+)(\/|$)/, 'databases/postgres/'],
     [/^mysql2(\/|$)/, 'databases/mysql/'],
+    [/^kafkajs(\/|$)/, 'stream/kafka/'],
   ])('of the drivers %s stay in %s: its types and its errors are translated there', (drivers, folder) => {
     const wrong = imports.filter(({ from, specifier }) => drivers.test(specifier) && !from.startsWith(folder));
     expect(wrong.map(shown)).toEqual([]);
+  });
+
+  it('of kafkajs are of types, or made when it is needed: a run without Kafka does not load it', () => {
+    expect(lines(/^(import|export) (?!type\b).*'kafkajs'/)).toEqual([]);
   });
 
   it('of a concrete database are made where a run is put together and in the demo: everything else sees ports', () => {

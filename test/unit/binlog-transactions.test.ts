@@ -38,7 +38,7 @@ function open(resume: Position): void {
   queue = new RunQueue({ full: () => undefined, drained: () => undefined });
   const utf8 = plainCharset('utf8mb4', 4);
   const tables = new LoggedTables({
-    captured: [{ table, computed: [] }],
+    captured: [{ table, computed: [], hasPrimary: true }],
     charsetOf: () => utf8,
     isMariadb: false,
     caseSensitive: true,

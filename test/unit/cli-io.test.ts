@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { printFindings } from '../../src/cli/findings.ts';
+import { printFindings, sayFindings } from '../../src/cli/findings.ts';
 import { type Io, print, printJson, say } from '../../src/cli/io.ts';
 import { Secrets } from '../../src/observe/secrets.ts';
 
@@ -38,13 +38,28 @@ test('a name with line breaks does not make lines that look like findings', () =
     message: 'd',
     cure: 'one\ntwo',
   } as const;
-  printFindings(io, [finding], 'stdout');
+  printFindings(io, [finding]);
   expect(out()).toBe('info[PREFLIGHT.X] a\\nerror[B] c: d\n  cure  one\n  cure  two\n');
 });
 
 test('a finding tells on which side it was found', () => {
   const { io, out } = open();
   const finding = { level: 'error', code: 'PREFLIGHT.X', subject: 'a', message: 'b' } as const;
-  printFindings(io, [{ ...finding, side: 'source' }, { ...finding, side: 'target' }, finding], 'stdout');
+  printFindings(io, [{ ...finding, side: 'source' }, { ...finding, side: 'target' }, finding]);
   expect(out()).toBe('error[PREFLIGHT.X] source: a: b\nerror[PREFLIGHT.X] target: a: b\nerror[PREFLIGHT.X] a: b\n');
+});
+
+test('beside the data a quiet command tells of errors only', () => {
+  const { io, err } = open();
+  const found = (['info', 'error', 'warning'] as const).map((level) => ({
+    level,
+    code: 'X',
+    subject: level,
+    message: 'm',
+  }));
+  sayFindings(io, found, false);
+  expect(err().match(/^\w+/gm)).toEqual(['error', 'warning', 'info']);
+  const quiet = open();
+  sayFindings(quiet.io, found, true);
+  expect(quiet.err()).toBe('error[X] error: m\n');
 });

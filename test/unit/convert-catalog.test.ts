@@ -1,6 +1,7 @@
 // Schemas of one engine in the words of the other: what is carried, what is named as left behind, and what has to be cured.
 
 import { describe, expect, it } from 'vitest';
+import type { Joined } from '../../src/convert/in-turn.ts';
 import { MysqlNames } from '../../src/convert/mysql-names.ts';
 import { pairConversion } from '../../src/convert/pair-conversion.ts';
 import { PostgresNames } from '../../src/convert/postgres-names.ts';
@@ -84,11 +85,11 @@ const catalog = (tables: readonly TableDefinition[], more: Partial<Catalog> = {}
   ...more,
 });
 
-function convert(source: EngineKind, target: EngineKind, found: Catalog, options: object = {}) {
+function convert(source: EngineKind, target: EngineKind, found: Catalog, options: object = {}, joined: Joined = []) {
   const plan = planSchema.shape.convert.parse(options);
   const conversion = pairConversion(source, target, plan, (type) => `cast ${type}`);
   if (conversion === undefined) throw new Error('nothing is converted');
-  const { catalog, findings } = conversion.catalog(found);
+  const { catalog, findings } = conversion.catalog(found, joined);
   const told = findings.map(({ level, code, subject }) => `${level} ${code.replace('PREFLIGHT.', '')} ${subject}`);
   return { catalog, findings, told, target: catalog.onTarget, first: catalog.onTarget?.tables[0] };
 }
@@ -238,9 +239,11 @@ describe('from MySQL to PostgreSQL', () => {
 
   it('what PostgreSQL has nothing for is an error with its cure', () => {
     const places = catalog([table([column('id', 'int'), column('at', 'point'), column('b', 'blob')])]);
-    const { findings } = convert('mariadb', 'postgres', places, {
+    const { findings, first } = convert('mariadb', 'postgres', places, {
       columns: { 's.t.b': 'integer', 's.t.c': 'text', 's.t.id': 'bigint' },
     });
+    // So that the rehearsal of the schema tells of other things only.
+    expect(first?.columns.map(({ type }) => type)).toEqual(['bigint', 'text', 'text']);
     expect(findings.map(({ level, code, subject, cure }) => [level, code, subject, cure])).toEqual([
       ['error', 'PREFLIGHT.CONVERT_COLUMN', 's.t.c', 'Correct or remove it in convert.columns of the plan.'],
       ['error', 'PREFLIGHT.CONVERT_TYPE', 's.t.at', 'convert.columns: { "s.t.at": bytea }'],
@@ -263,14 +266,15 @@ describe('from MySQL to PostgreSQL', () => {
     expect(first?.columns.map(({ notNull }) => notNull)).toEqual([true, false]);
   });
 
-  it('names that PostgreSQL would cut are errors', () => {
+  it('names that PostgreSQL would cut, or has itself, are errors', () => {
     const long = 'ü'.repeat(32);
     const { told } = convert(
       'mysql',
       'postgres',
-      catalog([table([column('id', 'int'), column(long, 'int')], {}, long)]),
+      catalog([table([column('id', 'int'), column(long, 'int'), column('xmin', 'int')], {}, long)]),
     );
-    expect(told).toEqual([`error CONVERT_NAME s."${long}"`, `error CONVERT_NAME s."${long}".${long}`]);
+    const place = `s."${long}"`;
+    expect(told).toEqual(['', `.${long}`, '.xmin'].map((column) => `error CONVERT_NAME ${place}${column}`));
   });
 });
 
@@ -522,6 +526,27 @@ describe('from MariaDB to MySQL', () => {
 });
 
 describe('names', () => {
+  const columns = [column('id', 'bigint')];
+  const checked = (name: string, condition = '`id` > 0') =>
+    table(columns, { checks: [object('small', `CHECK (${condition})`)] }, name);
+  const indexed = (name: string, index: string) =>
+    table(columns, { indexes: [object(index, `CREATE INDEX \`${index}\` ON \`s\`.\`${name}\` (\`id\`)`)] }, name);
+
+  it.each([
+    ['postgres', 'mysql', [checked('t', '(id > 0)'), checked('u', '(id > 0)')], checked('a', '(id > 0)')],
+    ['mariadb', 'mysql', [checked('t'), checked('u')], checked('a')],
+    ['mysql', 'postgres', [indexed('t_x', 'i')], indexed('t', 'x_i')],
+  ] as const)('of %s on %s stay when a table joins that comes before', (source, target, run, joining) => {
+    const namesOf = (tables: readonly TableDefinition[], joined: Joined = []) =>
+      convert(source, target, catalog(tables), {}, joined).target?.tables.map(({ table, checks, indexes }) => [
+        table.name,
+        ...[...checks, ...indexes].map(({ name }) => name),
+      ]);
+    const [first, ...rest] = namesOf([joining, ...run], [joining.table]) ?? [];
+    expect(rest).toEqual(namesOf(run));
+    expect(first).toEqual([joining.table.name, expect.stringMatching(/_[0-9a-f]{8}$/)]);
+  });
+
   it('of PostgreSQL are given once in a schema and fit', () => {
     const at = (name: string) => ({ id: tableId('s', name), schema: 's', name });
     const names = new PostgresNames([at('a'), at('a_b')]);
@@ -536,10 +561,10 @@ describe('names', () => {
 
   it('of MySQL are given once in their space, whatever their case', () => {
     const names = new MysqlNames();
-    const given = ['a', 'A', 'a'].map((name) => names.in('s', name));
+    const given = ['a', 'A', 'a'].map((name) => names.in('s', tableId('s', 't'), name));
     expect(given[0]).toBe('a');
     expect(new Set(given.map((name) => name.toLowerCase())).size).toBe(3);
-    expect(names.in('other', 'a')).toBe('a');
-    expect([...names.in('s', 'x'.repeat(65))].length).toBe(64);
+    expect(names.in('other', tableId('s', 't'), 'a')).toBe('a');
+    expect([...names.in('s', tableId('s', 't'), 'x'.repeat(65))].length).toBe(64);
   });
 });

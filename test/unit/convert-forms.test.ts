@@ -8,7 +8,7 @@ import { fitsDecimal, isKeptByJson, plainDecimal } from '../../src/convert/decim
 import { conversionOfForm, formHandling } from '../../src/convert/forms.ts';
 import { canonicalJson, jsonTraits } from '../../src/convert/json-text.ts';
 import { mysqlConversion } from '../../src/convert/mysql-to-mysql.ts';
-import { doubleText, realText } from '../../src/convert/postgres-floats.ts';
+import { doubleText, realText } from '../../src/lib/postgres-floats.ts';
 
 const column = (type: string, handling: readonly string[] = []) => ({ name: 'c', type, castType: '', handling });
 const form = (name: string, zeroDatesAreNull = false) =>

@@ -1,6 +1,7 @@
 // Which type of one engine becomes which of the other, by default and by a plan's choice.
 
 import { describe, expect, it } from 'vitest';
+import { conversionOfForm, formHandling } from '../../src/convert/forms.ts';
 import { defaultFor, labelsOf } from '../../src/convert/mysql-defaults.ts';
 import { MYSQL_TYPES, mappedType } from '../../src/convert/mysql-to-postgres.ts';
 import { mysqlDefault } from '../../src/convert/postgres-defaults.ts';
@@ -78,6 +79,17 @@ describe('of MySQL', () => {
       expect(MYSQL_TYPES.find((rule) => rule.pattern.test(example))?.pattern).toBe(pattern);
     }
   });
+
+  it('each become a type whose values the run knows how to write, by default and by choice', () => {
+    for (const { example, choices } of MYSQL_TYPES) {
+      const chosen = choices.map(({ shown }) => shown.replace('(n)', '(200)'));
+      for (const mapped of [undefined, ...chosen].flatMap((type) => toPostgres(example, {}, type) ?? [])) {
+        expect(() =>
+          conversionOfForm({ name: example, type: mapped.type, castType: '', handling: formHandling(mapped.form) }),
+        ).not.toThrow();
+      }
+    }
+  });
 });
 
 describe('of PostgreSQL', () => {
@@ -105,6 +117,7 @@ describe('of PostgreSQL', () => {
     ['bit(65)', 'varchar(65)'],
     ['bit varying', 'longtext'],
     ['integer[]', 'longtext'],
+    ['interval[]', 'longtext'],
     ['int4range', 'longtext'],
     ['public.hstore', 'longtext'],
   ])('%s becomes %s', (type, expected) => {

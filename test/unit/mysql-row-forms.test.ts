@@ -4,10 +4,13 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { conversionOfForm, formHandling } from '../../src/convert/forms.ts';
+import { unconverted } from '../../src/databases/conversion.ts';
 import { CopyLines } from '../../src/databases/mysql/copy-lines.ts';
 import { DigestSums } from '../../src/databases/mysql/digest-sums.ts';
 import { makerOf, takeRow } from '../../src/databases/mysql/row-packets.ts';
+import { TableRows } from '../../src/databases/mysql/rows.ts';
 import { readingOf } from '../../src/databases/mysql/values.ts';
+import { tableId } from '../../src/model/table.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 const escaped = (value: string): string => value.replace(/[\\\t\n\r]/g, (one) => ESCAPES[one] ?? one);
@@ -134,4 +137,20 @@ test.each([
     { numRuns: 500 },
   );
   expect(kept).toBeGreaterThan(0);
+});
+
+test('rows are asked for by a list of keys, which no server compares with every row one after another', () => {
+  const columns = [
+    { name: 'a', type: 'int', castType: 'number' },
+    { name: 'b', type: 'varchar(9)', castType: 'text' },
+  ];
+  const table = { id: tableId('s', 't'), schema: 's', name: 't', columns, identity: 'key', spread: false } as const;
+  const rows = (key: readonly number[]) =>
+    new TableRows({ ...table, key, rowEstimate: 0, byteEstimate: 0 }, unconverted);
+  const keys = [
+    ['1', 'x'],
+    ['2', "it's"],
+  ];
+  expect(rows([0, 1]).isOneOf(keys)).toBe("(`a`, `b`) IN ((1, 'x'), (2, 'it''s'))");
+  expect(rows([0]).isOneOf(keys)).toBe('`a` IN (1, 2)');
 });

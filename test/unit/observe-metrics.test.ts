@@ -2,13 +2,14 @@
 
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { METRICS, Metrics } from '../../src/observe/metrics.ts';
+import { METRICS } from '../../src/observe/metric-table.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
 import { openMetricsServer } from '../../src/observe/metrics-server.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 
 function open(): { status: RunStatus; metrics: Metrics; lines: (name: string) => Promise<string[]> } {
   const status = new RunStatus('orders');
-  const metrics = new Metrics({ snapshot: () => status.snapshot(), version: '1.2.3' });
+  const metrics = new Metrics({ snapshot: () => status.snapshot(), version: '1.2.3', cutoverBudgetMs: 10_000 });
   const lines = async (name: string): Promise<string[]> =>
     (await metrics.render()).split('\n').filter((line) => line.startsWith(`${name}{`));
   return { status, metrics, lines };
@@ -26,7 +27,7 @@ describe('metrics', () => {
   it('have unique names with the prefix, and counters end in _total', () => {
     expect(new Set(METRICS.map((metric) => metric.name)).size).toBe(METRICS.length);
     for (const { name, type } of METRICS) {
-      expect(name).toMatch(/^migrate_[a-z_]+$/);
+      expect(name).toMatch(/^(migrate|process)_[a-z_]+$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');
     }
   });
@@ -50,7 +51,19 @@ describe('metrics', () => {
       'lag_bytes',
       'source_retained_wal_bytes',
       'apply_paused',
+      'checkpoint_timestamp_seconds',
+      'cutover_attempt',
+      'cutover_step',
       'cutover_write_pause_seconds',
+      'database_answer_seconds',
+      'last_error',
+      'snapshot_chunks',
+      'snapshot_eta_seconds',
+      'snapshot_lock_seconds',
+      'verify_chunks',
+      'verify_mismatched_rows',
+      'verify_pending_keys',
+      'writable',
     ]) {
       expect(text).not.toContain(`migrate_${name}{`);
     }
@@ -100,6 +113,47 @@ describe('metrics', () => {
       value.waiting = null;
     });
     expect(await lines('migrate_apply_paused')).toEqual([]);
+  });
+
+  it('tell how long the copy will take, while it copies', async () => {
+    const { status, lines } = open();
+    fill(status);
+    expect(await lines('migrate_snapshot_eta_seconds')).toEqual(['migrate_snapshot_eta_seconds{migration="orders"} 5']);
+    status.enter('catch-up');
+    expect(await lines('migrate_snapshot_eta_seconds')).toEqual([]);
+  });
+
+  it('show the write pause while it lasts, and not when it was undone', async () => {
+    const { status, lines } = open();
+    status.update((value) => {
+      value.cutover.frozenAt = new Date(Date.now() - 3_000).toISOString();
+      value.writable = 'none';
+    });
+    const [line = ''] = await lines('migrate_cutover_write_pause_seconds');
+    expect(Number(line.split(' ').at(-1))).toBeGreaterThanOrEqual(3);
+    status.update((value) => {
+      value.writable = 'source';
+    });
+    expect(await lines('migrate_cutover_write_pause_seconds')).toEqual([]);
+    expect(await lines('migrate_writable')).toEqual([
+      'migrate_writable{migration="orders",side="source"} 1',
+      'migrate_writable{migration="orders",side="target"} 0',
+    ]);
+  });
+
+  it('say where each table stands', async () => {
+    const { status, lines } = open();
+    status.update((value) => {
+      for (let index = 1; index <= 203; index += 1) {
+        value.tables[`shop.t${index}`] = table(index, 1);
+        value.conditions[`shop.t${index}`] = index === 203 ? 'copying' : index === 1 ? 'skipped' : 'following';
+      }
+    });
+    const found = await lines('migrate_table_condition');
+    expect(found).toHaveLength(202);
+    expect(found).toContain('migrate_table_condition{migration="orders",table="shop.t203",condition="copying"} 1');
+    expect(found).toContain('migrate_table_condition{migration="orders",table="_other",condition="skipped"} 1');
+    expect(found).toContain('migrate_table_condition{migration="orders",table="_other",condition="following"} 2');
   });
 
   it('give the 200 largest tables a label and add up the rest', async () => {
@@ -164,8 +218,26 @@ function fill(status: RunStatus): void {
   status.update((value) => {
     value.tables['shop.orders'] = table(100, 50);
     value.waiting = 'paused by operator';
-    value.stream = { changes: 7, splitTransactions: 2, lagSeconds: 0.5, lagBytes: 10, retainedBytes: 20 };
-    value.cutover.writePauseMs = 250;
+    value.stream = {
+      ...{ changes: 7, read: 8, batches: 2, writeSeconds: 0.5, movedAtMs: 1_000, splitTransactions: 2 },
+      ...{ lagSeconds: 0.5, lagBytes: 10, retainedBytes: 20 },
+    };
+    value.conditions['shop.orders'] = 'copying';
+    value.verify = { chunks: 4, chunksDone: 1, rowsCompared: 9, differences: 0, pendingKeys: 3 };
+    value.snapshot = {
+      rows: 50,
+      rowsExpected: 100,
+      rowsBefore: 0,
+      bytes: 500,
+      seconds: 5,
+      means: 'table-locks',
+      lockMs: 3,
+    };
+    value.stage = 'snapshot';
+    value.writable = 'source';
+    value.cutover = { attempt: 1, step: 'close', frozenAt: null, writePauseMs: 250 };
+    value.answerSeconds = { source: 0.001, target: 0.002 };
+    value.lastError = { code: 'TARGET.CONNECTION', message: '', fix: '', at: '' };
   });
 }
 

@@ -134,8 +134,8 @@ describe('a good plan', () => {
 
   it.each(readdirSync(PLANS))('has the shipped example %s', (name) => {
     const example = readFileSync(new URL(name, PLANS), 'utf8');
-    const { source, target } = good(example, { SOURCE_PASSWORD: 'one', TARGET_PASSWORD: 'two' });
-    expect(`${source.kind}-to-${target.kind}.yaml`).toBe(name);
+    const { source, target, stream } = good(example, { SOURCE_PASSWORD: 'one', TARGET_PASSWORD: 'two' });
+    expect(`${source.kind}-to-${target.kind}${stream.via === 'native' ? '' : `-${stream.via}`}.yaml`).toBe(name);
     expect(source.url).toContain('://migrate:one@localhost:');
   });
 });

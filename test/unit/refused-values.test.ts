@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { Applier } from '../../src/apply/applier.ts';
+import { DeadLetters } from '../../src/apply/dead-letters.ts';
 import type { ApplierOptions } from '../../src/apply/options.ts';
 import { convertedStream } from '../../src/convert/converted-stream.ts';
 import type { ConversionOf } from '../../src/databases/conversion.ts';
@@ -61,8 +62,37 @@ test.each([
   await expect(applier.failed).rejects.toMatchObject({
     code: 'SOURCE.REFUSED',
     message: 'public.items: column a has a value that is bad',
+    fix: expect.stringContaining('migrate table copy'),
   });
   expect(target.rows(items).size).toBe(0);
+});
+
+test('of a key does no harm once its table is left out, or was copied again', async () => {
+  const lost = [remove(items, 'bad'), insert(items, 'bad', 'y', 'x'), update(items, 'bad', '7', 'y', 'x')];
+  const good = transaction(6, [insert(others, '1', 'good', 'x')]);
+  const aside = { tables: new Set([items.id]), lanes: 2, waits: false };
+  for (const options of [{ aside }, { tables: [copiedAt(items, 0, at(5), true), copiedAt(others, 1, at(0))] }]) {
+    const { stream, applier, target } = await follow(options);
+    stream.push(transaction(1, lost), good);
+    await applier.passed(at(6));
+    expect([target.rows(items).size, target.rows(others).size]).toEqual([0, 1]);
+  }
+});
+
+test('is kept as a dead letter where such are kept, with what follows it on its row, unless it is of a key', async () => {
+  const status = new RunStatus('test');
+  const limits = { onBadRow: 'deadLetter', deadLetterLimit: 10 } as const;
+  const deadLetters = new DeadLetters({ journal: { list: async () => [] }, limits, status });
+  const { stream, applier, target } = await follow({ deadLetters });
+  stream.push(
+    transaction(1, [insert(items, '1', 'bad', 'x'), insert(items, '2', 'good', 'x')]),
+    transaction(2, [update(items, '1', '1', 'good', 'x')]),
+  );
+  await applier.passed(at(2));
+  expect([...target.rows(items).keys()]).toEqual(['2']);
+  expect(status.snapshot().deadLetters.open).toBe(2);
+  stream.push(transaction(3, [update(items, '2', 'bad', 'good', 'x')]));
+  await expect(applier.failed).rejects.toMatchObject({ code: 'SOURCE.REFUSED' });
 });
 
 test('of a row that was read again since does no harm', async () => {

@@ -20,7 +20,7 @@ function waiting(
   let wake = (): void => undefined;
   const permission: Permission = {
     granted: setting.granted ?? true,
-    automatic: true,
+    when: 'auto',
     failures: setting.failures ?? 0,
     sinceFailureMs: setting.sinceFailureMs ?? 0,
     wish: (signal) =>

@@ -2,10 +2,11 @@
 // has them comes after all of them, and one that is there already is left.
 
 import { failpoint } from '../../lib/failpoint.ts';
-import type { LeaseClaim } from '../lease-store.ts';
 import type { SchemaRecord } from '../source.ts';
 import type { NewColumn } from '../target.ts';
 import { columnClause } from './ddl.ts';
+import type { NewFence } from './fence/new.ts';
+import { readHidden } from './hidden.ts';
 import { recordSchema } from './journal/changes.ts';
 import { proveLease } from './lease-proof.ts';
 import type { SchemaChanges } from './schema-session.ts';
@@ -13,11 +14,13 @@ import { quoteLiteral, quoteTable } from './sql.ts';
 
 export async function addColumns(
   { session, run }: SchemaChanges,
-  claim: LeaseClaim,
+  { id, claim }: NewFence,
   columns: readonly NewColumn[],
   record: SchemaRecord,
 ): Promise<void> {
-  for (const { table, column } of columns) {
+  const hidden = await readHidden(session, id);
+  for (const { table: called, column } of columns) {
+    const table = hidden.standing(called);
     const names = await session.query(
       `SELECT LOWER(COLUMN_NAME) FROM information_schema.COLUMNS
        WHERE TABLE_SCHEMA = ${quoteLiteral(table.schema)} AND TABLE_NAME = ${quoteLiteral(table.name)}`,

@@ -6,7 +6,8 @@ import type { Catalog } from '../../model/catalog.ts';
 import type { Position } from '../../model/position.ts';
 import type { Table } from '../../model/table.ts';
 import { neededBy } from '../../model/without.ts';
-import type { LeaseClaim } from '../lease-store.ts';
+import type { NewFence } from './fence/new.ts';
+import { readHidden } from './hidden.ts';
 import { recordApart, recordEmptied } from './journal/changes.ts';
 import { proveLease } from './lease-proof.ts';
 import type { SchemaChanges } from './schema-session.ts';
@@ -14,8 +15,12 @@ import { Additions, readNaming } from './schema-state.ts';
 import { quoteName, quoteTable } from './sql.ts';
 
 /** Takes back what was copied of these tables, and the record of it. */
-export async function emptyTables(changes: SchemaChanges, claim: LeaseClaim, tables: readonly Table[]): Promise<void> {
-  await truncate(changes, tables);
+export async function emptyTables(
+  changes: SchemaChanges,
+  { id, claim }: NewFence,
+  tables: readonly Table[],
+): Promise<void> {
+  await truncate(changes, id, tables);
   const { session } = changes;
   await session.transaction(async () => {
     await proveLease(session, claim);
@@ -34,11 +39,11 @@ export interface Apart {
 }
 
 /** Idempotent as long as nothing is copied in between. */
-export async function setApart(changes: SchemaChanges, claim: LeaseClaim, apart: Apart): Promise<void> {
+export async function setApart(changes: SchemaChanges, { id, claim }: NewFence, apart: Apart): Promise<void> {
   const { session } = changes;
   const { tables, lane } = apart;
   if (apart.dropsForeignKeys) await dropForeignKeys(changes, apart);
-  await truncate(changes, tables);
+  await truncate(changes, id, tables);
   await session.transaction(async () => {
     await proveLease(session, claim);
     await recordApart(session, claim.run, idsOf(tables), lane);
@@ -46,8 +51,9 @@ export async function setApart(changes: SchemaChanges, claim: LeaseClaim, apart:
   });
 }
 
-async function truncate({ run }: SchemaChanges, tables: readonly Table[]): Promise<void> {
-  for (const table of tables) await run(`TRUNCATE TABLE ${quoteTable(table)}`);
+async function truncate({ session, run }: SchemaChanges, id: string, tables: readonly Table[]): Promise<void> {
+  const hidden = await readHidden(session, id);
+  for (const table of tables) await run(`TRUNCATE TABLE ${quoteTable(hidden.standing(table))}`);
 }
 
 async function dropForeignKeys({ session, run }: SchemaChanges, { catalog, tables }: Apart): Promise<void> {

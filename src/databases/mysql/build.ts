@@ -1,5 +1,6 @@
-// Makes and drops the target's tables. MySQL commits each statement by itself, so a table is made with a mark in its comment,
-// closed by the fence, and only then gets its own comment: whatever a crash leaves can be told from what somebody else made.
+// Makes the target's tables hidden, reveals them when they are copied, and drops them. MySQL commits each statement by itself, so
+// a table gets its fence before its own name: it is never there for others to write to, and what has the run's fence or one of its
+// hidden names is what the run made.
 
 import { MigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
@@ -7,88 +8,97 @@ import type { Catalog, TableDefinition } from '../../model/catalog.ts';
 import type { TableName } from '../../model/table.ts';
 import type { MysqlSession } from './connection.ts';
 import { createTable } from './ddl.ts';
-import { closeNew, fencedTables, type NewFence } from './fence/new.ts';
-import { filledTables } from './filled.ts';
+import { serverErrno } from './errors.ts';
+import { closeNew, fencedTables, type NewFence, prepareFence } from './fence/new.ts';
+import { hiddenTable, readHidden } from './hidden.ts';
+import { dropMadeDatabases, makeDatabase } from './made-databases.ts';
 import type { SchemaChanges } from './schema-session.ts';
 import { type NameOf, readNaming, readRelations } from './schema-state.ts';
-import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
+import { quoteTable } from './sql.ts';
 
+const NAME_TAKEN = 1050;
+
+/** What of a catalog the run has on the target. */
 interface Standing {
-  /** There, in whatever state. */
-  readonly made: ReadonlySet<TableDefinition>;
-  /** Not ready yet: they carry the mark. */
-  readonly marked: ReadonlySet<TableDefinition>;
-  readonly closed: ReadonlySet<TableDefinition>;
+  readonly hidden: ReadonlySet<TableDefinition>;
+  /** Under their own names, with the run's fence. */
+  readonly revealed: ReadonlySet<TableDefinition>;
+  /** Somebody else's, in the place of a table. */
+  readonly foreign: readonly TableDefinition[];
 }
 
-/**
- * Creates what is missing, with keys and checks. Rejects with TARGET.REFUSED when a table is there that the run did not make,
- * or one has rows although nothing was copied yet.
- */
-export async function createClosed(changes: SchemaChanges, catalog: Catalog, fence: NewFence): Promise<void> {
+/** Creates what is missing, with keys and checks. Rejects with TARGET.REFUSED when something is there that the run did not make. */
+export async function createHidden(changes: SchemaChanges, catalog: Catalog, fence: NewFence): Promise<void> {
   const { session, run } = changes;
   const nameOf = await readNaming(session);
   refuseShared(catalog, nameOf);
-  const { made, marked, closed } = await readStanding(session, catalog, fence.id, nameOf);
-  const foreign = catalog.tables.filter((each) => made.has(each) && !marked.has(each) && !closed.has(each));
-  if (foreign.length > 0) throw refused(foreign, 'exists, and the run did not make it');
-  const mark = markOf(fence.id);
+  const { hidden, revealed, foreign } = await readStanding(session, catalog, fence.id, nameOf);
+  refuseForeign(foreign);
+  await failpoint('schema.creating');
+  await prepareFence(session, fence);
   for (const schema of await missingSchemas(session, catalog)) {
     await failpoint('schema.creating');
-    await run(`CREATE DATABASE IF NOT EXISTS ${quoteName(schema)} CHARACTER SET utf8mb4`);
+    await makeDatabase(changes, fence.claim, schema);
   }
   for (const definition of catalog.tables) {
-    if (made.has(definition)) continue;
+    if (hidden.has(definition) || revealed.has(definition)) continue;
     await failpoint('schema.creating');
-    await run(createTable(definition, mark));
+    await run(createTable({ ...definition, table: hiddenTable(fence.id, definition.table) }));
   }
-  await failpoint('schema.creating');
+}
+
+/** Puts the fence on what is hidden, and gives it its own name. */
+export async function reveal(changes: SchemaChanges, catalog: Catalog, fence: NewFence): Promise<void> {
+  const { session, run } = changes;
+  const { hidden, foreign } = await readStanding(session, catalog, fence.id, await readNaming(session));
+  refuseForeign(foreign);
+  const placed = [...hidden].map((definition) => ({ definition, place: hiddenTable(fence.id, definition.table) }));
   await closeNew(
     session,
     fence,
-    catalog.tables.map(({ table }) => table),
+    placed.map(({ place }) => place),
   );
-  // After the fence: nobody can have written since.
-  const filled = new Set(await filledTables(session, catalog));
-  const written = catalog.tables.filter(({ table }) => filled.has(table));
-  if (written.length > 0) throw refused(written, 'has rows, and the run did not write them');
-  for (const definition of catalog.tables) {
-    if (made.has(definition) && !marked.has(definition)) continue;
-    await failpoint('schema.creating');
-    await run(`ALTER TABLE ${quoteTable(definition.table)} COMMENT = ${quoteLiteral(definition.comment ?? '')}`);
+  for (const { definition, place } of placed) {
+    await failpoint('schema.revealing');
+    await run(`RENAME TABLE ${quoteTable(place)} TO ${quoteTable(definition.table)}`).catch((error: unknown) => {
+      if (serverErrno(error) !== NAME_TAKEN) throw error;
+      refuseForeign([definition]);
+    });
   }
 }
 
-/** In one statement: all of them or none. Without their databases, which may have been there before, with rights of their own. */
-export async function dropTables(changes: SchemaChanges, catalog: Catalog, id: string): Promise<void> {
+/** The tables in one statement: all of them or none. Then the databases that the run made, where nothing else is in them. */
+export async function dropTables(changes: SchemaChanges, catalog: Catalog, { id, claim }: NewFence): Promise<void> {
   const { session } = changes;
-  const { marked, closed } = await readStanding(session, catalog, id, await readNaming(session));
-  const own = catalog.tables.filter((each) => marked.has(each) || closed.has(each));
-  if (own.length === 0) return;
-  // A foreign key of a table that is not ours stands in the way, and should.
-  await session.query('SET SESSION foreign_key_checks = 1');
-  await session.query(`DROP TABLE ${own.map(({ table }) => quoteTable(table)).join(', ')}`);
+  const { revealed } = await readStanding(session, catalog, id, await readNaming(session));
+  // Those that were to join as well, which no catalog has yet.
+  const own = [...(await readHidden(session, id)).list, ...[...revealed].map(({ table }) => table)];
+  if (own.length > 0) {
+    // A foreign key of a table that is not ours stands in the way, and should.
+    await session.query('SET SESSION foreign_key_checks = 1');
+    await session.query(`DROP TABLE ${own.map(quoteTable).join(', ')}`);
+  }
+  await dropMadeDatabases(changes, claim);
 }
 
 async function readStanding(session: MysqlSession, catalog: Catalog, id: string, nameOf: NameOf): Promise<Standing> {
-  const comments = await readRelations(session, catalog, nameOf);
-  const made = catalog.tables.filter(({ table }) => comments.has(nameOf(table)));
-  const fenced = new Set(
+  const there = await readRelations(session, catalog, nameOf);
+  const hidden = await readHidden(session, id);
+  const made = catalog.tables.filter(({ table }) => there.has(nameOf(table)));
+  const fenced = new Set<TableName>(
     await fencedTables(
       session,
       id,
       made.map(({ table }) => table),
     ),
   );
+  // Of a table that is hidden the name is not ours, whatever stands there has.
+  const revealed = made.filter(({ table }) => fenced.has(table) && !hidden.has(table));
   return {
-    made: new Set(made),
-    marked: new Set(made.filter(({ table }) => comments.get(nameOf(table)) === markOf(id))),
-    closed: new Set(made.filter(({ table }) => fenced.has(table))),
+    hidden: new Set(catalog.tables.filter(({ table }) => hidden.has(table))),
+    revealed: new Set(revealed),
+    foreign: made.filter((each) => !revealed.includes(each)),
   };
-}
-
-function markOf(id: string): string {
-  return `migrate ${id} is making this table`;
 }
 
 async function missingSchemas(session: MysqlSession, { tables }: Catalog): Promise<readonly string[]> {
@@ -113,10 +123,15 @@ function refuseShared({ tables }: Catalog, nameOf: NameOf): void {
   }
 }
 
-function refused(definitions: readonly TableDefinition[], what: string): MigrateError {
-  const [first] = definitions;
-  const more = definitions.length === 1 ? '' : ` (and ${definitions.length - 1} others)`;
-  return new MigrateError('TARGET.REFUSED', `target: table ${first?.table.id} ${what}${more}`, {
-    fix: 'Drop it, rename it or choose another target; for tables that were made by hand set schema.target: existing.',
-  });
+function refuseForeign(foreign: readonly TableDefinition[]): void {
+  const [first] = foreign;
+  if (first === undefined) return;
+  const more = foreign.length === 1 ? '' : ` (and ${foreign.length - 1} others)`;
+  throw new MigrateError(
+    'TARGET.REFUSED',
+    `target: table ${first.table.id} exists, and the run did not make it${more}`,
+    {
+      fix: 'Rename it or drop it, then start again: what is copied stays. For tables that were made by hand set schema.target: existing.',
+    },
+  );
 }

@@ -53,11 +53,17 @@ export interface Flow {
 // Nothing here may depend on how the server or the user is set up. A snapshot is held for hours, idle most of the time.
 const SETTINGS = [
   'SET NAMES utf8mb4',
-  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE',
+  // No limit is DEFAULT: that is what the server is set to. MySQL and MariaDB each read the comments that are for them.
   `SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES', autocommit = 1, sql_safe_updates = 0,
-     sql_select_limit = DEFAULT, sql_auto_is_null = 0, lock_wait_timeout = 10, innodb_lock_wait_timeout = 10,
-     net_read_timeout = 600, net_write_timeout = 3600, wait_timeout = 2147483`,
+     sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_auto_is_null = 0, sql_quote_show_create = 1,
+     completion_type = 'NO_CHAIN',
+     lock_wait_timeout = 10, innodb_lock_wait_timeout = 10, wait_timeout = 2147483 /*!50800 , max_execution_time = 0 */
+     /*M! , max_statement_time = 0, idle_transaction_timeout = 0, idle_readonly_transaction_timeout = 0,
+       idle_write_transaction_timeout = 0 */`,
 ];
+// Of a peer that takes or sends rows slowly.
+const PATIENCE = 'SET SESSION net_read_timeout = 600, net_write_timeout = 3600';
 
 export class MysqlServer {
   readonly side: Side;
@@ -79,13 +85,14 @@ export class MysqlServer {
     return [...this.#open].map(({ id }) => id);
   }
 
-  /** A bare connection that nobody else uses, as the log is read with. */
+  /** A connection that nobody else uses, as the log is read with. */
   async connect(): Promise<Connection> {
     const connection = createConnection({ ...connectionOptions(this.side, this.#url), charset: 'utf8mb4' });
     // Whoever waits for an answer is told as well.
     connection.on('error', () => undefined);
     try {
       await connection.promise().connect();
+      for (const setting of SETTINGS) await connection.promise().query(setting);
       return connection;
     } catch (error) {
       connection.destroy();
@@ -98,7 +105,7 @@ export class MysqlServer {
     const session = new MysqlSession(this.side, await this.connect(), () => this.#open.delete(session));
     this.#open.add(session);
     try {
-      for (const setting of SETTINGS) await session.query(setting);
+      await session.query(PATIENCE);
       if (ofRun && this.#run !== undefined) await joinRun(session, { run: this.#run, side: this.side });
       if (this.#closed) session.close();
       return session;

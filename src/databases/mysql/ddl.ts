@@ -18,10 +18,10 @@ export interface Addition {
 
 /**
  * The table with its key and checks. AUTO_INCREMENT needs an index: the key, one that may be there from the start, or else it
- * is left out. `comment` stands in the place of the table's own.
+ * is left out.
  */
-export function createTable(definition: TableDefinition, comment: string): string {
-  const { table, columns, key, checks, settings } = definition;
+export function createTable(definition: TableDefinition): string {
+  const { table, columns, key, checks, settings, comment } = definition;
   const automatic = automaticColumn(definition);
   const lines = [
     ...columns.map((column) => columnClause(column, { automatic: automatic?.isLate !== true })),
@@ -29,7 +29,7 @@ export function createTable(definition: TableDefinition, comment: string): strin
     ...(automatic?.index === undefined ? [] : [indexClause(automatic.index)]),
     ...checks.map(({ name, definition: text }) => `CONSTRAINT ${quoteName(name)} ${text}`),
   ];
-  const options = ['ENGINE = InnoDB', ...settings, `COMMENT = ${quoteLiteral(comment)}`];
+  const options = ['ENGINE = InnoDB', ...settings, `COMMENT = ${quoteLiteral(comment ?? '')}`];
   return `CREATE TABLE ${quoteTable(table)} (\n  ${lines.join(',\n  ')}\n) ${options.join(' ')}`;
 }
 

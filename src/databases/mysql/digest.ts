@@ -50,9 +50,8 @@ export class MysqlDigests implements Digests {
     if (keys.length === 0) return found;
     const rows = this.#rows.of(table);
     const wanted = new Set(keys.map(keyText));
-    const condition = keys.map((key) => rows.isKey(key)).join(' OR ');
     return this.#server.use(async (session) => {
-      await session.each(rows.select(condition), (row) => {
+      await session.each(rows.select(rows.isOneOf(keys)), (row) => {
         const values = rows.values(row);
         const key = keyText(rows.keyOf(values));
         // What a collation holds to be equal is another key to the target.

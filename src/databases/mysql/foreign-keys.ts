@@ -41,7 +41,7 @@ export class MysqlForeignKeys implements ForeignKeys {
         const subject = `foreign key ${quoteName(key.name)} on ${table.id}`;
         progress(`${subject} (${index + 1} of ${keys.length})`);
         await failpoint('schema.completing');
-        const [orphan] = await session.query(orphanOf(table, key));
+        const [orphan] = await session.query(`SELECT 1 FROM ${orphansOf(table, key)} LIMIT 1`);
         if (orphan !== undefined) notValid.push(subject);
       }
       return { validated: keys.length - notValid.length, notValid };
@@ -51,14 +51,14 @@ export class MysqlForeignKeys implements ForeignKeys {
   }
 }
 
-/** In one statement, which sees one moment: applications may write meanwhile. */
-function orphanOf(table: TableName, key: ForeignKeyDefinition): string {
+/** The rows, named `c`, that refer to none: what follows FROM. In one statement, which sees one moment. */
+export function orphansOf(table: TableName, key: ForeignKeyDefinition): string {
   const { columns, references } = readForeignKey(key);
   const pairs = columns.map(
     (column, index) => `p.${quoteName(references.columns[index] ?? '')} = c.${quoteName(column)}`,
   );
   // A row with a NULL in any of them refers to nothing.
   const refers = columns.map((column) => `c.${quoteName(column)} IS NOT NULL`);
-  return `SELECT 1 FROM ${quoteTable(table)} AS c WHERE ${refers.join(' AND ')}
-    AND NOT EXISTS (SELECT 1 FROM ${quoteTable(references)} AS p WHERE ${pairs.join(' AND ')}) LIMIT 1`;
+  return `${quoteTable(table)} AS c WHERE ${refers.join(' AND ')}
+    AND NOT EXISTS (SELECT 1 FROM ${quoteTable(references)} AS p WHERE ${pairs.join(' AND ')})`;
 }

@@ -1,10 +1,10 @@
-// Tables that join a run under way: made first, each closed, and journalled as part of it after. A crash in between leaves tables
-// that carry the run's fence, which the next attempt finds and goes on with.
+// Tables that join a run under way: made first, each closed, and journalled as part of it after. They are not hidden while they
+// are copied. A crash in between leaves tables that carry the run's fence, which the next attempt finds and goes on with.
 
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { JoinedRecord } from '../target.ts';
-import { createClosed } from './build.ts';
+import { createHidden, reveal } from './build.ts';
 import { closeExisting } from './existing.ts';
 import type { NewFence } from './fence/new.ts';
 import { recordJoined } from './journal/changes.ts';
@@ -23,8 +23,11 @@ export async function joinTables(
   catalog: Catalog,
   joined: JoinedRecord,
 ): Promise<void> {
-  const close = existing ? closeExisting : createClosed;
-  await close(changes, catalog, fence);
+  if (existing) await closeExisting(changes, catalog, fence);
+  else {
+    await createHidden(changes, catalog, fence);
+    await reveal(changes, catalog, fence);
+  }
   const { session } = changes;
   await session.transaction(async () => {
     await proveLease(session, fence.claim);

@@ -29,6 +29,8 @@ export interface MysqlLoaderOptions {
   readonly claim: LeaseClaim;
   /** By the target's columns. */
   readonly conversionOf: ConversionOf;
+  /** A table under the name that it has now. Default: its own. */
+  readonly standing?: (table: Table) => Table;
   /** A connection that moves no byte for this long is given up. */
   readonly networkTimeoutMs: number;
 }
@@ -47,11 +49,11 @@ export class MysqlLoader implements Loader {
   readonly #writer: Writer;
   readonly #written: WrittenTables;
 
-  constructor({ server, claim, conversionOf, networkTimeoutMs }: MysqlLoaderOptions) {
+  constructor({ server, claim, conversionOf, standing, networkTimeoutMs }: MysqlLoaderOptions) {
     this.#claim = claim;
     this.#timeoutMs = networkTimeoutMs;
     this.#writer = new Writer(server, claim.run);
-    this.#written = new WrittenTables(conversionOf);
+    this.#written = new WrittenTables(conversionOf, standing);
   }
 
   async load(table: Table, chunk: Chunk, at: Position, read: ChunkBytes): Promise<number> {

@@ -62,7 +62,7 @@ export class MysqlChunkReader implements ChunkReader {
   async readRow(table: Table, key: Key): Promise<Row | undefined> {
     const rows = this.#rows.of(table);
     return this.#unlocked(async () => {
-      const [row] = await this.#session.rows(rows.select(rows.isKey(key)));
+      const [row] = await this.#session.rows(rows.select(rows.isOneOf([key])));
       return row && rows.values(row);
     });
   }

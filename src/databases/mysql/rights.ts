@@ -15,7 +15,7 @@ interface Entry extends Place {
 }
 
 const ALL = 'ALL PRIVILEGES';
-const NAME = '(?:[`"]((?:[^`"]|``|"")*)[`"]|\\*)';
+const NAME = '(?:(`(?:[^`]|``)*`|"(?:[^"]|"")*")|\\*)';
 const LINE = new RegExp(`^(GRANT|REVOKE) (.+?) ON (?:TABLE )?${NAME}\\.${NAME} (?:TO|FROM) `, 's');
 
 /** Of newer versions of MariaDB, under the name that MySQL has for it. */
@@ -78,8 +78,9 @@ function toEntry(line: string): readonly Entry[] {
   ];
 }
 
-function unquoted(name: string): string {
-  return name.replaceAll('``', '`').replaceAll('""', '"');
+function unquoted(quoted: string): string {
+  const quote = quoted.charAt(0);
+  return quoted.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
 function likePattern(text: string): RegExp {

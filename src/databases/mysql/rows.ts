@@ -74,9 +74,10 @@ export class TableRows {
     });
   }
 
-  isKey(key: Key): string {
-    const literals = this.literals(key);
-    return `(${this.keyColumns.map((column, index) => `${column} = ${literals[index]}`).join(' AND ')})`;
+  /** A list, because a server that takes the table for small compares every row with each of the keys, one OR after another. */
+  isOneOf(keys: readonly Key[]): string {
+    const list = (parts: readonly string[]): string => (parts.length === 1 ? `${parts[0]}` : `(${parts.join(', ')})`);
+    return `${list(this.keyColumns)} IN (${keys.map((key) => list(this.literals(key))).join(', ')})`;
   }
 
   within({ lower, upper }: KeyRange): string {

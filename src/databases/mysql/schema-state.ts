@@ -18,19 +18,17 @@ export async function readNaming(session: MysqlSession): Promise<NameOf> {
   };
 }
 
-/** The tables and views of the catalog's databases, by their name, with their comments. */
+/** The tables and views of the catalog's databases. */
 export async function readRelations(
   session: MysqlSession,
   catalog: Catalog,
   nameOf: NameOf,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlySet<string>> {
   const rows = await session.query(
-    `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES
+    `SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES
      WHERE TABLE_SCHEMA IN (${schemasOf(catalog)})`,
   );
-  return new Map(
-    rows.map(([schema, name, comment]) => [nameOf({ schema: schema ?? '', name: name ?? '' }), comment ?? '']),
-  );
+  return new Set(rows.map(([schema, name]) => nameOf({ schema: schema ?? '', name: name ?? '' })));
 }
 
 /** What `Target.complete` adds to tables. */

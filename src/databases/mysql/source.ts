@@ -48,6 +48,8 @@ export interface MysqlSourceOptions {
   readonly endsTransactions: boolean;
   /** Connections the run opens at most. */
   readonly connections: number;
+  /** What the plan takes the server to be; default: whatever it is. */
+  readonly kind?: NonNullable<SourceContext['kind']>;
   /** What becomes of dates that are no days; preflight looks for them unless they are carried. Default: they are. */
   readonly zeroDates?: NonNullable<SourceContext['zeroDates']>;
   readonly onWaiting: (reason: string | null) => void;

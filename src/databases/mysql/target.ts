@@ -5,7 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { RoleGrants } from '../../model/grant.ts';
 import type { Position } from '../../model/position.ts';
 import type { Renames } from '../../model/renames.ts';
-import type { Table } from '../../model/table.ts';
+import type { Table, TableName } from '../../model/table.ts';
 import type { ConversionOf } from '../conversion.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
@@ -24,17 +24,19 @@ import type {
 } from '../target.ts';
 import { addColumns } from './add-columns.ts';
 import { emptyTables, setApart } from './apart.ts';
-import { createClosed, dropTables } from './build.ts';
+import { createHidden, dropTables, reveal } from './build.ts';
 import { checkTarget } from './check/target.ts';
 import { completeTables } from './complete.ts';
 import type { MysqlServer } from './connection.ts';
 import { MysqlDigests } from './digest.ts';
 import { closeExisting, fitCatalog } from './existing.ts';
 import { MysqlFence } from './fence/fence.ts';
+import type { NewFence } from './fence/new.ts';
 import { triggerPrefix } from './fence/text.ts';
 import { readFiring } from './firing.ts';
 import { MysqlForeignKeys } from './foreign-keys.ts';
 import { readTargetGrants } from './grants.ts';
+import { hiddenTable, readHidden } from './hidden.ts';
 import { readIdentity, readVersion } from './identity.ts';
 import { joinTables } from './join.ts';
 import { readCheckpoints } from './journal/moves.ts';
@@ -90,8 +92,9 @@ export class MysqlTarget implements Target {
   }
 
   check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
-    const { server, connections, existing } = this.#options;
-    const context = { connections, existing, isOwnTrigger: this.#isOwnTrigger };
+    const { server, id, connections, existing } = this.#options;
+    const hidden = (table: TableName): TableName => hiddenTable(id, table);
+    const context = { connections, existing, isOwnTrigger: this.#isOwnTrigger, hidden };
     return server.use((session) => checkTarget(session, catalog, resuming, context));
   }
 
@@ -101,8 +104,9 @@ export class MysqlTarget implements Target {
   }
 
   async loader(): Promise<Loader> {
-    const { server, claim, conversionOf, networkTimeoutMs } = this.#options;
-    return new MysqlLoader({ server, claim: claim(), conversionOf, networkTimeoutMs });
+    const { server, id, claim, conversionOf, networkTimeoutMs } = this.#options;
+    const { standing } = await server.use((session) => readHidden(session, id));
+    return new MysqlLoader({ server, claim: claim(), conversionOf, standing, networkTimeoutMs });
   }
 
   async lane(): Promise<Lane> {
@@ -132,9 +136,12 @@ export class MysqlTarget implements Target {
   }
 
   create(catalog: Catalog): Promise<void> {
-    const { id, claim, existing } = this.#options;
-    const create = existing ? closeExisting : createClosed;
-    return this.#change((changes) => create(changes, catalog, { id, claim: claim() }));
+    const create = this.#options.existing ? closeExisting : createHidden;
+    return this.#change((changes) => create(changes, catalog, this.#newFence()));
+  }
+
+  async reveal(catalog: Catalog): Promise<void> {
+    if (!this.#options.existing) await this.#change((changes) => reveal(changes, catalog, this.#newFence()));
   }
 
   async complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
@@ -144,22 +151,22 @@ export class MysqlTarget implements Target {
   }
 
   join(catalog: Catalog, joined: JoinedRecord): Promise<void> {
-    const { id, claim, existing } = this.#options;
-    return this.#change((changes) => joinTables(changes, { fence: { id, claim: claim() }, existing }, catalog, joined));
+    const { existing } = this.#options;
+    return this.#change((changes) => joinTables(changes, { fence: this.#newFence(), existing }, catalog, joined));
   }
 
   addColumns(columns: readonly NewColumn[], record: SchemaRecord): Promise<void> {
-    return this.#change((changes) => addColumns(changes, this.#options.claim(), columns, record));
+    return this.#change((changes) => addColumns(changes, this.#newFence(), columns, record));
   }
 
   async empty(tables: readonly Table[]): Promise<void> {
-    if (tables.length > 0) await this.#change((changes) => emptyTables(changes, this.#options.claim(), tables));
+    if (tables.length > 0) await this.#change((changes) => emptyTables(changes, this.#newFence(), tables));
   }
 
   async setApart(catalog: Catalog, tables: readonly Table[], lane: Position | null): Promise<void> {
     if (tables.length === 0) return;
     const apart = { catalog, tables, lane, dropsForeignKeys: !this.#options.existing };
-    await this.#change((changes) => setApart(changes, this.#options.claim(), apart));
+    await this.#change((changes) => setApart(changes, this.#newFence(), apart));
   }
 
   async firing(catalog: Catalog): Promise<readonly string[]> {
@@ -173,14 +180,18 @@ export class MysqlTarget implements Target {
   }
 
   async drop(catalog: Catalog): Promise<boolean> {
-    const { id, existing } = this.#options;
-    if (existing) return false;
-    await this.#change((changes) => dropTables(changes, catalog, id));
+    if (this.#options.existing) return false;
+    await this.#change((changes) => dropTables(changes, catalog, this.#newFence()));
     return true;
   }
 
   close(): Promise<void> {
     return this.#options.server.close();
+  }
+
+  #newFence(): NewFence {
+    const { id, claim } = this.#options;
+    return { id, claim: claim() };
   }
 
   #change<T>(work: (changes: SchemaChanges) => Promise<T>): Promise<T> {

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'mysql2';
 import { MigrateError } from '../../lib/errors.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import type { Side } from '../../model/side.ts';
-import { isLoopback } from '../loopback.ts';
 
 /**
  * Reads `mysql://user:password@host:port/` (or `mariadb://`); a database may follow and changes nothing. TLS: `sslmode` and

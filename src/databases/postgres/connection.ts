@@ -39,6 +39,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   xmloption: 'content',
   standard_conforming_strings: 'on',
   array_nulls: 'on',
+  // Types are known by the names that format_type prints.
+  quote_all_identifiers: 'off',
   // A fence that is closed, a switch that is journalled, rows that are acknowledged: all must survive a crash.
   synchronous_commit: 'on',
   // Statements that wait for a lock and then look must see what is there now.

@@ -1,6 +1,7 @@
 // Driver and server errors → MigrateError. Server texts keep their message but never their DETAIL: it quotes cell values.
 
-import type { Disposition, ErrorCode } from '../../lib/codes.ts';
+import type { Disposition } from '../../lib/code-entry.ts';
+import type { ErrorCode } from '../../lib/codes.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
 import { quoteName } from './sql.ts';

@@ -160,6 +160,10 @@ export class PostgresTarget implements Target {
     return server.with('schema', (session) => create(session, catalog, closing));
   }
 
+  async reveal(): Promise<void> {
+    // Made closed, they are not hidden.
+  }
+
   complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
     const { server, claim, existing, builders } = this.#options;
     const prove = (session: Session): Promise<void> => proveLease(session, claim());

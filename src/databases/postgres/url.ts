@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { MigrateError } from '../../lib/errors.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import type { Side } from '../../model/side.ts';
-import { isLoopback } from '../loopback.ts';
 
 /**
  * Reads a connection url. TLS: `sslmode` as in libpq, but the default depends on where the server is: a loopback or

@@ -2,7 +2,7 @@
 // has a part. The same command is started again each time. Where STORM_SEED is set it chooses one of the four runs.
 
 import { expect, onTestFinished, test } from 'vitest';
-import { FAILPOINTS, type Failpoint } from '../../../src/lib/failpoint.ts';
+import { FAILPOINTS, type Failpoint, REVEAL_FAILPOINTS } from '../../../src/lib/failpoint.ts';
 import { startMariadb } from '../../fleet/mariadb.ts';
 import { startMysql } from '../../fleet/mysql.ts';
 import type { MysqlServer } from '../../fleet/mysqld.ts';
@@ -17,12 +17,13 @@ interface Run {
 
 // Neither has replica identities.
 const ALL = FAILPOINTS.filter((point) => !point.startsWith('identity.'));
+const TO_MYSQL = ALL.flatMap((point) => (point === 'copy.done' ? [point, ...REVEAL_FAILPOINTS] : [point]));
 const OF_A_SOURCE =
   /^(log\..*|chunk\.read|copy\.done|ack\..*|cutover\.(armed|closed|waited|marked|pending|permanent)|cleanup\..*)$/;
 const RUNS: readonly Run[] = [
   // Neighbours go into different runs, so that a kill is mostly the first that its stage sees.
   ...[0, 1, 2].map((run): Run => {
-    return { from: 'mysql', to: 'mysql', points: ALL.filter((_, index) => index % 3 === run) };
+    return { from: 'mysql', to: 'mysql', points: TO_MYSQL.filter((_, index) => index % 3 === run) };
   }),
   { from: 'mariadb', to: 'postgres', points: ALL.filter((point) => OF_A_SOURCE.test(point)) },
 ];
@@ -45,7 +46,7 @@ test.each(chosen)(
     const source = await endpoint(from);
     const target = to === 'mysql' ? { target: await endpoint(to) } : {};
     const crossing = await Crossing.open({ source, ...target, plan });
-    const isEarly = (point: Failpoint): boolean => ALL.indexOf(point) < ALL.indexOf('schema.before_complete');
+    const isEarly = (point: Failpoint): boolean => TO_MYSQL.indexOf(point) < TO_MYSQL.indexOf('schema.before_complete');
     await expectKilledAtEach(crossing, points.filter(isEarly));
     // The first batches may have no rows.
     await crossing.dieAt('apply.before_checkpoint@8');

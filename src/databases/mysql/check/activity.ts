@@ -1,5 +1,6 @@
 // Checks of what others do on the source, and may do.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFinding, infoFinding, warningFinding } from '../../findings.ts';
 import { readActivity } from '../activity.ts';
 import { quoteLiteral } from '../sql.ts';
@@ -7,6 +8,8 @@ import type { SourceCheck } from './source-subject.ts';
 
 const DEFAULT_LONG_S = 60;
 const MOST_NAMED = 10;
+/** Where applications use XA, some transaction is prepared at any moment, for about as long as its commit takes. */
+const TRANSIT_MS = 2_000;
 
 /** The start waits for those that wrote to a table, and the fence for everyone who has used it. */
 export const openTransactions: SourceCheck = async ({ session, facts, context }) => {
@@ -35,16 +38,27 @@ export const openTransactions: SourceCheck = async ({ session, facts, context })
 export const preparedTransactions: SourceCheck = async ({ session, facts }) => {
   if (!facts.isMariadb && !facts.rights.has('XA_RECOVER_ADMIN')) return [];
   // Both print the parts of a name that is no plain text; only one as they are written.
-  const rows = await session.query(facts.isMariadb ? "XA RECOVER FORMAT='SQL'" : 'XA RECOVER CONVERT XID');
-  return rows.map(([format, length, , data]) => {
-    const name = facts.isMariadb ? (data ?? '') : xidOf(format ?? '1', Number(length), data ?? '');
-    return errorFinding({
+  const prepared = async (): Promise<readonly string[]> => {
+    const rows = await session.query(facts.isMariadb ? "XA RECOVER FORMAT='SQL'" : 'XA RECOVER CONVERT XID');
+    return rows.map(([format, length, , data]) =>
+      facts.isMariadb ? (data ?? '') : xidOf(format ?? '1', Number(length), data ?? ''),
+    );
+  };
+  const patience = performance.now() + TRANSIT_MS;
+  let names = await prepared();
+  while (names.length > 0 && performance.now() < patience) {
+    await sleep(100);
+    const still = new Set(await prepared());
+    names = names.filter((name) => still.has(name));
+  }
+  return names.map((name) =>
+    errorFinding({
       code: 'PREPARED_TRANSACTION',
       subject: `transaction ${name}`,
       message: 'it was prepared by XA and has not ended: the start waits for its end',
       cure: `XA ROLLBACK ${name}; -- or XA COMMIT ${name}; whoever coordinates it knows`,
-    });
-  });
+    }),
+  );
 };
 
 /** From `0x6162` and how many bytes of it are the first part. */

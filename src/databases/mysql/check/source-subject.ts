@@ -12,6 +12,8 @@ import { quoteLiteral } from '../sql.ts';
 import type { ServerFacts } from './facts.ts';
 
 export interface SourceContext {
+  /** What the plan takes the server to be. Default: whatever it is. */
+  readonly kind?: 'mysql' | 'mariadb';
   /** The run's, part of the names of its fence's triggers. Default: there is no run yet. */
   readonly id?: string;
   readonly selection: TableSelection;
@@ -26,7 +28,7 @@ export interface SourceContext {
    * `nulled` because the plan says so. Unless they are carried the tables are searched for them.
    */
   readonly zeroDates?: 'carried' | 'refused' | 'nulled';
-  /** How long tables are searched for them, in ms. Default 5,000. */
+  /** How long tables are searched for them, and for as long again for rows that refer to none, in ms. Default 5,000. */
   readonly searchMs?: number;
 }
 

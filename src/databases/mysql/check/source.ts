@@ -2,18 +2,21 @@
 
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
+import { errorFinding } from '../../findings.ts';
 import type { MysqlSession } from '../connection.ts';
 import { sourceNeeds, unmet } from '../needs.ts';
 import { emptying, openTransactions, preparedTransactions } from './activity.ts';
 import { readServerFacts } from './facts.ts';
 import { fencedByOthers } from './fenced.ts';
 import { durable, filters, logged, noted, replica, retention, serverId } from './log.ts';
+import { orphans } from './orphans.ts';
 import { checkConnections, checkVersion, checkWritable } from './server.ts';
 import { findTables, hasRows, type SourceCheck, type SourceContext } from './source-subject.ts';
 import { cascades, engines, foreignKeys, keys, notCarried, partitioned, selected } from './tables.ts';
 import { zeroDates } from './zero-dates.ts';
 
 const CHECKS: readonly SourceCheck[] = [
+  kind,
   ({ facts }) => checkVersion(facts),
   ({ facts }) => checkWritable(facts),
   logged,
@@ -31,6 +34,7 @@ const CHECKS: readonly SourceCheck[] = [
   foreignKeys,
   fencedByOthers,
   zeroDates,
+  orphans,
   openTransactions,
   preparedTransactions,
   emptying,
@@ -50,6 +54,19 @@ export async function checkSource(
   const findings: Finding[] = [];
   for (const check of CHECKS) findings.push(...(await check({ session, catalog, context, facts, found })));
   return findings;
+}
+
+function kind({ facts, context }: Parameters<SourceCheck>[0]): readonly Finding[] {
+  const found = facts.isMariadb ? 'mariadb' : 'mysql';
+  if ((context.kind ?? found) === found) return [];
+  return [
+    errorFinding({
+      code: 'SOURCE_KIND',
+      subject: 'source.kind',
+      message: `the plan says ${context.kind}, and the server is ${facts.product}`,
+      cure: `source: { kind: ${found} }  # in the plan, or name another server in source.url`,
+    }),
+  ];
 }
 
 function rights({ facts, catalog, context, found }: Parameters<SourceCheck>[0]): readonly Finding[] {

@@ -40,8 +40,9 @@ function renameInPlace(table: TableName): string {
 
 export const present: TargetCheck = async (subject) => {
   const { nameOf, kinds } = await readThere(subject);
+  const { hidden = (table) => table } = subject.context;
   return subject.catalog.tables
-    .filter(({ table }) => !kinds.has(nameOf(table)))
+    .filter(({ table }) => !kinds.has(nameOf(table)) && !kinds.has(nameOf(hidden(table))))
     .map(({ table }) =>
       errorFinding({
         code: 'TARGET_TABLE_GONE',

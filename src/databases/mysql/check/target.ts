@@ -2,9 +2,11 @@
 
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
+import type { TableName } from '../../../model/table.ts';
 import { errorFinding, warningFinding } from '../../findings.ts';
 import type { MysqlSession } from '../connection.ts';
 import { targetNeeds, unmet } from '../needs.ts';
+import { constraintNames } from './constraint-names.ts';
 import { checkExisting } from './existing.ts';
 import { isOn, readServerFacts, type ServerFacts, setGlobal } from './facts.ts';
 import { checkConnections, checkVersion, checkWritable } from './server.ts';
@@ -13,6 +15,8 @@ import { absent, collations, firing, nameCase, present, primaryKeys } from './ta
 export interface TargetContext {
   /** Which triggers are of the run's own fence. Default none. */
   readonly isOwnTrigger?: (name: string) => boolean;
+  /** The run's table where it stands until it is revealed. Default: under its own name. */
+  readonly hidden?: (table: TableName) => TableName;
   /** Connections the run opens on the target at most. Default 10. */
   readonly connections?: number;
   /** True when the tables were made by hand. Default false. */
@@ -39,7 +43,7 @@ const ALWAYS: readonly TargetCheck[] = [
   ({ session, facts, context }) => checkConnections(session, facts, context.connections ?? 10),
 ];
 
-const BEFORE_CREATION: readonly TargetCheck[] = [absent, primaryKeys, collations];
+const BEFORE_CREATION: readonly TargetCheck[] = [absent, constraintNames, primaryKeys, collations];
 const BY_HAND: readonly TargetCheck[] = [checkExisting, firing];
 const RESUMING: readonly TargetCheck[] = [present, firing];
 

@@ -4,16 +4,9 @@ import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { Column, Table } from '../../../model/table.ts';
 import { errorFinding, infoFinding, warningFinding } from '../../findings.ts';
-import type { MysqlSession } from '../connection.ts';
-import { serverErrno } from '../errors.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import type { ServerFacts } from './facts.ts';
+import { DEFAULT_SEARCH_MS, type Search, searched, unsearchedText } from './search.ts';
 import type { SourceCheck } from './source-subject.ts';
-
-const DEFAULT_SEARCH_MS = 5_000;
-const MOST_NAMED = 10;
-/** MySQL's and MariaDB's. */
-const OUT_OF_TIME = new Set([3024, 1969]);
 
 export const zeroDates: SourceCheck = async ({ session, facts, catalog, context }) => {
   const { zeroDates = 'carried', searchMs = DEFAULT_SEARCH_MS } = context;
@@ -25,19 +18,13 @@ export const zeroDates: SourceCheck = async ({ session, facts, catalog, context 
   const dated = datedTables(catalog).toSorted((one, other) => one.table.byteEstimate - other.table.byteEstimate);
   for (const { table, columns } of dated) {
     const limitMs = Math.floor(deadline - performance.now());
-    const bad = limitMs > 0 ? await search({ session, facts, limitMs }, { table, columns }) : undefined;
+    const bad = await search({ session, facts, limitMs }, { table, columns });
     if (bad === undefined) unsearched.push(table.id);
     for (const column of bad ?? []) findings.push(found(`${table.id}.${column}`, zeroDates));
   }
   if (unsearched.length > 0) {
-    const more = unsearched.length > MOST_NAMED ? ` and ${unsearched.length - MOST_NAMED} more` : '';
-    findings.push(
-      infoFinding({
-        code: 'ZERO_DATE',
-        subject: 'search',
-        message: `for lack of time, or of the right to read them, no dates that are no days were looked for in ${unsearched.slice(0, MOST_NAMED).join(', ')}${more}`,
-      }),
-    );
+    const message = unsearchedText('dates that are no days', unsearched);
+    findings.push(infoFinding({ code: 'ZERO_DATE', subject: 'search', message }));
   }
   return findings;
 };
@@ -53,12 +40,6 @@ function found(subject: string, zeroDates: 'refused' | 'nulled'): Finding {
     message: `${message}: the target cannot hold them`,
     cure: 'convert: { zeroDates: setNull }  # in the plan, or correct the rows on the source',
   });
-}
-
-interface Search {
-  readonly session: MysqlSession;
-  readonly facts: ServerFacts;
-  readonly limitMs: number;
 }
 
 interface DatedTable {
@@ -78,29 +59,14 @@ function datedTables({ tables, onTarget }: Catalog): readonly DatedTable[] {
     .filter(({ columns }) => columns.length > 0);
 }
 
-/** The columns that have such a date; undefined when it took too long. Reads the table to its end where there is none. */
-async function search(
-  { session, facts, limitMs }: Search,
-  { table, columns }: DatedTable,
-): Promise<readonly string[] | undefined> {
+/** The columns that have such a date; undefined when it was not searched. Reads the table to its end where there is none. */
+async function search(options: Search, { table, columns }: DatedTable): Promise<readonly string[] | undefined> {
   const conditions = columns.map((column) => {
     const name = quoteName(column);
     const [year, month, day] = [`YEAR(${name})`, `MONTH(${name})`, `DAYOFMONTH(${name})`];
     return `(${year} = 0 OR ${month} = 0 OR ${day} = 0 OR ${day} > DAYOFMONTH(LAST_DAY(${name})))`;
   });
-  const hint = facts.isMariadb ? '' : `/*+ MAX_EXECUTION_TIME(${limitMs}) */ `;
-  const limited = facts.isMariadb ? `SET STATEMENT max_statement_time = ${limitMs / 1_000} FOR ` : '';
-  try {
-    const [row] = await session.query(
-      `${limited}SELECT ${hint}${conditions.map((condition) => `MAX(${condition})`).join(', ')} FROM ${quoteTable(table)}`,
-    );
-    return columns.filter((_, index) => row?.[index] === '1');
-  } catch (error) {
-    if (OUT_OF_TIME.has(serverErrno(error) ?? 0)) return undefined;
-    // Without the right to read it, which another check tells.
-    if (!DENIED.has(serverErrno(error) ?? 0)) throw error;
-    return undefined;
-  }
+  const maxima = conditions.map((condition) => `MAX(${condition})`).join(', ');
+  const rows = await searched(options, `${maxima} FROM ${quoteTable(table)}`);
+  return rows && columns.filter((_, index) => rows[0]?.[index] === '1');
 }
-
-const DENIED = new Set([1142, 1143]);

@@ -19,25 +19,28 @@ export interface NewFence {
 const THERE_ALREADY = 1359;
 
 /**
- * Puts the permanent fence on tables, and makes the secret that `passFence` shows. Idempotent: an open fence, after the
- * commit point, stays open. It commits statement by statement: a table that nobody else has seen yet is what it is for.
+ * Puts the permanent fence on tables. Idempotent: an open fence, after the commit point, stays open. It commits statement by
+ * statement: a table that nobody else has seen yet is what it is for.
  */
-export async function closeNew(
-  session: MysqlSession,
-  { id, claim }: NewFence,
-  tables: readonly TableName[],
-): Promise<void> {
+export async function closeNew(session: MysqlSession, fence: NewFence, tables: readonly TableName[]): Promise<void> {
+  const { id, claim } = fence;
   const standing = await Standing.read(session, id, tables);
   if (standing.missing.length === 0) return;
-  for (const statement of FENCE_SCHEMA) await defineProved(session, claim, statement);
-  const pass = await preparePass(session, claim.run);
-  await session.execute(insertFence(id, 'permanent'));
+  const pass = await prepareFence(session, fence);
   for (const trigger of standing.missing) {
     const statement = createTrigger(id, trigger, { first: standing.first(trigger), pass });
     await defineProved(session, claim, statement).catch((error: unknown) => {
       if (serverErrno(error) !== THERE_ALREADY) throw refused(error, trigger.table);
     });
   }
+}
+
+/** Makes the permanent fence, and the secret that `passFence` shows, and resolves with it. On no table yet. Idempotent. */
+export async function prepareFence(session: MysqlSession, { id, claim }: NewFence): Promise<string> {
+  for (const statement of FENCE_SCHEMA) await defineProved(session, claim, statement);
+  const pass = await preparePass(session, claim.run);
+  await session.execute(insertFence(id, 'permanent'));
+  return pass;
 }
 
 /** Those tables that have the whole fence of a run. */

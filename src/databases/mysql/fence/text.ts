@@ -1,7 +1,7 @@
 // The texts of a fence: two rows of `migrate.fence` for each run, and the triggers that read them.
 
-import { createHash } from 'node:crypto';
 import type { TableName } from '../../../model/table.ts';
+import { nameDigest } from '../hidden.ts';
 import { PASS_VARIABLE } from '../pass.ts';
 import { quoteLiteral, quoteName, quoteTable } from '../sql.ts';
 
@@ -58,9 +58,9 @@ export function isFenceTrigger(name: string): boolean {
   return name.startsWith(FENCE_PREFIX);
 }
 
-/** Of every event one. Their names are unique in a database, and no longer than it lets them be. */
+/** Of every event one. Their names are unique in a database, no longer than it lets them be, and of a hidden table those of its own. */
 export function triggersOf(id: string, table: TableName): readonly FenceTrigger[] {
-  const digest = createHash('sha256').update(table.name).digest('hex').slice(0, 16);
+  const digest = nameDigest(id, table.name);
   return EVENTS.map((event) => ({ table, event, name: `${triggerPrefix(id)}${digest}_${event.toLowerCase()}` }));
 }
 

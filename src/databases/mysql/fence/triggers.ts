@@ -13,7 +13,8 @@ import { readPrepared, readTableHolders } from './holders.ts';
 import type { FenceSession } from './session.ts';
 import { createTrigger, type FenceTrigger, triggerPrefix, triggersOf } from './text.ts';
 
-const LOCK_WAIT = 1205;
+/** The lock was not to be had in time, or waiting for it would never have ended. */
+const LOCK_WAITS = new Set([1205, 1213]);
 const NO_DATABASE = 1049;
 const NO_TABLE = 1146;
 const NO_TRIGGER = 1360;
@@ -81,7 +82,7 @@ export class FenceTriggers {
         return;
       } catch (error) {
         if (serverErrno(error) === done) return;
-        if (serverErrno(error) !== LOCK_WAIT) throw refused(error, table);
+        if (!LOCK_WAITS.has(serverErrno(error) ?? 0)) throw refused(error, table);
         const holders = await this.#holders(table);
         if (performance.now() > end) throw blocked(table, holders, error);
         onWaiting?.(`the fence waits for a lock on ${table.id}: it is held by ${holdersText(holders)}`);

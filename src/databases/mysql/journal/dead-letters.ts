@@ -7,7 +7,7 @@ import type {
   LetterState,
   NewDeadLetter,
 } from '../../../journal/dead-letters.ts';
-import { letterJson, letterRow } from '../../../journal/letter-values.ts';
+import { letterJson, letterPayload, letterRow } from '../../../journal/letter-values.ts';
 import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -103,7 +103,7 @@ async function keep(
       change.op,
       letterJson(key),
       newKey && letterJson(newKey),
-      change.op === 'delete' ? null : letterJson(change.row),
+      letterPayload(change),
       refusal?.sqlState ?? null,
       refusal?.constraint ?? null,
       refusal?.column ?? null,

@@ -23,6 +23,7 @@ export const RUN_TABLES = [
   'cutover',
   'table_state',
   'dead_letter',
+  'made_database',
 ];
 
 /** One statement each. JSON is kept as the text it was: MySQL's own type changes the order of keys, and numbers. */
@@ -133,6 +134,12 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   created_at ${NOW},
   settled_at datetime(6),
   KEY (run, id)
+) ${OPTIONS}`,
+  // Databases that were not there before the run.
+  `CREATE TABLE IF NOT EXISTS migrate.made_database (
+  ${RUN},
+  name varchar(64) NOT NULL,
+  PRIMARY KEY (run, name)
 ) ${OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS migrate.audit (
   id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,

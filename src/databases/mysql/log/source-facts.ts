@@ -47,18 +47,25 @@ export async function readFacts(connection: Connection, tables: readonly Table[]
     isMariadb,
     caseSensitive: row[1] === '0',
     charsetOf: (collation) => charsets.get(collation),
-    captured: withComputed(tables, columns),
+    captured: withComputed(tables, columns, await readPrimary(connection, tables)),
   };
 }
 
-function withComputed(tables: readonly Table[], columns: readonly Texts[]): readonly CapturedTable[] {
+function withComputed(
+  tables: readonly Table[],
+  columns: readonly Texts[],
+  primary: ReadonlySet<string>,
+): readonly CapturedTable[] {
   const computed = new Map<string, string[]>();
   for (const [schema, name, column, expression] of columns) {
     if (expression === '') continue;
     const table = `${schema}\0${name}`;
     computed.set(table, [...(computed.get(table) ?? []), column ?? '']);
   }
-  return tables.map((table) => ({ table, computed: computed.get(`${table.schema}\0${table.name}`) ?? [] }));
+  return tables.map((table) => {
+    const place = `${table.schema}\0${table.name}`;
+    return { table, computed: computed.get(place) ?? [], hasPrimary: primary.has(place) };
+  });
 }
 
 /** `used`: the character sets of the tables of the run. */
@@ -102,4 +109,17 @@ async function readColumns(connection: Connection, tables: readonly Table[]): Pr
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?)`,
     [schemas],
   );
+}
+
+/** The tables with a primary key, as database and name. */
+async function readPrimary(connection: Connection, tables: readonly Table[]): Promise<ReadonlySet<string>> {
+  const schemas = [...new Set(tables.map(({ schema }) => schema))];
+  if (schemas.length === 0) return new Set();
+  const rows = await askTexts(
+    connection,
+    `SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.STATISTICS
+     WHERE INDEX_NAME = 'PRIMARY' AND TABLE_SCHEMA IN (?)`,
+    [schemas],
+  );
+  return new Set(rows.map(([schema, name]) => `${schema}\0${name}`));
 }

@@ -14,6 +14,8 @@ import { type CharsetOf, comparable, typeName } from './types.ts';
 export interface CapturedTable {
   readonly table: Table;
   readonly computed: readonly string[];
+  /** Without a primary key the log names whichever unique key the server likes best, which need not be the run's. */
+  readonly hasPrimary: boolean;
 }
 
 /** How the rows of a table are read. */
@@ -119,13 +121,14 @@ export class LoggedTables {
     };
   }
 
-  #relation({ table, computed }: CapturedTable, logged: LoggedTable): Relation {
+  #relation({ table, computed, hasPrimary }: CapturedTable, logged: LoggedTable): Relation {
     const { charsetOf } = this.#options;
     const places = logged.columns.map(({ name }) =>
       computed.includes(name) ? -1 : table.columns.findIndex((column) => column.name === name),
     );
     const difference = compare(table, logged, places, computed, {
       charsetOf,
+      hasPrimary,
       least: this.#least.get(table) ?? 0,
     });
     if (difference !== undefined) {
@@ -153,7 +156,11 @@ function compare(
   logged: LoggedTable,
   places: readonly number[],
   computed: readonly string[],
-  { charsetOf, least }: { readonly charsetOf: CharsetOf; readonly least: number },
+  {
+    charsetOf,
+    hasPrimary,
+    least,
+  }: { readonly charsetOf: CharsetOf; readonly hasPrimary: boolean; readonly least: number },
 ): string | undefined {
   const carried = logged.columns.filter(({ name }) => !computed.includes(name)).map(({ name }) => name);
   const all = table.columns.map(({ name }) => name);
@@ -176,9 +183,8 @@ function compare(
   }
   const key = logged.primaryKey.map((index) => places[index]);
   const isOther = key.length !== table.key.length || table.key.some((place, index) => place !== key[index]);
-  // A key of the run that is no primary key is not in the log: every row is logged with all its values. Nor does a primary key
-  // with a computed column find rows.
-  const finds = key.length > 0 && !key.includes(-1);
+  // A primary key with a computed column does not find rows.
+  const finds = hasPrimary && key.length > 0 && !key.includes(-1);
   return table.identity === 'key' && finds && isOther ? 'the primary key has other columns' : undefined;
 }
 

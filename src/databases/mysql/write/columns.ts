@@ -79,17 +79,20 @@ export interface WrittenTable {
 /** The tables that are written to, each made once. */
 export class WrittenTables {
   readonly #conversionOf: ConversionOf;
+  readonly #standing: (table: Table) => Table;
   readonly #known = new WeakMap<Table, WrittenTable>();
 
-  constructor(conversionOf: ConversionOf) {
+  /** `standing`: a table under the name that it has now. */
+  constructor(conversionOf: ConversionOf, standing = (table: Table): Table => table) {
     this.#conversionOf = conversionOf;
+    this.#standing = standing;
   }
 
   of(table: Table): WrittenTable {
     let written = this.#known.get(table);
     if (written === undefined) {
       const columns = table.columns.map((column) => new WrittenColumn(column, this.#conversionOf(column)));
-      written = { table, columns, key: table.key.flatMap((index) => columns[index] ?? []) };
+      written = { table: this.#standing(table), columns, key: table.key.flatMap((index) => columns[index] ?? []) };
       this.#known.set(table, written);
     }
     return written;

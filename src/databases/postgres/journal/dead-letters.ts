@@ -7,7 +7,7 @@ import type {
   LetterState,
   NewDeadLetter,
 } from '../../../journal/dead-letters.ts';
-import { letterJson, letterRow } from '../../../journal/letter-values.ts';
+import { letterJson, letterPayload, letterRow } from '../../../journal/letter-values.ts';
 import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -98,7 +98,7 @@ async function keep(session: Session, run: string, at: Position, letters: readon
       column(({ change }) => change.op),
       column(({ key }) => letterJson(key)),
       column(({ newKey }) => (newKey === null ? null : letterJson(newKey))),
-      column(({ change }) => (change.op === 'delete' ? null : letterJson(change.row))),
+      column(({ change }) => letterPayload(change)),
       column(({ refusal }) => refusal?.sqlState ?? null),
       column(({ refusal }) => refusal?.constraint ?? null),
       column(({ refusal }) => refusal?.column ?? null),

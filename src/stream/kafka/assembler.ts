@@ -1,0 +1,275 @@
+// Puts the messages of a topic together to transactions, each once and in the source's order, large ones in pieces, and decides
+// which positions may be told. A connector that was killed sends a part again: at any place a run of messages may follow that
+// was there before, which may begin in the middle of a transaction and ends where the last new one stood.
+
+import { MigrateError } from '../../lib/errors.ts';
+import type { Change } from '../../model/change.ts';
+import type { Position } from '../../model/position.ts';
+import type { RunQueue } from '../run-queue.ts';
+import type { Dialect, LogPlace } from './dialect.ts';
+import type { Message, MessageKind, Origin } from './envelope.ts';
+import { formatPlace, parsePlace, type TopicPlace } from './position.ts';
+
+// Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
+// each drops whole pieces. Nor may it depend on what is known of the tables: columns may be added meanwhile. Other limits,
+// or another measure of bytes, are another format of the journal.
+const PIECE_CHANGES = 5_000;
+const PIECE_BYTES = 4 * 1024 * 1024;
+/** About what a value costs in memory besides its text. */
+const VALUE_OVERHEAD = 24;
+
+export interface TopicRecord {
+  readonly offset: number;
+  readonly value: Buffer | null;
+  /** The names of its headers. */
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface AssemblerOptions {
+  readonly queue: RunQueue;
+  readonly dialect: Dialect;
+  readonly message: Message;
+  /** What it covers is already applied and is left out. */
+  readonly resume: Position;
+  /** Default 5,000 changes and 4 MiB: for tests. */
+  readonly pieceChanges?: number;
+  readonly pieceBytes?: number;
+}
+
+/** A transaction of which the end has not come. */
+interface Open {
+  readonly number: string;
+  /** The offset of its BEGIN. */
+  readonly begin: number;
+  /** Where it ends, when it has been read to its end before. */
+  readonly end: LogPlace | undefined;
+  /** So many of its changes have been met. */
+  count: number;
+  /** Of the last one of them. */
+  origin: Origin | undefined;
+  /** Too large to be kept until its end is known: it is read over, then from its begin again. */
+  isAhead: boolean;
+  /** A piece of it was delivered. */
+  isCut: boolean;
+}
+
+export class TopicAssembler {
+  readonly #options: AssemblerOptions;
+  readonly #resume: TopicPlace;
+  /** The record from which on is read, as long as it has not come. */
+  #isFirst = true;
+  /** Where the last transaction ended. Undefined while the first one is read. */
+  #ended: LogPlace | undefined;
+  /** The last BEGIN. */
+  #begun: { readonly number: string; readonly offset: number } | undefined;
+  #open: Open | undefined;
+  /** The transaction that was read to its end, and is or was read again. */
+  #known: { readonly begin: number; readonly end: LogPlace } | undefined;
+  #changes: Change[] = [];
+  /** Of its messages since the last cut, those that do not concern the run included. */
+  #messages = 0;
+  #logged = 0;
+  /** In memory. */
+  #bytes = 0;
+
+  constructor(options: AssemblerOptions) {
+    this.#options = options;
+    this.#resume = parsePlace(options.resume);
+    const { offset, ordinal, source } = this.#resume;
+    if (offset === undefined) return;
+    this.#ended = options.dialect.placeAt(source);
+    if (ordinal > 0) this.#known = { begin: offset, end: this.#ended };
+  }
+
+  /** The record that has to come first: the one that the position to resume from names. Undefined: the first there is. */
+  get first(): number | undefined {
+    return this.#resume.offset;
+  }
+
+  /** Takes the next record. Returned: the offset of the record that has to come next, when it is another. */
+  record({ offset, value, headers }: TopicRecord): number | undefined {
+    const { message } = this.#options;
+    const kind = message.read(value);
+    if (this.#isFirst && this.#resume.offset !== undefined) {
+      this.#checkFirst(kind, offset);
+      this.#isFirst = false;
+      if (this.#resume.ordinal === 0) return undefined;
+      this.#openTransaction(message.number ?? '', offset);
+    } else if (kind === 'begin') this.#begin(offset);
+    else if (kind === 'end') return this.#end(offset);
+    else if (kind === 'definition') this.#single(true, offset);
+    else if (kind === 'change') {
+      if (message.number === undefined || this.#isAlone()) this.#single(false, offset);
+      else this.#change(message.number, headers ?? {});
+    }
+    return undefined;
+  }
+
+  /** A topic that was made anew may have other records under the same offsets. */
+  #checkFirst(kind: MessageKind, offset: number): void {
+    const { offset: expected, ordinal, source } = this.#resume;
+    const isSame = ordinal > 0 ? kind === 'begin' : this.#endsAt(kind, source);
+    if (offset === expected && isSame) return;
+    throw new MigrateError('STREAM.GONE', `record ${expected} of the topic is not the one that was read before`);
+  }
+
+  #endsAt(kind: MessageKind, position: Position): boolean {
+    const { dialect, message } = this.#options;
+    if (kind === 'end') return dialect.endsAt(message.id ?? '', position);
+    const isSingle = kind === 'definition' || (kind === 'change' && (message.number === undefined || this.#isAlone()));
+    return isSingle && dialect.endOf(undefined, message.place()).position === position;
+  }
+
+  /** MariaDB's TRUNCATE has the number of a transaction, whose end never comes. */
+  #isAlone(): boolean {
+    const { dialect, message } = this.#options;
+    return message.isTruncate && dialect.truncatesAlone === true;
+  }
+
+  #begin(offset: number): void {
+    const { number = '' } = this.#options.message;
+    this.#begun = { number, offset };
+  }
+
+  #openTransaction(number: string, begin: number): Open {
+    const end = this.#known?.begin === begin ? this.#known.end : undefined;
+    this.#reset();
+    this.#open = { number, begin, end, count: 0, origin: undefined, isAhead: false, isCut: false };
+    return this.#open;
+  }
+
+  #change(number: string, headers: Readonly<Record<string, unknown>>): void {
+    const { message } = this.#options;
+    let open = this.#open;
+    if (open?.number !== number) {
+      if (!this.#isNew()) return;
+      if (open !== undefined) throw broken('a transaction begins before the one in front of it has ended');
+      if (this.#begun?.number !== number) throw broken('a transaction has no begin');
+      open = this.#openTransaction(number, this.#begun.offset);
+    }
+    const { order } = message;
+    if (order <= open.count) return;
+    if (order !== open.count + 1) throw broken(`change ${order} of a transaction follows change ${open.count}`);
+    open.count = order;
+    open.origin = message.origin;
+    if (open.isAhead || (open.begin === this.#resume.offset && order <= this.#resume.ordinal)) return;
+    this.#messages++;
+    this.#logged += message.bytes;
+    const change = message.toChange();
+    if (change !== undefined) this.#keep(change, '__debezium.oldkey' in headers);
+    // The two halves of a change of key stay together, and so do the tables of one TRUNCATE.
+    if (!('__debezium.newkey' in headers) && !message.isTruncate) this.#cut(open);
+  }
+
+  /** False for what was sent again. */
+  #isNew(): boolean {
+    const { dialect, message } = this.#options;
+    return this.#ended === undefined || dialect.isAfter(message.place(), this.#ended);
+  }
+
+  #keep(change: Change, isMoved: boolean): void {
+    this.#bytes +=
+      this.#options.message.rowBytes + ('table' in change ? VALUE_OVERHEAD * change.table.columns.length : 0);
+    const before = this.#changes.at(-1);
+    if (change.op === 'insert' && change.row.includes(undefined)) {
+      // Only the row that it was before has the values that the log left out.
+      if (!isMoved || before?.op !== 'delete' || before.table !== change.table) {
+        throw new MigrateError('STREAM.UNKNOWN', `an insert into ${change.table.id} does not carry all its values`);
+      }
+      const { table, row } = change;
+      this.#changes[this.#changes.length - 1] = { op: 'update', table, key: before.key, row };
+    } else if (change.op === 'truncate' && before?.op === 'truncate') {
+      // What is emptied in one statement may refer to each other.
+      this.#changes[this.#changes.length - 1] = { op: 'truncate', tables: [...before.tables, ...change.tables] };
+    }
+    // A list that begins with one element has no room for more: most transactions are small, and thousands are held.
+    else if (this.#changes.length === 0) this.#changes = [change];
+    else this.#changes.push(change);
+  }
+
+  #cut(open: Open): void {
+    const { pieceChanges = PIECE_CHANGES, pieceBytes = PIECE_BYTES } = this.#options;
+    if (this.#messages < pieceChanges && this.#logged < pieceBytes) return;
+    if (open.end === undefined) {
+      open.isAhead = true;
+      this.#reset();
+      return;
+    }
+    open.isCut = true;
+    this.#deliver(formatPlace(open.begin, open.end.position, open.count), false);
+  }
+
+  #end(offset: number): number | undefined {
+    const { dialect, message } = this.#options;
+    const open = this.#open;
+    if (open === undefined || open.number !== message.number) return undefined;
+    if (open.origin === undefined || message.changes !== open.count)
+      throw broken(`a transaction of ${message.changes} changes ends after ${open.count}`);
+    const end = dialect.endOf(message.id, message.placeAt(open.origin));
+    if (open.end !== undefined && open.end.position !== end.position)
+      throw new MigrateError(
+        'STREAM.GONE',
+        'the topic is not the one that was read before: a transaction ends elsewhere',
+      );
+    this.#open = undefined;
+    const isCovered = this.#isCovered(end);
+    if (open.isAhead && !isCovered) {
+      this.#known = { begin: open.begin, end };
+      return open.begin;
+    }
+    this.#ended = end;
+    if (isCovered) this.#reset();
+    else this.#commit(formatPlace(offset, end.position), open.isCut || open.begin === this.#resume.offset);
+    return undefined;
+  }
+
+  /** What comes without BEGIN and END: a definition or a TRUNCATE of MySQL. */
+  #single(isDefinition: boolean, offset: number): void {
+    const { dialect, message } = this.#options;
+    if (!this.#isNew()) return;
+    if (this.#open !== undefined) throw broken('a definition stands before the end of a transaction');
+    if (!isDefinition && !message.isTruncate) {
+      throw new MigrateError('STREAM.FORMAT', 'a change was logged without its transaction', {
+        fix: 'It was prepared (XA), and nobody can tell when it is committed: use stream.via: native, or write without XA. Abort with --drop and start again.',
+      });
+    }
+    const end = dialect.endOf(undefined, message.place());
+    this.#reset();
+    if (!this.#isCovered(end)) {
+      const change = isDefinition ? message.toDefinition() : message.toChange();
+      if (change !== undefined) this.#keep(change, false);
+      this.#commit(formatPlace(offset, end.position), false);
+    }
+    this.#ended = end;
+  }
+
+  /** A position of the source, not of the topic: only the end of a transaction tells whether it was before. */
+  #isCovered(end: LogPlace): boolean {
+    const { offset, source } = this.#resume;
+    return offset === undefined && this.#options.dialect.covers(source, end.position);
+  }
+
+  /** `isLast`: of pieces, so that it must be told. */
+  #commit(position: Position, isLast: boolean): void {
+    if (this.#changes.length > 0 || isLast) this.#deliver(position, true);
+    else this.#options.queue.pushIdle(position);
+  }
+
+  #deliver(position: Position, last: boolean): void {
+    this.#options.queue.push({ position, changes: this.#changes, bytes: this.#bytes, last });
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#changes = [];
+    this.#messages = 0;
+    this.#logged = 0;
+    this.#bytes = 0;
+  }
+}
+
+function broken(what: string): MigrateError {
+  return new MigrateError('STREAM.FORMAT', `the topic is not in order: ${what}`, {
+    fix: 'Something else writes to the topic, or the broker lost records: abort with --drop and start again.',
+  });
+}

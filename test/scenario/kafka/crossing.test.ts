@@ -1,0 +1,56 @@
+// Whole migrations under live clients whose changes come through Debezium and Kafka, from every engine to every other. Where
+// STORM_SEED is set it chooses two of the pairs.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedKafka } from '../../fleet/kafka-shared.ts';
+import { startMariadb } from '../../fleet/mariadb.ts';
+import { startMysql } from '../../fleet/mysql.ts';
+import type { MysqlServer } from '../../fleet/mysqld.ts';
+import { Crossing, type Endpoint, type EngineKind, rootUrl } from '../mysql/crossing.ts';
+
+const servers = new Map<EngineKind | 'target', MysqlServer>();
+
+beforeAll(async () => {
+  const [mysql, target, mariadb] = await Promise.all([startMysql(), startMysql(), startMariadb()]);
+  servers.set('mysql', mysql).set('target', target).set('mariadb', mariadb);
+}, 300_000);
+
+afterAll(async () => {
+  for (const server of servers.values()) await server.close();
+});
+
+function via(): Readonly<Record<string, unknown>> {
+  const { broker, connect } = sharedKafka();
+  return { stream: { via: 'debezium', debezium: { brokers: [broker], connect, replicationFactor: 1 } } };
+}
+
+const at = (server: EngineKind | 'target'): string => rootUrl(servers.get(server)?.port ?? 0);
+
+const PAIRS = [
+  ['mysql', 'postgres'],
+  ['mariadb', 'postgres'],
+  ['postgres', 'mysql'],
+  ['mysql', 'mysql'],
+  ['postgres', 'postgres'],
+] as const;
+const seed = Number(process.env.STORM_SEED ?? Number.NaN);
+const chosen = Number.isInteger(seed) ? PAIRS.filter((_, index) => [0, 2].includes((index + seed) % 5)) : PAIRS;
+
+test.each(chosen)(
+  '%s to %s: everything is on the target, equal at the switch, and the clients have followed',
+  async (from, to) => {
+    const source: Endpoint = { kind: from, url: from === 'postgres' ? '' : at(from) };
+    const crossing = await Crossing.open({
+      source,
+      accounts: 60,
+      clients: 2,
+      ...(to === 'mysql' ? { target: { kind: to, url: at('target') } } : {}),
+      plan: via(),
+    });
+    const result = await crossing.run();
+    await crossing.expectComplete(result);
+    const { connect } = sharedKafka();
+    const left = (await (await fetch(`${connect}/connectors`)).json()) as readonly string[];
+    expect(left.filter((name) => name.startsWith('migrate-test-'))).toEqual([]);
+  },
+);
