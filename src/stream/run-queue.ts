@@ -69,6 +69,11 @@ export class RunQueue {
     return run;
   }
 
+  /** What `take` gives, until the end. */
+  async *runs(): AsyncIterable<readonly Transaction[]> {
+    for (let run = await this.take(); run !== undefined; run = await this.take()) yield run;
+  }
+
   /** What is queued is still delivered, then the error is thrown. The first end counts. */
   fail(error: Error): void {
     if (this.#ended) return;

@@ -5,18 +5,11 @@
 import { MigrateError } from '../../lib/errors.ts';
 import type { Change } from '../../model/change.ts';
 import type { Position } from '../../model/position.ts';
+import { PIECE_BYTES, PIECE_CHANGES, VALUE_OVERHEAD } from '../pieces.ts';
 import type { RunQueue } from '../run-queue.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
 import type { Message, MessageKind, Origin } from './envelope.ts';
 import { formatPlace, parsePlace, type TopicPlace } from './position.ts';
-
-// Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
-// each drops whole pieces. Nor may it depend on what is known of the tables: columns may be added meanwhile. Other limits,
-// or another measure of bytes, are another format of the journal.
-const PIECE_CHANGES = 5_000;
-const PIECE_BYTES = 4 * 1024 * 1024;
-/** About what a value costs in memory besides its text. */
-const VALUE_OVERHEAD = 24;
 
 export interface TopicRecord {
   readonly offset: number;

@@ -2,7 +2,6 @@
 
 import type { Kafka } from 'kafkajs';
 import { MigrateError } from '../../lib/errors.ts';
-import type { Transaction } from '../../model/change.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Covers, Position } from '../../model/position.ts';
 import type { ChangeStream, Shard, ShardId } from '../change-stream.ts';
@@ -77,7 +76,7 @@ export class DebeziumStream implements ChangeStream {
     else if (this.#failed) void this.#stop();
     yield {
       id: LOG_SHARD,
-      changes: runs(reading.queue),
+      changes: reading.queue.runs(),
       ack: (position) => {
         const { offset, ordinal } = parsePlace(position);
         if (offset !== undefined && ordinal === 0) reading.reader.acknowledge(offset);
@@ -153,13 +152,5 @@ function take(assembler: TopicAssembler, record: TopicRecord, topic: string): nu
     throw new MigrateError('STREAM.FORMAT', `record ${record.offset} of topic ${topic} is no JSON`, {
       fix: 'The connector must write JSON (value.converter = org.apache.kafka.connect.json.JsonConverter), and nothing else to this topic.',
     });
-  }
-}
-
-async function* runs(queue: RunQueue): AsyncIterable<readonly Transaction[]> {
-  for (;;) {
-    const run = await queue.take();
-    if (run === undefined) return;
-    yield run;
   }
 }

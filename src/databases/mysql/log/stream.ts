@@ -2,7 +2,6 @@
 
 import type { Connection } from 'mysql2';
 import { MigrateError } from '../../../lib/errors.ts';
-import type { Transaction } from '../../../model/change.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
@@ -75,7 +74,7 @@ export class MysqlStream implements ChangeStream {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted || this.#closed) abort();
     // The source keeps its log by time and is told nothing.
-    yield { id: LOG_SHARD, changes: runs(reading.queue), ack: () => undefined };
+    yield { id: LOG_SHARD, changes: reading.queue.runs(), ack: () => undefined };
   }
 
   /** Files that were never seen count as empty: they are at the other end of a log that is read for the first time. */
@@ -205,12 +204,4 @@ function translated(error: unknown): unknown {
     `the source answered ${error.code} before its log could be read`,
     { cause: error },
   );
-}
-
-async function* runs(queue: RunQueue): AsyncIterable<readonly Transaction[]> {
-  for (;;) {
-    const run = await queue.take();
-    if (run === undefined) return;
-    yield run;
-  }
 }

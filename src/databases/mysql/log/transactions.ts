@@ -3,6 +3,7 @@
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Change } from '../../../model/change.ts';
 import type { Position } from '../../../model/position.ts';
+import { PIECE_BYTES, PIECE_CHANGES, VALUE_OVERHEAD } from '../../../stream/pieces.ts';
 import type { RunQueue } from '../../../stream/run-queue.ts';
 import { defined } from './definitions.ts';
 import type { BinlogEvent, Format, Gtid, Query, Rotate, Rows } from './events.ts';
@@ -13,12 +14,6 @@ import { RowsReader } from './rows.ts';
 import { readStatement } from './statements.ts';
 import type { LoggedTables } from './tables.ts';
 
-// Where a transaction is cut must not depend on where reading began: lanes may have committed at different cuts of it, and
-// each drops whole pieces. Other limits, or another measure of bytes, are another format of the journal.
-const PIECE_CHANGES = 5_000;
-const PIECE_BYTES = 4 * 1024 * 1024;
-/** About what a value costs in memory besides its text. */
-const VALUE_OVERHEAD = 24;
 const POSITIONS = 2 ** 32;
 /** No event is larger. */
 const LARGEST_GAP = 2 ** 30;

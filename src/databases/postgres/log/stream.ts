@@ -1,7 +1,6 @@
 // The change stream of a PostgreSQL database: one shard, `log`, read through a replication slot.
 
 import { MigrateError } from '../../../lib/errors.ts';
-import type { Transaction } from '../../../model/change.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { Position } from '../../../model/position.ts';
 import type { Table } from '../../../model/table.ts';
@@ -77,7 +76,7 @@ export class PostgresStream implements ChangeStream {
     if (signal.aborted || this.#closed) abort();
     yield {
       id: LOG_SHARD,
-      changes: runs(reading.queue),
+      changes: reading.queue.runs(),
       ack: (position) => reading.receiver.confirm(position),
     };
   }
@@ -165,14 +164,6 @@ export class PostgresStream implements ChangeStream {
     const reading = this.#reading;
     if (reading === undefined) return;
     await Promise.all([reading.receiver.stop(), reading.watch.close()]);
-  }
-}
-
-async function* runs(queue: RunQueue): AsyncIterable<readonly Transaction[]> {
-  for (;;) {
-    const run = await queue.take();
-    if (run === undefined) return;
-    yield run;
   }
 }
 
