@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/demo/embedded.ts';
 import { javaCommand, kafkaFiles } from './kafka-files.ts';
-import { launch, type RunningProgram } from './kafka-program.ts';
+import { launch, type RunningProgram } from './program.ts';
 
 export interface ConnectServer {
   /** `http://127.0.0.1:port`. */
@@ -46,6 +46,7 @@ export async function startConnect(
         label: 'Connect',
         command: [...javaCommand(files, 768, 'org.apache.kafka.connect.cli.ConnectDistributed'), properties],
         logFile: join(folder, 'connect.log'),
+        startTimeoutMs: 120_000,
         ready: () =>
           fetch(`${url}/connectors`, { signal: AbortSignal.timeout(5_000) }).then(
             async (response) => response.ok && (await response.text()) !== '',

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../../src/demo/embedded.ts';
 import { javaCommand, type KafkaFiles, kafkaFiles } from './kafka-files.ts';
-import { launch, type RunningProgram } from './kafka-program.ts';
+import { launch, type RunningProgram } from './program.ts';
 
 const run = promisify(execFile);
 
@@ -41,6 +41,7 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
         label: 'Kafka',
         command: [...javaCommand(files, 512, 'kafka.Kafka'), properties],
         logFile: join(folder, 'server.log'),
+        startTimeoutMs: 120_000,
         ready: () => accepts(port),
       });
     let running: RunningProgram = await start();

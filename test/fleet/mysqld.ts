@@ -1,15 +1,14 @@
 // Runs MySQL's and MariaDB's server programs for tests: each on a free loopback port with data of its own, copied from a
 // template because making the first data takes seconds. `root` logs in without a password.
 
-import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../../src/demo/embedded.ts';
+import { launch, type RunningProgram } from './program.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -68,14 +67,7 @@ export async function startProgram(program: Program): Promise<MysqlServer> {
   }
 }
 
-interface Running {
-  readonly pid: number | undefined;
-  kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>;
-}
-
-async function startOn({ label, command, settings }: Program, folder: string, port: number): Promise<Running> {
-  const logFile = join(folder, 'server.log');
-  const log = openSync(logFile, 'w');
+async function startOn({ label, command, settings }: Program, folder: string, port: number): Promise<RunningProgram> {
   const files = [
     `--datadir=${join(folder, 'data')}`,
     `--socket=${join(folder, 's')}`,
@@ -84,35 +76,13 @@ async function startOn({ label, command, settings }: Program, folder: string, po
     `--tmpdir=${folder}`,
   ];
   const flags = [...files, '--bind-address=127.0.0.1', `--port=${port}`, ...settings];
-  // Should this process be killed, the server goes with it.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command, ...flags], { stdio: ['ignore', log, log] });
-  closeSync(log);
-  let ended: string | undefined;
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', (code, signal) => {
-      ended = `it ended with ${signal ?? code}`;
-      resolve();
-    });
-    child.once('error', (error) => {
-      ended = error.message;
-      resolve();
-    });
+  return launch({
+    label,
+    command: [...command, ...flags],
+    logFile: join(folder, 'server.log'),
+    startTimeoutMs: START_TIMEOUT_MS,
+    ready: () => answers(port),
   });
-  const kill: Running['kill'] = async (signal = 'SIGKILL') => {
-    if (ended === undefined) child.kill(signal);
-    await exited;
-  };
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answers(port))) {
-    if (ended === undefined && Date.now() < deadline) {
-      await sleep(50);
-      continue;
-    }
-    const output = (await readFile(logFile, 'utf8').catch(() => '')).trim().slice(-1_000);
-    await kill();
-    throw new Error(`${label} did not start: ${ended ?? 'no answer in time'}\n${output}`);
-  }
-  return { pid: child.pid, kill };
 }
 
 /** The folder `data` in `cache`, filled by `make` the first time. */

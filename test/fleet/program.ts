@@ -1,17 +1,17 @@
-// A program of Kafka as a process of a test: it ends with the process that started it.
+// A server as a process of a test: it ends with the process that started it.
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const START_TIMEOUT_MS = 120_000;
-
 export interface Launch {
   /** For messages: `Kafka`. */
   readonly label: string;
   readonly command: readonly string[];
   readonly logFile: string;
+  /** How long it may take to start. */
+  readonly startTimeoutMs: number;
   /** True when it can be used. */
   ready(): Promise<boolean>;
 }
@@ -23,7 +23,7 @@ export interface RunningProgram {
 }
 
 /** Resolves when the program is ready. */
-export async function launch({ label, command, logFile, ready }: Launch): Promise<RunningProgram> {
+export async function launch({ label, command, logFile, startTimeoutMs, ready }: Launch): Promise<RunningProgram> {
   const log = openSync(logFile, 'a');
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], { stdio: ['ignore', log, log] });
   closeSync(log);
@@ -42,7 +42,7 @@ export async function launch({ label, command, logFile, ready }: Launch): Promis
     if (ended === undefined) child.kill(signal);
     await exited;
   };
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = Date.now() + startTimeoutMs;
   while (!(await ready())) {
     if (ended === undefined && Date.now() < deadline) {
       await sleep(50);
