@@ -7,6 +7,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { copyTables } from '../src/copy/copier.ts';
 import { PostgresChunks } from '../src/databases/postgres/chunks.ts';
 import { PostgresServer, type Session } from '../src/databases/postgres/connection.ts';
+import { PostgresJournal } from '../src/databases/postgres/journal/journal.ts';
 import { JOURNAL_SCHEMA } from '../src/databases/postgres/journal/schema.ts';
 import { LEASE_SCHEMA } from '../src/databases/postgres/lease-proof.ts';
 import { PostgresLoader } from '../src/databases/postgres/load.ts';
@@ -113,7 +114,7 @@ async function measure(target: Side, copy: () => Promise<void>): Promise<number>
   return took;
 }
 
-/** What our own run does between planning and the last chunk: bounds, snapshot, chunks with their journal. */
+/** What our own run does between planning and the last chunk: bounds, snapshot, claims, chunks with their journal. */
 async function ours(source: Side, target: Side, connections: number): Promise<void> {
   const bounds = await new PostgresChunks(source.server).plan(TABLE, CHUNK_ROWS);
   await target.session.query('INSERT INTO migrate.tables (run, table_id, lane, spread) VALUES ($1, $2, 0, false)', [
@@ -135,6 +136,7 @@ async function ours(source: Side, target: Side, connections: number): Promise<vo
   await holder.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', []);
   const snapshot = (await holder.one('SELECT pg_export_snapshot() AS name'))?.name ?? '';
   const claim = { run: RUN, epoch: 1 };
+  const journal = new PostgresJournal(target.server, RUN, () => claim);
   await copyTables({
     tables: [TABLE],
     progress,
@@ -145,12 +147,13 @@ async function ours(source: Side, target: Side, connections: number): Promise<vo
       close: () => holder.close(),
     },
     target: { loader: async () => new PostgresLoader({ server: target.server, claim, networkTimeoutMs: 60_000 }) },
+    claims: { claim: (wanted) => journal.workers.claim(wanted, null) },
     readers: connections,
     gate: new Gate(),
     status: new RunStatus(RUN),
     signal: new AbortController().signal,
   });
-  await holder.close();
+  await Promise.all([holder.close(), journal.close()]);
 }
 
 /** One statement per connection, each for an equal part of the table. */

@@ -14,6 +14,7 @@ import { MysqlServer } from '../src/databases/mysql/connection.ts';
 import { RowsOf } from '../src/databases/mysql/rows.ts';
 import { openStart } from '../src/databases/mysql/snapshot.ts';
 import { PostgresServer } from '../src/databases/postgres/connection.ts';
+import { PostgresJournal } from '../src/databases/postgres/journal/journal.ts';
 import { JOURNAL_SCHEMA } from '../src/databases/postgres/journal/schema.ts';
 import { LEASE_SCHEMA } from '../src/databases/postgres/lease-proof.ts';
 import { PostgresLoader } from '../src/databases/postgres/load.ts';
@@ -116,7 +117,7 @@ async function measure({ target }: Pair, copy: () => Promise<void>): Promise<Too
   return { clock, cpu: spent };
 }
 
-/** What a run does between planning and the last chunk: bounds, snapshot, chunks with their journal. */
+/** What a run does between planning and the last chunk: bounds, snapshot, claims, chunks with their journal. */
 async function ours({ source, target, table, rows }: Pair, connections: number): Promise<void> {
   const bounds = await new MysqlChunks(source, rows).plan(table, CHUNK_ROWS);
   await target.with('plan', async (session) => {
@@ -136,6 +137,7 @@ async function ours({ source, target, table, rows }: Pair, connections: number):
     rows: 0,
   }));
   const progress: TableProgress[] = [{ id: table.id, lane: 0, spread: table.spread, bounds, chunks, keyChunks: [] }];
+  const journal = new PostgresJournal(target, RUN, () => CLAIM);
   const start = await openStart({ server: source, rows, readers: connections, commit: () => Promise.resolve() }, [
     table,
   ]);
@@ -145,13 +147,14 @@ async function ours({ source, target, table, rows }: Pair, connections: number):
       progress,
       start,
       target: { loader: async () => new PostgresLoader({ server: target, claim: CLAIM, networkTimeoutMs: 60_000 }) },
+      claims: { claim: (wanted) => journal.workers.claim(wanted, null) },
       readers: connections,
       gate: new Gate(),
       status: new RunStatus(RUN),
       signal: new AbortController().signal,
     });
   } finally {
-    await start.close();
+    await Promise.all([start.close(), journal.close()]);
   }
 }
 

@@ -6,12 +6,14 @@ import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { DASHBOARD_FILES } from './grafana/dashboards.ts';
 import { metricsPage } from './metrics-page.ts';
+import { openApiFile } from './openapi-file.ts';
 import { planPage, planSchemaFile } from './plan-page.ts';
 import { typesPage } from './types-page.ts';
 
 // Another generated page is one more line here.
 const PAGES: readonly { readonly path: string; readonly text: () => string }[] = [
   { path: 'schema/plan.schema.json', text: planSchemaFile },
+  { path: 'schema/openapi.json', text: openApiFile },
   { path: 'docs/plan.md', text: planPage },
   { path: 'docs/errors.md', text: errorsPage },
   { path: 'docs/metrics.md', text: metricsPage },

@@ -37,7 +37,15 @@ export function planPage(): string {
   const fields = fieldsOf(root, '');
   const plain = fields.filter(({ schema }) => schema.type !== 'object');
   const sections = fields.filter(({ schema }) => schema.type === 'object').map((field) => sectionText(field));
-  return [heading('The plan', 'src/plan'), INTRODUCTION, '## Top level\n', fieldTable(plain), ...sections].join('\n');
+  const kinds = plain.flatMap((field) => kindsText(field));
+  return [
+    heading('The plan', 'src/plan'),
+    INTRODUCTION,
+    '## Top level\n',
+    fieldTable(plain),
+    ...kinds,
+    ...sections,
+  ].join('\n');
 }
 
 function sectionText({ path, schema }: Field, level = '##'): string {

@@ -20,7 +20,9 @@ import { type FormerLock, RunLease } from './runner/lease.ts';
 import { readLetters, settleLetters } from './runner/letters.ts';
 import { runPlan } from './runner/run.ts';
 import { recordTable } from './runner/tables.ts';
+import { dropScratch, tunePlan } from './runner/tune.ts';
 import { verifyPlan } from './runner/verify.ts';
+import { workPlan } from './runner/worker.ts';
 
 export function createApplication(): Application {
   return {
@@ -31,12 +33,15 @@ export function createApplication(): Application {
     verify: (request) => verifyPlan(request, openEndpoints),
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
+    work: (request) => workPlan(request, openEndpoints),
     setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
     requestTable: (plan, request) => recordTable(plan, request, openEndpoints),
     letters: (plan, wanted) => readLetters(plan, wanted, openEndpoints),
     settleLetters: (plan, request) => settleLetters(plan, request, openEndpoints),
     abort: (plan, options) => abortRun(plan, options, openEndpoints),
     grants: (plan, request) => readGrants(plan, request, openEndpoints),
+    tune: (request) => tunePlan(request, openEndpoints),
+    dropTuning: (plan) => dropScratch(plan, openEndpoints),
     demo: runDemo,
   };
 }
@@ -60,7 +65,9 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
     holder: `${hostname()} process ${process.pid}`,
     ...(former === undefined ? {} : { former }),
   });
-  const journal = target.journal(() => lease.claim());
+  const { following } = options;
+  const claimed = () => (following === undefined ? lease.claim() : { run: plan.name, epoch: following() });
+  const journal = target.journal(claimed);
   const closer = new Closer();
   closer.add(() => source.close());
   closer.add(() => target.close());
@@ -70,9 +77,9 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
     const record = await journal.load();
     const id = record?.id ?? randomBytes(4).toString('hex');
     // Without the lock nothing may be written: no transaction can prove this epoch.
-    const claim = () => (options.lock ? lease.claim() : { run: plan.name, epoch: 0 });
+    const claim = () => (options.lock || following !== undefined ? claimed() : { run: plan.name, epoch: 0 });
     const conversion = conversionFor(plan);
-    const shared = { record, id, claim, conversion, onWaiting: options.onWaiting };
+    const shared = { record, id, claim, conversion, onWaiting: options.onWaiting, leads: options.lock };
     const opened = source.open({ ...shared, peer: target });
     return {
       id,
@@ -82,6 +89,8 @@ async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLo
       record,
       journal,
       lease,
+      leader: () => target.lease.read(plan.name),
+      health: { source: source.health, target: target.health },
       claim: () => lease.claimEpoch(),
       forget: (side) => lease.forget(side),
       destroy: (reason) => {

@@ -70,6 +70,29 @@ export const health: Dashboard = {
       height: 8,
       panels: [
         graph(
+          'Readings of health',
+          'As part of their limits: above 100% for a while, the side is unwell. A gap: it cannot be read, which counts as well.',
+          { '{{side}} {{probe}}': `migrate_health_reading${RUN} / migrate_health_limit${RUN}` },
+          { unit: 'percentunit' },
+        ),
+        graph(
+          'Unwell',
+          'Work that loads an unwell side is held, and goes on by itself.',
+          { '{{side}} {{probe}}': `migrate_health_unwell${RUN}` },
+          { stacked: true },
+        ),
+        graph(
+          'Slowed down',
+          'Part of the time for which the copy and the apply wait because they may not be faster: `migrate throttle`.',
+          { '{{part}}': rate('migrate_throttle_wait_seconds_total') },
+          { unit: 'percentunit' },
+        ),
+      ],
+    },
+    {
+      height: 8,
+      panels: [
+        graph(
           'Memory of the process',
           'It does not grow with the size of the databases or of their transactions.',
           { resident: `process_resident_memory_bytes${RUN}` },

@@ -39,6 +39,23 @@ export const lagAndFreeze: Dashboard = {
       ],
     },
     {
+      height: 6,
+      panels: [
+        graph(
+          'Lag by its parts',
+          'Where the log comes through Debezium and Kafka. To topic: the connector is behind. From topic: the run is.',
+          { '{{part}}': `migrate_lag_part_seconds${RUN}` },
+          { unit: 's', stacked: true },
+        ),
+        graph('Messages in the topic', 'Those that are not applied. Only of a run through Debezium.', {
+          messages: `migrate_topic_messages${RUN}`,
+        }),
+        graph('Connector at work', '0: nothing may come into the topic, and `migrate status` says why.', {
+          connector: `migrate_connector_up${RUN}`,
+        }),
+      ],
+    },
+    {
       height: 8,
       panels: [
         graph(

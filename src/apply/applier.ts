@@ -10,7 +10,8 @@ import type { Shard } from '../stream/change-stream.ts';
 import { Batcher } from './batch.ts';
 import { CommitPoints } from './commit-points.ts';
 import { createDeferred } from './deferred.ts';
-import { LagMeter } from './lag.ts';
+import { HotSpots } from './hot-spots.ts';
+import { LagMeter, showLag } from './lag.ts';
 import { floorOf, Lanes } from './lanes.ts';
 import type { ApplierOptions } from './options.ts';
 import { Overlap } from './overlap.ts';
@@ -27,9 +28,12 @@ const LAG_EVERY_MS = 250;
 
 interface Opened {
   readonly lanes: Lanes;
+  /** Of the run, those of other processes included. */
+  readonly laneCount: number;
   readonly overlap: Overlap;
   readonly commitPoints: CommitPoints;
   readonly preparer: Preparer;
+  readonly hotSpots: HotSpots;
   readonly shard: Shard;
 }
 
@@ -64,6 +68,11 @@ export class Applier implements Replication {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
 
+  /** Aborted when it has ended. */
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -73,32 +82,38 @@ export class Applier implements Replication {
     const { stream, target, tables, settled = null, source, signal, deadLetters } = this.#options;
     signal.throwIfAborted();
     const checkpoints = await target.checkpoints();
-    const { aside } = this.#options;
+    const { aside, share } = this.#options;
     const followed = tables.filter(({ id }) => !aside?.tables.has(id));
     const written = aside?.waits ? checkpoints.filter(({ lane }) => lane < aside.lanes) : checkpoints;
     // After the checkpoints: letters commit with them.
     await deadLetters?.load();
-    const lanes = await Lanes.open(target, written, stream.covers, deadLetters);
+    const own = share === undefined ? written : written.filter(({ lane }) => share.has(lane));
+    const lanes = await Lanes.open(target, own, stream.covers, deadLetters);
     const overlap = new Overlap({ tables: followed, settled, covers: stream.covers, ...source });
     const from = floorOf(
-      checkpoints.map(({ position }) => position),
+      (share === undefined ? checkpoints : own).map(({ position }) => position),
       stream.covers,
     );
     this.#isWithin = !stream.isWhole(from);
-    const shared = { covers: stream.covers, opened: lanes.positions };
+    const { covers } = stream;
+    const opened = lanes.positions;
     const { homeward, limits } = this.#options;
     const { maxTransactionRows } = limits;
-    const commitPoints = new CommitPoints({ ...shared, isWithin: this.#isWithin, maxTransactionRows });
-    const router = new Router(followed, aside?.lanes ?? lanes.count);
+    const isWithin = this.#isWithin;
+    const commitPoints = new CommitPoints({ covers, opened: [...opened.values()], isWithin, maxTransactionRows });
+    const router = new Router(followed, aside?.lanes ?? written.length);
     const keepsRefused = deadLetters?.keepsRefused ?? false;
     const dropped = aside === undefined ? {} : { dropped: aside.tables };
-    const preparer = new Preparer({ ...shared, overlap, router, commitPoints, homeward, keepsRefused, ...dropped });
+    const routing = { router, homeward, shared: share !== undefined, ...dropped };
+    const preparer = new Preparer({ covers, opened, overlap, commitPoints, keepsRefused, ...routing });
     try {
       // Not `for await`: leaving such a loop would close the stream.
       const shards = stream.open(async () => from, this.#signal)[Symbol.asyncIterator]();
       const first = await shards.next();
       if (first.done === true) throw new MigrateError('STREAM.SILENT', 'the stream ended before it began');
-      this.#opened = { lanes, overlap, commitPoints, preparer, shard: first.value };
+      const hotSpots = new HotSpots({ ...this.#options, lanes: opened.size, router });
+      const laneCount = written.length;
+      this.#opened = { lanes, laneCount, overlap, commitPoints, preparer, hotSpots, shard: first.value };
     } catch (error) {
       await lanes.close();
       throw error;
@@ -252,7 +267,7 @@ export class Applier implements Replication {
     this.#markers.push(...batch.markers);
     if (lanes.isOpen) return;
     await this.#moveIdle(opened);
-    this.#refuseLanes(lanes);
+    this.#refuseLanes(opened);
     if (this.#isWithin) return;
     this.#meet();
     if (lanes.isLevel) await this.#passBarriers();
@@ -269,23 +284,27 @@ export class Applier implements Replication {
     for (const table of tables) log.info('from now on one lane writes the table', { table });
   }
 
-  #refuseLanes(lanes: Lanes): void {
-    const { aside, limits } = this.#options;
-    if (aside?.waits || !lanes.isLevel) return;
-    if (lanes.count === limits.lanes && (aside === undefined || aside.lanes === lanes.count)) return;
-    throw new MigrateError('APPLY.LANES', `the run goes from ${lanes.count} lanes to ${limits.lanes}`);
+  #refuseLanes({ lanes, laneCount }: Opened): void {
+    const { aside, limits, share } = this.#options;
+    if (aside?.waits || share !== undefined || !lanes.isLevel) return;
+    if (laneCount === limits.lanes && (aside === undefined || aside.lanes === laneCount)) return;
+    throw new MigrateError('APPLY.LANES', `the run goes from ${laneCount} lanes to ${limits.lanes}`);
   }
 
   async #moveIdle(opened: Opened): Promise<void> {
     const idle = this.#idle;
     if (idle === undefined) return;
-    const isDue = performance.now() - this.#movedAtMs >= IDLE_MOVE_MS;
+    // Who leads reads in the checkpoints how far the lanes of others are: a marker is what it asks with.
+    const isAsked = this.#options.share !== undefined && this.#markers.length > 0;
+    const isDue = isAsked || performance.now() - this.#movedAtMs >= IDLE_MOVE_MS;
     if (isDue || !this.#waiters.isEmpty) await this.#settle(opened, idle, () => opened.lanes.move(idle));
     else this.#idleTimer ??= setTimeout(() => this.#batcher.nudge(), IDLE_MOVE_MS);
   }
 
-  async #write(opened: Opened, { work, commitAt, firstPart }: PreparedBatch): Promise<void> {
-    const { lanes } = opened;
+  async #write(opened: Opened, batch: PreparedBatch): Promise<void> {
+    const { lanes, hotSpots } = opened;
+    const { work, commitAt, firstPart } = batch;
+    hotSpots.count(work, performance.now());
     // Never within a transaction: its locks would be held for as long as the gate is.
     if (!lanes.isOpen) await this.#options.gate.pass(this.#signal);
     await failpoint('apply.begin');
@@ -297,17 +316,18 @@ export class Applier implements Replication {
       );
     }
     if (commitAt === undefined) {
-      await this.#timed(() => lanes.write(work, undefined));
+      await this.#timed(batch, () => lanes.write(work, undefined));
       return;
     }
     const splits = firstPart === undefined ? 0 : 1;
-    await this.#settle(opened, commitAt, () => this.#timed(() => lanes.write(work, commitAt, splits)));
+    await this.#settle(opened, commitAt, () => this.#timed(batch, () => lanes.write(work, commitAt, splits)));
     if (firstPart !== undefined) this.#announceParts(commitAt, firstPart);
   }
 
-  async #timed<T>(write: () => Promise<T>): Promise<T> {
+  async #timed<T>({ size }: PreparedBatch, write: () => Promise<T>): Promise<T> {
     const began = performance.now();
     const result = await write();
+    this.#options.gate.spent?.({ ...size, sinceMs: began });
     this.#options.status.update(({ stream }) => {
       stream.batches++;
       stream.writeSeconds += (performance.now() - began) / 1_000;
@@ -340,8 +360,9 @@ export class Applier implements Replication {
     });
     await failpoint('ack.before');
     // Where a transaction begins the source knows; where we are in it is our concern.
-    const { aside, stream } = this.#options;
-    if (!aside?.waits && stream.isWhole(position)) shard.ack(position);
+    const { aside, share, stream } = this.#options;
+    const isOfAll = !aside?.waits && share === undefined;
+    if (isOfAll && stream.isWhole(position)) shard.ack(position);
     await failpoint('ack.after');
     this.#waiters.settlePositions((waiting) => lanes.passed(waiting));
     this.#reportLag();
@@ -367,13 +388,13 @@ export class Applier implements Replication {
 
   /** Unknown as soon as the apply has ended: nothing measures it any more. */
   #reportLag(): void {
-    const { stream, status } = this.#options;
-    const lagSeconds = this.#stop.signal.aborted ? null : this.#lag.seconds(performance.now());
-    const position = this.#stop.signal.aborted ? undefined : this.position;
-    const lagBytes = this.#head === undefined || position === undefined ? null : stream.distance(position, this.#head);
-    status.update((value) => {
-      value.stream.lagSeconds = lagSeconds;
-      value.stream.lagBytes = lagBytes;
-    });
+    const now = performance.now();
+    this.#opened?.hotSpots.look(now);
+    // Of some lanes it says nothing of the run.
+    if (this.#options.share !== undefined) return;
+    const isOver = this.#stop.signal.aborted;
+    // Not what was read without anything to write: a transaction that ends after it may have its bytes before it.
+    const applied = isOver ? undefined : this.position;
+    showLag(this.#options, { seconds: isOver ? null : this.#lag.seconds(now), head: this.#head, applied });
   }
 }

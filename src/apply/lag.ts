@@ -1,6 +1,10 @@
 // How far the target is behind, measured by heartbeats: markers written to the source at known moments.
 // Never under-reported: while a heartbeat is under way the lag is at least its age.
 
+import type { Position } from '../model/position.ts';
+import type { RunStatus, TopicStatus } from '../observe/status.ts';
+import type { Backlog, ChangeStream } from '../stream/change-stream.ts';
+
 const PREFIX = 'heartbeat:';
 /** A heart that has not beaten for so long hangs somewhere else than on the way: what came since is unknown. */
 const SILENT_MS = 3_000;
@@ -36,4 +40,33 @@ export class LagMeter {
     const silentMs = this.#newestMs === undefined ? 0 : nowMs - this.#newestMs;
     return Math.max(this.#lastLagMs, underWayMs ?? 0, silentMs > SILENT_MS ? silentMs : 0) / 1000;
   }
+}
+
+/** The parts of a lag, which make up the whole: what is not in the topic is on its way there. */
+export function partsOf(lagSeconds: number | null, { messages, seconds, stalled }: Backlog): TopicStatus {
+  if (lagSeconds === null || seconds === null) return { messages, toSeconds: null, fromSeconds: null, stalled };
+  const fromSeconds = Math.min(seconds, lagSeconds);
+  return { messages, toSeconds: lagSeconds - fromSeconds, fromSeconds, stalled };
+}
+
+export interface LagFacts {
+  readonly seconds: number | null;
+  /** The source's position; undefined while nobody asked. */
+  readonly head: Position | undefined;
+  /** Everything up to there is on the target; undefined when nothing measures it any more. */
+  readonly applied: Position | undefined;
+}
+
+/** What is unknown becomes null. */
+export function showLag(
+  { status, stream }: { readonly status: RunStatus; readonly stream: Pick<ChangeStream, 'distance' | 'backlog'> },
+  { seconds, head, applied }: LagFacts,
+): void {
+  const lagBytes = head === undefined || applied === undefined ? null : stream.distance(applied, head);
+  const backlog = applied === undefined ? undefined : stream.backlog?.(applied);
+  status.update((value) => {
+    value.stream.lagSeconds = seconds;
+    value.stream.lagBytes = lagBytes;
+    value.stream.topic = backlog === undefined ? null : partsOf(seconds, backlog);
+  });
 }

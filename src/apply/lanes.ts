@@ -22,27 +22,26 @@ interface LaneState {
 
 export class Lanes {
   readonly #lanes: readonly LaneState[];
+  readonly #byIndex: ReadonlyMap<number, LaneState>;
   readonly #covers: Covers;
 
   private constructor(lanes: readonly LaneState[], covers: Covers) {
     this.#lanes = lanes;
+    this.#byIndex = new Map(lanes.map((lane) => [lane.index, lane]));
     this.#covers = covers;
   }
 
-  /** Opens a writer per checkpoint. */
+  /** Opens a writer per checkpoint; there must be one. */
   static async open(
     target: Pick<Target, 'lane'>,
     checkpoints: readonly LaneCheckpoint[],
     covers: Covers,
     deadLetters?: DeadLetters,
   ): Promise<Lanes> {
-    const ordered = [...checkpoints].sort((left, right) => left.lane - right.lane);
-    if (ordered.length === 0 || ordered.some(({ lane }, index) => lane !== index)) {
-      throw new MigrateError('INTERNAL.BUG', `the journal has ${ordered.length} lane checkpoints with gaps, or none`);
-    }
+    if (checkpoints.length === 0) throw new MigrateError('INTERNAL.BUG', 'the journal has no lane checkpoints');
     const lanes: LaneState[] = [];
     try {
-      for (const { lane, position } of ordered) {
+      for (const { lane, position } of checkpoints) {
         const letters = deadLetters?.lane();
         lanes.push({ index: lane, writer: await target.lane(), position, pending: null, letters });
       }
@@ -53,17 +52,14 @@ export class Lanes {
     return new Lanes(lanes, covers);
   }
 
-  get count(): number {
-    return this.#lanes.length;
-  }
-
-  get positions(): readonly Position[] {
-    return this.#lanes.map(({ position }) => position);
+  /** By lane. */
+  get positions(): ReadonlyMap<number, Position> {
+    return new Map(this.#lanes.map(({ index, position }) => [index, position]));
   }
 
   /** The position that every lane has reached. */
   get floor(): Position {
-    return floorOf(this.positions, this.#covers);
+    return floorOf([...this.positions.values()], this.#covers);
   }
 
   /** True when no transaction is open and all lanes stand at one position. */
@@ -90,7 +86,7 @@ export class Lanes {
     const tasks = new Map<LaneState, LaneWork | undefined>();
     for (const lane of this.#lanes) if (lane.pending !== null) tasks.set(lane, undefined);
     for (const each of work) {
-      const lane = this.#lanes[each.lane];
+      const lane = this.#byIndex.get(each.lane);
       if (lane === undefined) throw new MigrateError('INTERNAL.BUG', `there is no lane ${each.lane}`);
       tasks.set(lane, each);
     }

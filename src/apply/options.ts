@@ -2,7 +2,7 @@
 
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Passage } from '../health/gate.ts';
 import type { TableJournal, TableProgress } from '../journal/journal.ts';
 import type { Position } from '../model/position.ts';
 import type { TableId } from '../model/table.ts';
@@ -27,10 +27,12 @@ export interface ApplierOptions {
   /** Spread tables that an earlier apply of this process found to need their own lane; more may be added. */
   readonly homeward: Set<TableId>;
   readonly aside?: Aside;
+  /** The lanes that are written here, while other processes write the others; by default all are. */
+  readonly share?: ReadonlySet<number>;
   readonly limits: ApplyLimits;
   /** Loaded here; without it a row that is refused ends the apply. */
   readonly deadLetters?: DeadLetters;
-  readonly gate: Gate;
+  readonly gate: Passage;
   readonly status: RunStatus;
   readonly log: Log;
   /** Aborting it ends the apply; `failed` rejects with its reason. */

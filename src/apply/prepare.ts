@@ -24,6 +24,8 @@ export interface PreparedBatch extends BatchEnd {
   readonly sentHome: readonly TableId[];
   /** Only lanes with something to write. */
   readonly work: readonly LaneWork[];
+  /** Row changes in `work`, and bytes of what was read for it. */
+  readonly size: { readonly rows: number; readonly bytes: number };
   /** Contents of the markers met, in order. */
   readonly markers: readonly string[];
 }
@@ -33,8 +35,10 @@ export interface PreparerOptions {
   readonly covers: Covers;
   readonly router: Router;
   readonly commitPoints: CommitPoints;
-  /** Where each lane stood at the opening. Lanes may differ by a batch; each drops what it has. */
-  readonly opened: readonly Position[];
+  /** Where each lane that is written here stood at the opening. Lanes may differ; each drops what it has. */
+  readonly opened: ReadonlyMap<number, Position>;
+  /** Other processes write lanes too: no table can change its lane. Default false. */
+  readonly shared?: boolean;
   /** Outlives the apply: spread tables that turned out to need their own lane when the lanes were not at one position. */
   readonly homeward: Set<TableId>;
   /** Tables whose changes are not applied. */
@@ -66,7 +70,7 @@ export class Preparer {
     const judge = this.#pastOverlap ? undefined : await overlap.judge(batch.transactions);
     try {
       for (const transaction of batch.transactions) {
-        this.#pastOpened ||= opened.every((at) => !covers(at, transaction.position));
+        this.#pastOpened ||= [...opened.values()].every((at) => !covers(at, transaction.position));
         this.#pastOverlap ||= !overlap.involves(transaction);
         if (this.#pastOverlap || judge === undefined) this.#sort(transaction, sorted);
         else await this.#sortJudged(transaction, judge, sorted);
@@ -79,7 +83,11 @@ export class Preparer {
       segments: segmentsOf(steps),
       changes,
     }));
-    return { ...commitPoints.follow(batch), sentHome, work, markers: sorted.markers };
+    const size = {
+      rows: work.reduce((sum, { changes }) => sum + changes, 0),
+      bytes: batch.transactions.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+    return { ...commitPoints.follow(batch), sentHome, work, size, markers: sorted.markers };
   }
 
   /**
@@ -87,7 +95,7 @@ export class Preparer {
    * that could be read again and go to other lanes than before.
    */
   #sendHome({ transactions }: Batch): readonly TableId[] {
-    const { commitPoints, homeward, router } = this.#options;
+    const { commitPoints, homeward, router, shared = false } = this.#options;
     const needed = new Set<TableId>();
     for (const { changes } of transactions) {
       for (const change of this.#kept(changes)) {
@@ -95,7 +103,7 @@ export class Preparer {
         for (const { id } of router.homesNeeded(change)) needed.add(id);
       }
     }
-    if (!commitPoints.isLevel) {
+    if (shared || !commitPoints.isLevel) {
       for (const id of needed) homeward.add(id);
       const [first] = needed;
       if (first === undefined) return [];
@@ -184,11 +192,11 @@ export class Preparer {
     });
   }
 
-  /** False when the lane had this transaction already when it was opened. */
+  /** False when another process writes the lane, or when it had this transaction already when it was opened. */
   #isWanted(lane: number, transaction: Transaction): boolean {
-    if (this.#pastOpened) return true;
-    const opened = this.#options.opened[lane];
-    return opened === undefined || !this.#options.covers(opened, transaction.position);
+    if (this.#pastOpened && this.#options.shared !== true) return true;
+    const opened = this.#options.opened.get(lane);
+    return opened !== undefined && (this.#pastOpened || !this.#options.covers(opened, transaction.position));
   }
 }
 

@@ -2,12 +2,13 @@
 
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '../control/client.ts';
+import { ask, give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { refuseOver } from '../runner/abort.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { type Io, print, printJson, say } from './io.ts';
+import { person } from './person.ts';
 
 // A freeze is undone first, then every connection is given some seconds to end by itself.
 const STOP_PATIENCE_MS = 30_000;
@@ -52,7 +53,7 @@ export const abortCommand = (wiring: Wiring) =>
 
 /** Asks a live process to end and waits until nobody answers; the lease makes sure that it has ended. */
 async function stopProcess(path: string, signal: AbortSignal): Promise<void> {
-  if ((await ask(path, 'POST', '/stop')) === undefined) return;
+  if ((await give(path, '/stop', { by: person() })) === undefined) return;
   for (
     const end = performance.now() + STOP_PATIENCE_MS;
     performance.now() < end;

@@ -10,7 +10,9 @@ import type { GrantsRequest, SideGrants } from '../runner/grants.ts';
 import type { RunView } from '../runner/inspect.ts';
 import type { LettersAnswer, LettersView } from '../runner/letters.ts';
 import type { RunRequest } from '../runner/request.ts';
+import type { TuneReport, TuneRequest } from '../runner/tune.ts';
 import type { VerifyReport, VerifyRequest } from '../runner/verify.ts';
+import type { WorkRequest, WorkResult } from '../runner/worker.ts';
 
 export interface Application {
   run(request: RunRequest): Promise<RunOutcome>;
@@ -19,6 +21,8 @@ export interface Application {
   check(plan: Plan): Promise<Preflight>;
   /** Reads the journal; undefined when there is no run of this name. */
   inspect(plan: Plan): Promise<RunView | undefined>;
+  /** Works on a run that another process leads, until it is over. */
+  work(request: WorkRequest): Promise<WorkResult>;
   /** Records pause or resume while no process is working on the run. */
   setPaused(plan: Plan, paused: boolean): Promise<void>;
   /** Records what is asked for a table while no process is working on the run. */
@@ -29,6 +33,10 @@ export interface Application {
   settleLetters(plan: Plan, request: LetterRequest): Promise<LettersAnswer>;
   abort(plan: Plan, options: AbortOptions): Promise<AbortResult>;
   grants(plan: Plan, request: GrantsRequest): Promise<readonly SideGrants[]>;
+  /** Replays the backlog with several settings; the run is not touched. */
+  tune(request: TuneRequest): Promise<TuneReport>;
+  /** Removes what a killed measurement left on the target; false when there is nothing. */
+  dropTuning(plan: Plan): Promise<boolean>;
   demo(options: DemoRequest): Promise<Readonly<Record<string, unknown>>>;
 }
 

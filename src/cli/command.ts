@@ -27,6 +27,8 @@ export interface Invocation<Options> {
   /** All of these words. */
   readonly words: readonly string[];
   loadPlan(): Promise<Plan>;
+  /** The file that `loadPlan` reads. Throws PLAN.FILE when there is none. */
+  planPath(): string;
 }
 
 export interface CommandSpec<Options> {
@@ -83,6 +85,7 @@ async function invoke<Options>(
   try {
     if (options.enableFailpoints === true) enableFailpoints(io.env.MIGRATE_FAILPOINTS ?? '');
     const level = options.quiet === true ? 'error' : options.verbose === true ? 'debug' : 'info';
+    const planPath = (): string => (spec.takesPlan === true ? words[0] : undefined) ?? options.plan ?? findPlan(io.env);
     return await spec.action({
       app,
       io,
@@ -90,12 +93,8 @@ async function invoke<Options>(
       argument: words[0] ?? '',
       words,
       log: createLog({ level, json, secrets: io.secrets, stream: io.stderr }),
-      loadPlan: async () =>
-        loadPlan(
-          (spec.takesPlan === true ? words[0] : undefined) ?? options.plan ?? findPlan(io.env),
-          io.env,
-          io.secrets,
-        ),
+      loadPlan: async () => loadPlan(planPath(), io.env, io.secrets),
+      planPath,
     });
   } catch (error) {
     return reportError(io, error, json);

@@ -1,11 +1,12 @@
 // migrate cutover
 
 import { Option } from 'commander';
-import { ask } from '../control/client.ts';
+import { ask, give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
+import { person } from './person.ts';
 import { statusLines } from './status-text.ts';
 
 interface CutoverOptions {
@@ -50,12 +51,12 @@ export const cutoverCommand = (wiring: Wiring) =>
         const status =
           options.dryRun === true
             ? await ask(path, 'GET', '/status')
-            : await ask(
-                path,
-                'POST',
-                options.cancel === true ? '/cutover/cancel' : '/cutover',
-                decision === undefined ? {} : { decision },
-              );
+            : (
+                await give(path, options.cancel === true ? '/cutover/cancel' : '/cutover', {
+                  by: person(),
+                  ...(decision === undefined ? {} : { decision }),
+                })
+              )?.status;
         if (status === undefined) {
           const over = (await app.inspect(plan))?.record.outcome === 'complete';
           if (over) throw new MigrateError('RUN.COMPLETE', `run ${plan.name} has cut over already`);
@@ -67,6 +68,7 @@ export const cutoverCommand = (wiring: Wiring) =>
           budgetMs: plan.cutover.budget,
           ready:
             status.stage === 'cutover' &&
+            status.health.probes.every(({ state, holds }) => state === 'well' || holds.length === 0) &&
             status.stream.lagSeconds !== null &&
             status.stream.lagSeconds * 1000 <= plan.cutover.maxLag,
         };

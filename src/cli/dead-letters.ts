@@ -2,7 +2,6 @@
 // and nowhere else.
 
 import { chmodSync, writeFileSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
 import { askFor } from '../control/client.ts';
 import type { LetterRequest } from '../control/controls.ts';
 import { socketPath } from '../control/socket.ts';
@@ -13,6 +12,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { LettersAnswer, LettersView } from '../runner/letters.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
+import { person } from './person.ts';
 
 const VERBS = ['list', 'show', 'retry', 'waive', 'export'] as const;
 type Verb = (typeof VERBS)[number];
@@ -176,10 +176,6 @@ function idsOf(words: readonly string[]): readonly number[] {
   const wrong = words.find((word) => !/^[1-9]\d{0,14}$/.test(word));
   if (wrong !== undefined) throw usage(`${wrong} is not the id of a dead letter`);
   return [...new Set(words.map(Number))];
-}
-
-function person(): string {
-  return `${userInfo().username}@${hostname()}`;
 }
 
 function usage(message: string): MigrateError {

@@ -1,9 +1,10 @@
 // migrate pause, migrate resume
 
-import { ask } from '../control/client.ts';
+import { give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
+import { person } from './person.ts';
 
 function gateCommand(name: 'pause' | 'resume', summary: string) {
   return (wiring: Wiring) =>
@@ -15,19 +16,19 @@ function gateCommand(name: 'pause' | 'resume', summary: string) {
         takesPlan: true,
         action: async ({ app, io, options, loadPlan }) => {
           const plan = await loadPlan();
-          const live = await ask(socketPath(plan), 'POST', `/${name}`);
+          const live = await give(socketPath(plan), `/${name}`, { by: person() });
           if (live === undefined) await app.setPaused(plan, name === 'pause');
           const result = {
             result: name === 'pause' ? 'paused' : 'resumed',
             run: plan.name,
             process: live === undefined ? 'none' : 'alive',
+            ...(live === undefined ? {} : { changed: live.changed }),
           };
           if (options.json === true) printJson(io, result);
-          else
-            print(
-              io,
-              `${result.run}: ${result.result}${live === undefined ? ' (recorded; no process is working on it)' : ''}`,
-            );
+          else {
+            const said = live?.said ?? `${result.result} (recorded; no process is working on it)`;
+            print(io, `${result.run}: ${said}`);
+          }
           return 0;
         },
       },

@@ -20,6 +20,9 @@ import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { tableCommand } from './table.ts';
+import { throttleCommand } from './throttle.ts';
+import { tuneCommand } from './tune.ts';
+import { workerCommand } from './worker.ts';
 
 function exitLines(): readonly string[] {
   return Object.entries(EXITS).map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`);
@@ -56,11 +59,14 @@ export function createProgram(wiring: Wiring): Command {
     initCommand,
     runCommand,
     checkCommand,
+    workerCommand,
     statusCommand,
     pauseCommand,
     resumeCommand,
+    throttleCommand,
     tableCommand,
     deadLettersCommand,
+    tuneCommand,
     cutoverCommand,
     abortCommand,
     reportCommand,

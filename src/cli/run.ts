@@ -8,7 +8,7 @@ import { resultLines } from '../report/result.ts';
 import { hasWaivers } from '../report/waivers.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { sayFindings } from './findings.ts';
-import { print, printJson, say } from './io.ts';
+import { isInteractive, print, printJson, say } from './io.ts';
 import { showProgress } from './progress.ts';
 import { verifyExit, verifyLines, withoutKeys } from './verify-report.ts';
 
@@ -77,6 +77,11 @@ async function migrate({ app, io, options, log, loadPlan }: Invocation<RunOption
       log: progress.wrap(log),
       scrub: (text) => io.secrets.scrub(text),
       onStatus: progress.follow,
+      onPage: (url) => {
+        // A token in a log would be a token for everybody who reads it.
+        const page = isInteractive(io) ? url : `${url.replace(/#.*/, '')} (with the token: migrate status)`;
+        if (options.quiet !== true) progress.wrap(log).info(`status page: ${page}`);
+      },
       onFindings: (findings) => sayFindings(io, findings, options.quiet === true),
     });
     progress.stop();

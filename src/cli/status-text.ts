@@ -1,7 +1,17 @@
 // A status in words: one line, or one per fact.
 
 import type { RunError } from '../journal/journal.ts';
-import { copySecondsLeft, type StatusSnapshot } from '../observe/status.ts';
+import {
+  copySecondsLeft,
+  type HotTable,
+  type StatusSnapshot,
+  type ThrottleStatus,
+  type TopicStatus,
+  type WorkerStatus,
+} from '../observe/status.ts';
+
+/** A worker speaks once a second. */
+const SILENT_SHOWN = 3;
 
 const count = (value: number): string => value.toLocaleString('en-US');
 
@@ -44,16 +54,61 @@ export function statusLines(status: StatusSnapshot): readonly string[] {
     `stage     ${status.stage} since ${status.stageStartedAt}`,
     `writable  ${status.writable}`,
     `waiting   ${status.waiting ?? 'no'}`,
+    ...healthLines(status.health),
+    ...(isThrottled(status.throttle) ? throttleLines(status.throttle) : []),
     `copied    ${copied(status)}`,
     ...conditionLines(status.conditions),
     `applied   ${count(status.stream.changes)} changes, ${lag(status)}`,
+    ...(status.stream.hot === null ? [] : [hotLine(status.stream.hot)]),
     `verified  ${count(status.verify.rowsCompared)} rows, ${status.verify.differences} differences, ${count(status.verify.pendingKeys)} keys pending`,
     ...(status.deadLetters.total === 0 ? [] : [lettersLine(status.deadLetters)]),
+    ...workerLines(status.workers),
     ...(status.cutover.attempt === 0
       ? []
       : [`cutover   attempt ${status.cutover.attempt}, ${status.cutover.step ?? 'not started'}`]),
     ...(status.lastError === null ? [] : errorLines(status.lastError, `restarted ${status.restarts} times`)),
   ];
+}
+
+function isThrottled(throttle: StatusSnapshot['throttle']): boolean {
+  return Object.values(throttle).some(
+    ({ rowsPerSecond, bytesPerSecond, share, pauseMs }) =>
+      rowsPerSecond !== null || bytesPerSecond !== null || share < 1 || pauseMs > 0,
+  );
+}
+
+export function throttleLines({ snapshot, apply }: StatusSnapshot['throttle']): readonly string[] {
+  return [`throttle  copy: ${throttleText(snapshot)}`, `          apply: ${throttleText(apply)}`];
+}
+
+function throttleText({ rowsPerSecond, bytesPerSecond, share, pauseMs, waitedSeconds }: ThrottleStatus): string {
+  const facts = [
+    ...(rowsPerSecond === null ? [] : [`${count(rowsPerSecond)} rows/s at most`]),
+    ...(bytesPerSecond === null ? [] : [`${(bytesPerSecond / 1_048_576).toFixed(1)} MB/s at most`]),
+    ...(share === 1 ? [] : [`batches of ${Math.round(share * 100)}%`]),
+    ...(pauseMs === 0 ? [] : [`${Math.round(pauseMs)} ms between batches`]),
+  ];
+  const waited = waitedSeconds < 1 ? '' : `, waited ${Math.round(waitedSeconds)} s so far`;
+  return `${facts.length === 0 ? 'as fast as it goes' : facts.join(', ')}${waited}`;
+}
+
+function healthLines({ probes }: StatusSnapshot['health']): readonly string[] {
+  if (probes.length === 0) return [];
+  const unwell = probes.filter(({ state }) => state !== 'well');
+  if (unwell.length === 0) return [`health    well: ${probes.length} readings within their limits`];
+  return unwell.map(({ reason, state, holds }) => {
+    const more =
+      holds.length === 0 ? ' (holds nothing)' : state === 'recovering' ? ' (well again, not yet for long enough)' : '';
+    return `health    ${reason}${more}`;
+  });
+}
+
+/** The further processes of a run, with what each has done. */
+export function workerLines(workers: readonly WorkerStatus[]): readonly string[] {
+  return workers.map(({ name, doing, silentSeconds, chunks, rows, changes }) => {
+    const silent = silentSeconds < SILENT_SHOWN ? '' : `, silent for ${Math.round(silentSeconds)} s`;
+    return `worker    ${name} ${doing}${silent}: ${count(chunks)} chunks with ${count(rows)} rows copied, ${count(changes)} changes applied`;
+  });
 }
 
 export function errorText({ code, message }: RunError): string {
@@ -67,6 +122,11 @@ export function errorLines(error: RunError & { readonly at: string }, more?: str
 
 export function lettersLine({ open, waived, total }: StatusSnapshot['deadLetters']): string {
   return `refused   ${count(total)} dead letters, ${count(open)} of them open, ${count(waived)} waived`;
+}
+
+function hotLine({ table, lane, share, changes, why }: HotTable): string {
+  const part = `${Math.round(share * 100)}% of the changes of the last minute (${count(changes)})`;
+  return `hot       ${table} has ${part}, all in lane ${lane}: ${why}`;
 }
 
 /** Tables that are not where all others are. */
@@ -99,7 +159,16 @@ function etaText(seconds: number): string {
 }
 
 function lag(status: StatusSnapshot): string {
-  const { lagSeconds, lagBytes } = status.stream;
+  const { lagSeconds, lagBytes, topic } = status.stream;
   if (lagSeconds === null) return 'lag unknown';
-  return `lag ${lagSeconds.toFixed(1)} s${lagBytes === null ? '' : `, ${(lagBytes / 1e6).toFixed(1)} MB`}`;
+  const bytes = lagBytes === null ? '' : `, ${(lagBytes / 1e6).toFixed(1)} MB`;
+  return `lag ${lagSeconds.toFixed(1)} s${bytes}${topic === null ? '' : ` (${lagParts(topic)})`}`;
+}
+
+function lagParts({ messages, toSeconds, fromSeconds }: TopicStatus): string {
+  const parts =
+    toSeconds === null || fromSeconds === null
+      ? 'its parts are unknown'
+      : `${toSeconds.toFixed(1)} s to the topic, ${fromSeconds.toFixed(1)} s from it`;
+  return messages === null ? parts : `${parts}, ${count(messages)} messages in it`;
 }

@@ -1,16 +1,19 @@
 // migrate status: from the running process if there is one, from the journal and the fences if not.
 
+import { type Access, accessPath, pageAddress, pageUrl, readAccess } from '../control/access.ts';
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { noRun } from '../journal/no-run.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 import type { RunView } from '../runner/inspect.ts';
-import { defineCommand, type Wiring } from './command.ts';
-import { print, printJson } from './io.ts';
-import { errorLines, errorText, lettersLine, statusLine, statusLines } from './status-text.ts';
+import { type CommonOptions, defineCommand, type Wiring } from './command.ts';
+import { type Io, print, printJson } from './io.ts';
+import { errorLines, errorText, lettersLine, statusLine, statusLines, workerLines } from './status-text.ts';
+import { watchStatus } from './watch.ts';
 
 interface StatusOptions {
   readonly short?: boolean;
+  readonly watch?: boolean;
 }
 
 export const statusCommand = (wiring: Wiring) =>
@@ -18,15 +21,14 @@ export const statusCommand = (wiring: Wiring) =>
     {
       name: 'status',
       summary: 'say what the run is doing, why it waits and which side is writable',
-      examples: ['migrate status', 'migrate status --short', 'migrate status --json'],
+      examples: ['migrate status', 'migrate status --watch', 'migrate status --short', 'migrate status --json'],
       takesPlan: true,
-      configure: (command) => command.option('--short', 'one line'),
+      configure: (command) => command.option('--short', 'one line').option('--watch', 'go on until the process ends'),
       action: async ({ app, io, options, loadPlan }) => {
         const plan = await loadPlan();
         const live = await ask(socketPath(plan), 'GET', '/status');
         if (live !== undefined) {
-          if (options.json === true) printJson(io, { process: 'alive', ...live, next: nextOf(live.stage, true) });
-          else for (const line of options.short === true ? [statusLine(live)] : statusLines(live)) print(io, line);
+          await showLive(io, options, socketPath(plan), live);
           return 0;
         }
         const view = await app.inspect(plan);
@@ -46,6 +48,33 @@ export const statusCommand = (wiring: Wiring) =>
     },
     wiring,
   );
+
+async function showLive(
+  io: Io,
+  { json, short, watch }: StatusOptions & CommonOptions,
+  socket: string,
+  live: StatusSnapshot,
+): Promise<void> {
+  const access = readAccess(accessPath(socket));
+  const asJson = (status: StatusSnapshot): void => printJson(io, liveJson(status, socket, access));
+  if (json === true) asJson(live);
+  else if (short === true) print(io, statusLine(live));
+  else for (const line of liveLines(live, access)) print(io, line);
+  if (watch !== true) return;
+  const again = () => ask(socket, 'GET', '/status');
+  await watchStatus(io, live, { ask: again, ...(json === true ? { told: asJson } : {}) });
+}
+
+function liveLines(live: StatusSnapshot, access: Access | undefined): readonly string[] {
+  const next = nextOf(live.stage, true).map(({ command, why }) => `Next: ${command} (${why})`);
+  return [...statusLines(live), ...(access === undefined ? [] : [`page      ${pageUrl(access)}`]), ...next];
+}
+
+/** With the place of the token instead of the token: what is printed as JSON is often kept. */
+function liveJson(live: StatusSnapshot, socket: string, access: Access | undefined): Readonly<Record<string, unknown>> {
+  const page = access === undefined ? null : { url: pageAddress(access), tokenFile: accessPath(socket) };
+  return { process: 'alive', ...live, page, next: nextOf(live.stage, true) };
+}
 
 function stageOf(view: RunView): StatusSnapshot['stage'] {
   if (view.record.outcome !== 'running') return view.record.outcome;
@@ -68,6 +97,7 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
       lagBytes: null,
     },
     deadLetters: lettersOf(view),
+    workers: view.workers,
     cutover: {
       attempt: view.cutover?.attempt ?? 0,
       phase: view.cutover?.phase ?? null,
@@ -100,6 +130,7 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
     ...(view.letters.length === 0 ? [] : [lettersLine(lettersOf(view))]),
+    ...workerLines(view.workers),
     ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),
     ...nextOf(stage, false, lastErrorOf(view) !== null).map((step) => `Next: ${step.command} (${step.why})`),
   ];

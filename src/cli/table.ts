@@ -1,6 +1,5 @@
 // migrate table: single tables of a run.
 
-import { hostname, userInfo } from 'node:os';
 import { askFor } from '../control/client.ts';
 import type { TableAnswer, TableRequest } from '../control/controls.ts';
 import { socketPath } from '../control/socket.ts';
@@ -11,6 +10,7 @@ import { conditionsOf } from '../report/conditions.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { sayFindings } from './findings.ts';
 import { print, printJson } from './io.ts';
+import { person } from './person.ts';
 
 const VERBS = ['list', 'add', 'skip', 'copy', 'retry'] as const;
 type Verb = (typeof VERBS)[number];
@@ -61,7 +61,7 @@ export const tableCommand = (wiring: Wiring) =>
         }
         const plan = await invocation.loadPlan();
         if (verb === 'list') return list(invocation, plan);
-        const by = `${userInfo().username}@${hostname()}`;
+        const by = person();
         return request(
           invocation,
           plan,

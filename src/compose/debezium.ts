@@ -32,8 +32,14 @@ export interface DebeziumRun {
   readonly id: string;
   readonly source: Source;
   readonly engine: DebeziumSource;
+  /** False for one of several readers: the connector is looked after by who leads. */
+  readonly leads: boolean;
+  /** Those of the run so far; none before it began. */
+  readonly tables: readonly Table[];
   /** Rejects when another runner has taken over. */
   readonly prove: () => Promise<void>;
+  /** Told that the connector is waited for, and null when it no longer is. */
+  readonly onWaiting: (reason: string | null) => void;
 }
 
 const HEARTBEAT_MS = 5_000;
@@ -90,6 +96,7 @@ export class DebeziumParts {
         },
       },
       connector: (tables) => this.#connector(tables),
+      tables: run.tables,
       prove: run.prove,
       offsetOf: (at) => this.#offsetOf(at),
     });
@@ -106,12 +113,14 @@ export class DebeziumParts {
   }
 
   async #prepare(tables: readonly Table[], from: Position): Promise<ChangeStream> {
-    const { plan, engine } = this.#run;
+    const { plan, engine, leads, onWaiting } = this.#run;
     const facts = await engine.facts(tables);
     const connector = this.#connector(tables);
     const patienceMs = plan.limits.networkTimeout;
     const atWork: Guard = async (failed) => {
+      onWaiting(`connector ${this.#name} is being started`);
       await connector.start(async () => this.#offsetOf(parsePlace(from).source));
+      onWaiting(null);
       return watchConnector(connector, { patienceMs }, failed);
     };
     const ofSource: Guard = async (failed) => {
@@ -131,7 +140,7 @@ export class DebeziumParts {
       dialect: facts.dialect,
       tables: facts.tables,
       // The source's first: what it has to say is the cause of what the connector says.
-      guards: [ofSource, atWork],
+      guards: leads ? [ofSource, atWork] : [ofSource],
       retainedBytes: () => facts.retainedBytes(),
       networkTimeoutMs: plan.limits.networkTimeout,
     });
@@ -156,9 +165,11 @@ export class DebeziumParts {
   }
 
   #connector(tables: readonly Table[]): Connector {
+    const { beginOf } = this.#run.engine;
     return new Connector(this.#rest, {
       name: this.#name,
       options: this.#options(tables),
+      ...(beginOf === undefined ? {} : { beginOf }),
       timeoutMs: this.#run.plan.limits.networkTimeout,
     });
   }

@@ -1,9 +1,11 @@
 // MySQL and MariaDB on either side of a plan.
 
+import { hostname } from 'node:os';
 import { convertedStream } from '../convert/converted-stream.ts';
 import { unconverted } from '../databases/conversion.ts';
 import { MysqlServer } from '../databases/mysql/connection.ts';
 import { MysqlDebezium } from '../databases/mysql/debezium/source.ts';
+import { mysqlHealth } from '../databases/mysql/health.ts';
 import { MysqlJournal } from '../databases/mysql/journal/journal.ts';
 import { MysqlLeaseStore } from '../databases/mysql/lease-store.ts';
 import { MysqlStream } from '../databases/mysql/log/stream.ts';
@@ -20,7 +22,7 @@ export function mysqlSource(plan: Plan): SourceDatabase {
   const { server } = database;
   return {
     ...database,
-    open: ({ id, record, claim, conversion, onWaiting }): OpenedSource => {
+    open: ({ id, record, claim, conversion, leads, onWaiting }): OpenedSource => {
       const conversionOf = conversion?.ofSource ?? unconverted;
       const kind = plan.source.kind === 'mariadb' ? 'mariadb' : 'mysql';
       const source = new MysqlSource({
@@ -52,8 +54,11 @@ export function mysqlSource(plan: Plan): SourceDatabase {
           plan,
           id,
           source,
+          leads,
           engine: new MysqlDebezium(reading),
+          tables: record?.catalog.tables.map(({ table }) => table) ?? [],
           prove: leaseProof(database.lease, claim),
+          onWaiting,
         });
         const stream: OpenedSource['stream'] = ({ tables }) =>
           convertedStream(parts.stream(tables.map(({ table }) => table)), conversionOf);
@@ -64,6 +69,7 @@ export function mysqlSource(plan: Plan): SourceDatabase {
         const logged = new MysqlStream({
           connect: () => server.connect(),
           run: plan.name,
+          ...(leads ? {} : { reader: `${plan.name} ${hostname()} ${process.pid}` }),
           tables,
           networkTimeoutMs: plan.limits.networkTimeout,
         });
@@ -105,6 +111,7 @@ function open(side: Side, plan: Plan): Database & { readonly server: MysqlServer
   return {
     server,
     lease: new MysqlLeaseStore(server),
+    health: mysqlHealth(server, plan[side].kind === 'mariadb' ? 'mariadb' : 'mysql'),
     destroy: () => void server.close(),
     close: () => server.close(),
   };

@@ -1,6 +1,7 @@
 // What the databases of a plan are opened with, and what they have in common.
 
 import type { PairConversion } from '../convert/pair.ts';
+import type { ServerHealth } from '../databases/health.ts';
 import type { LeaseClaim, LeaseStore } from '../databases/lease-store.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
@@ -16,6 +17,8 @@ export interface Opening extends Pick<OpenOptions, 'onWaiting'> {
   readonly id: string;
   /** Throws while no lease is held; only what writes asks. */
   readonly claim: () => LeaseClaim;
+  /** False without the lock, for a worker or who looks on: it reads the log as one of several, and leaves what writes it alone. */
+  readonly leads: boolean;
   /** Undefined where both sides write everything alike. */
   readonly conversion: PairConversion | undefined;
   /** The other side. */
@@ -25,6 +28,7 @@ export interface Opening extends Pick<OpenOptions, 'onWaiting'> {
 /** A server of a plan. */
 export interface Database {
   readonly lease: LeaseStore;
+  readonly health: ServerHealth;
   /** Cuts every connection at once; whatever waits for an answer rejects. */
   destroy(reason: Error): void;
   /** Safe to call twice. */

@@ -5,6 +5,7 @@ import { readServerFacts } from '../databases/postgres/check/facts.ts';
 import { PostgresServer } from '../databases/postgres/connection.ts';
 import { PostgresDebezium } from '../databases/postgres/debezium/source.ts';
 import { readHashForm } from '../databases/postgres/digest.ts';
+import { postgresHealth } from '../databases/postgres/health.ts';
 import { PostgresJournal } from '../databases/postgres/journal/journal.ts';
 import { PostgresLeaseStore } from '../databases/postgres/lease-store.ts';
 import { PostgresStream } from '../databases/postgres/log/stream.ts';
@@ -46,12 +47,22 @@ export function postgresSource(plan: Plan): SourceDatabase {
       if (plan.stream.via === 'debezium') {
         const placeholder = placeholderOf(plan.name, id);
         const engine = new PostgresDebezium({ ...log, server, url: plan.source.url, placeholder });
-        const parts = new DebeziumParts({ plan, id, source, engine, prove: leaseProof(database.lease, opening.claim) });
-        return { source: parts.source, stream: ({ tables }) => parts.stream(tables.map(({ table }) => table)) };
+        const prove = leaseProof(database.lease, opening.claim);
+        const tables = record?.catalog.tables.map(({ table }) => table) ?? [];
+        const { leads } = opening;
+        const parts = new DebeziumParts({ plan, id, source, engine, tables, leads, prove, onWaiting });
+        return { source: parts.source, stream: (catalog) => parts.stream(catalog.tables.map(({ table }) => table)) };
       }
       const stream: OpenedSource['stream'] = ({ tables: definitions }) => {
         const tables = definitions.map(({ table }) => table);
-        return new PostgresStream({ ...log, server, tables, networkTimeoutMs, decodingMemory });
+        return new PostgresStream({
+          ...log,
+          server,
+          tables,
+          networkTimeoutMs,
+          decodingMemory,
+          givesWay: !opening.leads,
+        });
       };
       return { source, stream };
     },
@@ -81,6 +92,7 @@ function open(side: Side, plan: Plan): PostgresDatabase {
   return {
     server,
     lease: new PostgresLeaseStore(server),
+    health: postgresHealth(server),
     destroy: (reason) => server.destroy(reason),
     close: () => server.close(),
   };

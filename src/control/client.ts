@@ -5,6 +5,7 @@ import type { ErrorCode } from '../lib/codes.ts';
 import { CODES } from '../lib/codes.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
+import type { Effect } from './controls.ts';
 
 // A process that lives answers at once; one that is stopped or hangs never does.
 const ANSWER_MS = 10_000;
@@ -21,12 +22,27 @@ export async function ask(
   body: Readonly<Record<string, unknown>> = {},
 ): Promise<StatusSnapshot | undefined> {
   const parsed = await call(path, method, route, body, ANSWER_MS);
-  return (method === 'GET' ? parsed : parsed?.status) as StatusSnapshot | undefined;
+  return method === 'GET' ? (parsed as StatusSnapshot | undefined) : (parsed as Told | undefined)?.status;
+}
+
+/** What a command has done, and the status after it. */
+export interface Told extends Effect {
+  readonly status: StatusSnapshot;
+}
+
+/** Gives a command that is done at once; `by` is who gives it. Resolves and rejects as `ask`. */
+export async function give(
+  path: string,
+  route: string,
+  body: Readonly<Record<string, unknown>> & { readonly by: string },
+): Promise<Told | undefined> {
+  return (await call(path, 'POST', route, body, ANSWER_MS)) as Told | undefined;
 }
 
 /** For requests that are answered when they are done: resolves with what was done, after minutes if need be. */
 export async function askFor(path: string, route: string, body: Readonly<Record<string, unknown>>): Promise<unknown> {
-  return (await call(path, 'POST', route, body, WORK_MS))?.answer;
+  const told = await call(path, 'POST', route, body, WORK_MS);
+  return (told as { readonly answer?: unknown } | undefined)?.answer;
 }
 
 async function call(
@@ -35,7 +51,7 @@ async function call(
   route: string,
   body: Readonly<Record<string, unknown>>,
   timeoutMs: number,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Promise<unknown> {
   const answer = await exchange(path, method, route, JSON.stringify(body), timeoutMs);
   if (answer === undefined) return undefined;
   const parsed = JSON.parse(answer.text) as Record<string, unknown>;

@@ -1,6 +1,7 @@
 // What an operator can ask of a running process. Declared here, implemented by the runner.
 
 import type { CutoverDecision } from '../cutover/options.ts';
+import type { CapsChange } from '../health/throttle.ts';
 import type { Finding } from '../model/finding.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
@@ -26,15 +27,29 @@ export type LetterRequest =
     }
   | { readonly verb: 'waive'; readonly ids: readonly number[]; readonly reason: string; readonly by: string };
 
+/** Caps that change, by the part of the run; null takes one away. */
+export type ThrottleRequest = Readonly<Record<'apply' | 'snapshot', CapsChange | undefined>>;
+
+/** What a command has done. */
+export interface Effect {
+  /** False when everything was as wished before. */
+  readonly changed: boolean;
+  /** One sentence for people. */
+  readonly said: string;
+}
+
+/** `by` is who asks, for the audit trail. */
 export interface Controls {
   status(): StatusSnapshot;
   /** Holds snapshot and apply; survives restarts. Idempotent. */
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  pause(by: string): Promise<Effect>;
+  resume(by: string): Promise<Effect>;
+  /** Until the process ends, in place of what the plan says. */
+  throttle(request: ThrottleRequest, by: string): Promise<Effect>;
   /** Allows the cutover to begin as soon as it can; with `decision` it only settles an ambiguous switch. */
-  cutover(decision?: CutoverDecision): Promise<void>;
+  cutover(by: string, decision?: CutoverDecision): Promise<Effect>;
   /** Takes back the permission to cut over; refused once the freeze has begun. */
-  cancelCutover(): Promise<void>;
+  cancelCutover(by: string): Promise<Effect>;
   /** Records it; the attempt then begins anew with it. Refused once the freeze has begun. */
   table(request: TableRequest): Promise<TableAnswer>;
   /**
@@ -43,5 +58,5 @@ export interface Controls {
    */
   letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>>;
   /** Begins to end the process, as Ctrl-C would. It is gone when nobody answers at the socket any more. */
-  stop(): Promise<void>;
+  stop(by: string): Promise<Effect>;
 }

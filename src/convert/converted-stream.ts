@@ -14,10 +14,12 @@ export function convertedStream(stream: ChangeStream, conversionOf: ConversionOf
     async *open(resume, signal) {
       for await (const shard of stream.open(resume, signal)) yield convertedShard(shard, converters);
     },
+    isShareable: stream.isShareable,
     covers: stream.covers,
     isWhole: (position) => stream.isWhole(position),
     distance: (from, to) => stream.distance(from, to),
     retainedBytes: () => stream.retainedBytes(),
+    backlog: (applied) => stream.backlog?.(applied),
     close: () => stream.close(),
   };
 }

@@ -16,8 +16,14 @@ export function renamedTarget(target: Target, catalog: Catalog): Target {
   return catalog.onTarget === undefined ? target : decorated(target, new Names(catalog.onTarget));
 }
 
+/** What a lane calls the tables of the core. */
+interface LaneNames {
+  readonly table: (table: Table) => Table;
+  readonly change: (change: Change) => Change;
+}
+
 /** What the target calls the tables of the core. Their ids are the same on both sides. */
-class Names {
+class Names implements LaneNames {
   readonly #tables: ReadonlyMap<TableId, Table>;
   readonly #written: ReadonlyMap<TableId, TableName>;
 
@@ -71,6 +77,7 @@ function decorated(target: Target, names: Names): Target {
     loader: async () => renamedLoader(await target.loader(), names),
     lane: async () => renamedLane(await target.lane(), names),
     checkpoints: () => target.checkpoints(),
+    reached: () => target.reached(),
     firing: (catalog) => target.firing(renamed(catalog)),
     digests: renamedDigests(target.digests, names),
     // The lease has to be held before a target has a fence.
@@ -79,6 +86,7 @@ function decorated(target: Target, names: Names): Target {
     },
     sequences: renamedSequences(target.sequences),
     foreignKeys: renamedForeignKeys(target.foreignKeys),
+    scratch: target.scratch,
     drop: (catalog) => target.drop(renamed(catalog)),
     close: () => target.close(),
   };
@@ -126,7 +134,8 @@ function renamedLoader(loader: Loader, names: Names): Loader {
   };
 }
 
-function renamedLane(lane: Lane, names: Names): Lane {
+/** A lane that is told of tables under other names. */
+export function renamedLane(lane: Lane, names: LaneNames): Lane {
   const each = <T extends { readonly table: Table }>(list: readonly T[]): readonly T[] =>
     list.map((item) => ({ ...item, table: names.table(item.table) }));
   return {

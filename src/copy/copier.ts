@@ -1,17 +1,17 @@
-// Copies every chunk that is not done. Each worker owns one reader and two loaders and takes the next chunk of the queue.
-// The first failure stops all workers and is rethrown when the last has stopped; what was committed stays.
+// Copies every chunk that is not done, as far as no other process has claimed it. Each pipeline owns one reader and two loaders and
+// takes the next chunk of the queue. The first failure stops all and is rethrown when the last has stopped; what was committed stays.
 
 import type { ChunkBytes, ChunkReader, Start } from '../databases/source.ts';
 import type { Loader, Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Passage } from '../health/gate.ts';
 import type { TableProgress } from '../journal/journal.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
-import type { Chunk } from '../model/chunk.ts';
 import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { showCopied } from './copied.ts';
+import { type Claims, pendingTasks, SOLE, type Task, TaskQueue } from './queue.ts';
 
 export interface CopyOptions {
   readonly tables: readonly Table[];
@@ -19,19 +19,19 @@ export interface CopyOptions {
   readonly progress: readonly TableProgress[];
   readonly start: Start;
   readonly target: Pick<Target, 'loader'>;
+  /** Asked before chunks are copied. Default: no other process copies these tables. */
+  readonly claims?: Claims;
   /** How many chunks are copied at the same time; each takes one connection to the source and two to the target. */
   readonly readers: number;
-  readonly gate: Gate;
+  readonly gate: Passage;
   readonly status: RunStatus;
   readonly signal: AbortSignal;
 }
 
-interface Task {
-  readonly table: Table;
-  readonly chunk: Chunk;
-}
-
-/** Rejects with SNAPSHOT.LOST when the snapshot goes: the rest is then copied from a new one. */
+/**
+ * Resolves when all is copied that could be claimed. Rejects with SNAPSHOT.LOST when the snapshot goes: the rest is then copied
+ * from a new one.
+ */
 export async function copyTables(options: CopyOptions): Promise<void> {
   const tasks = pendingTasks(options.tables, options.progress);
   showCopied(options);
@@ -42,25 +42,13 @@ export async function copyTables(options: CopyOptions): Promise<void> {
   options.signal.addEventListener('abort', interrupt, { once: true });
   if (options.signal.aborted) interrupt();
   options.start.lost.catch((error: unknown) => stop(snapshotLost(error)));
-  const queue = tasks[Symbol.iterator]();
+  const queue = new TaskQueue(tasks, options.claims ?? SOLE, options.readers);
   const count = Math.min(options.readers, tasks.length);
   const shared = { ...options, abort, clock: clock(options.status) };
-  const workers = Array.from({ length: count }, () => work(shared, queue).catch(stop));
-  await Promise.all(workers);
+  const pipelines = Array.from({ length: count }, () => work(shared, queue).catch(stop));
+  await Promise.all(pipelines);
   options.signal.removeEventListener('abort', interrupt);
   abort.signal.throwIfAborted();
-}
-
-/** The chunks to copy, those of the largest tables first, so that none of them is left for one worker at the end. */
-export function pendingTasks(tables: readonly Table[], progress: readonly TableProgress[]): readonly Task[] {
-  const chunksOf = new Map(progress.map(({ id, chunks }) => [id, chunks]));
-  const largestFirst = tables.toSorted((a, b) => b.byteEstimate - a.byteEstimate);
-  return largestFirst.flatMap((table) => {
-    const chunks = chunksOf.get(table.id) ?? [];
-    // Without chunks nothing of the table would be copied, and it would look complete.
-    if (chunks.length === 0) throw new MigrateError('INTERNAL.BUG', `${table.id} has no chunks`);
-    return chunks.filter(({ at }) => at === null).map((chunk) => ({ table, chunk }));
-  });
 }
 
 interface Shared extends CopyOptions {
@@ -69,7 +57,7 @@ interface Shared extends CopyOptions {
   readonly clock: () => void;
 }
 
-interface Worker extends Shared {
+interface Pipeline extends Shared {
   readonly reader: ChunkReader;
 }
 
@@ -77,7 +65,7 @@ interface Worker extends Shared {
  * One reader and two loaders that take turns: while one still writes and commits a chunk, the next chunk is read into the
  * other. Otherwise both servers would be idle for every commit.
  */
-async function work(options: Shared, queue: Iterator<Task>): Promise<void> {
+async function work(options: Shared, queue: TaskQueue): Promise<void> {
   const { abort } = options;
   const closer = new Closer();
   let loading = Promise.resolve();
@@ -87,12 +75,12 @@ async function work(options: Shared, queue: Iterator<Task>): Promise<void> {
     const reader = await closer.open(options.start.reader());
     let loader = await closer.open(options.target.loader());
     let other = await closer.open(options.target.loader());
-    const worker = { ...options, reader };
-    for (let next = queue.next(); !next.done; next = queue.next()) {
+    const pipeline = { ...options, reader };
+    for (let task = await queue.next(); task !== undefined; task = await queue.next()) {
       await before;
       await options.gate.pass(abort.signal);
       abort.signal.throwIfAborted();
-      const { readerFree, done } = copyChunk(worker, loader, next.value);
+      const { readerFree, done } = copyChunk(pipeline, loader, task);
       [before, loading] = [loading, done];
       [loader, other] = [other, loader];
       await readerFree;
@@ -103,16 +91,19 @@ async function work(options: Shared, queue: Iterator<Task>): Promise<void> {
   }
 }
 
-/** Begins one chunk. `done` never rejects: a failure aborts all workers. */
+/** Begins one chunk. `done` never rejects: a failure aborts all of them. */
 function copyChunk(
-  worker: Worker,
+  pipeline: Pipeline,
   loader: Loader,
   task: Task,
 ): { readonly readerFree: Promise<void>; readonly done: Promise<void> } {
-  const { signal } = worker.abort;
-  const read = worker.reader.read(task.table, task.chunk.range, (count) => {
-    worker.status.copied(task.table.id, 0, count);
-    worker.clock();
+  const { signal } = pipeline.abort;
+  const sinceMs = performance.now();
+  let bytes = 0;
+  const read = pipeline.reader.read(task.table, task.chunk.range, (count) => {
+    bytes += count;
+    pipeline.status.copied(task.table.id, 0, count);
+    pipeline.clock();
   });
   const closed = new Promise<void>((resolve) => read.bytes.once('close', resolve));
   // A failure before the loader takes the stream is kept in the stream, and must not end the process.
@@ -121,20 +112,21 @@ function copyChunk(
     read.bytes.destroy(signal.reason);
   };
   signal.addEventListener('abort', stop, { once: true });
-  const done = loadChunk(worker, { loader, task, read })
-    .catch((error: unknown) => worker.abort.abort(error))
+  const done = loadChunk(pipeline, { loader, task, read })
+    .then((rows) => pipeline.gate.spent?.({ rows, bytes, sinceMs }))
+    .catch((error: unknown) => pipeline.abort.abort(error))
     .finally(() => {
       signal.removeEventListener('abort', stop);
       read.bytes.destroy();
     });
-  // A stream that was cut leaves the reader unusable; its load then fails and stops the worker.
+  // A stream that was cut leaves the reader unusable; its load then fails and stops them all.
   return { readerFree: closed.then(() => (read.bytes.readableEnded ? undefined : done)), done };
 }
 
 async function loadChunk(
-  { start, status }: Worker,
+  { start, status }: Pipeline,
   { loader, task, read }: { readonly loader: Loader; readonly task: Task; readonly read: ChunkBytes },
-): Promise<void> {
+): Promise<number> {
   await failpoint('chunk.read');
   const rows = await loader.load(task.table, task.chunk, start.at, read);
   status.copied(task.table.id, rows, 0);
@@ -142,6 +134,7 @@ async function loadChunk(
     const entry = tables[task.table.id];
     if (entry !== undefined) entry.chunksDone++;
   });
+  return rows;
 }
 
 function clock(status: RunStatus): () => void {

@@ -16,7 +16,7 @@ export async function forecast(options: CutoverOptions, freeze: Freeze): Promise
   const end = performance.now() + (options.patienceMs ?? PATIENCE_MS);
   try {
     for (;;) {
-      const obstacle = lagObstacle(options) ?? (await writerObstacle(options, freeze));
+      const obstacle = options.unwell?.() ?? lagObstacle(options) ?? (await writerObstacle(options, freeze));
       options.status.waitsFor(obstacle === undefined ? null : `cutover waits: ${obstacle}`);
       if (obstacle === undefined) return;
       if (performance.now() >= end) {

@@ -56,6 +56,8 @@ export interface CutoverOptions extends RecoveryOptions {
   readonly fingerprint: () => Promise<boolean>;
   /** Dead letters that nobody has settled; by default there are none. */
   readonly openLetters?: () => number;
+  /** Why a side is unwell, which is waited out; undefined, as by default, when none is. */
+  readonly unwell?: () => string | undefined;
   /** What acts on the rows that the run writes on the target; by default there is nothing. */
   readonly firing?: () => Promise<readonly string[]>;
   readonly plan: CutoverPlan;

@@ -30,6 +30,11 @@ export interface DebeziumSource {
   options(tables: readonly Table[]): ConnectorWords;
   /** A position at which no transaction is open. Undefined for one that a connector cannot begin at. */
   offsetOf(at: Position): ConnectorWords<string | number> | undefined;
+  /**
+   * The begin of the transaction that a place of the connector stands in; that place where it stands in none. Absent where other
+   * options do not change how a transaction is written.
+   */
+  readonly beginOf?: (offset: Readonly<Record<string, unknown>>) => ConnectorWords<string | number>;
   /** Of the source's own positions. */
   readonly covers: Covers;
   /** Columns whose values do not come through whole. */

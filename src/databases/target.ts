@@ -12,6 +12,7 @@ import type { Table, TableName } from '../model/table.ts';
 import type { Digests } from './digests.ts';
 import type { Fence } from './fence.ts';
 import type { ForeignKeys } from './foreign-keys.ts';
+import type { Scratch } from './scratch.ts';
 import type { Sequences } from './sequences.ts';
 import type { ChunkBytes, SchemaRecord } from './source.ts';
 
@@ -180,6 +181,8 @@ export interface Target {
   lane(): Promise<Lane>;
   /** The lanes' checkpoints, read with a lock: waits for a transaction that is still ending. */
   checkpoints(): Promise<readonly LaneCheckpoint[]>;
+  /** The same as committed by now, without waiting for anybody: to be shown, never to go on from. */
+  reached(): Promise<readonly LaneCheckpoint[]>;
   /**
    * What somebody has put on the tables that acts on the rows the run writes, as `trigger audit on shop.orders`: it may have
    * written what the source does not have.
@@ -189,6 +192,8 @@ export interface Target {
   readonly fence: Fence;
   readonly sequences: Sequences;
   readonly foreignKeys: ForeignKeys;
+  /** In the target's own terms, whatever the tables are called on the source. */
+  readonly scratch: Scratch;
   /** Drops what `create` made. Only for an abandoned run. False, with nothing done, when the tables were made by hand. */
   drop(catalog: Catalog): Promise<boolean>;
   close(): Promise<void>;

@@ -1,10 +1,9 @@
 // A source's log that a connector of Debezium writes to a topic: the source's own pins, snapshots and markers, with the topic
 // and the connector between the log and whoever reads it.
 
-import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Position } from '../model/position.ts';
-import type { Table } from '../model/table.ts';
+import type { Table, TableId } from '../model/table.ts';
 import type { Connector, ConnectorOffset } from '../stream/connect/connector.ts';
 import type { SourceLog, Start } from './source.ts';
 
@@ -21,6 +20,8 @@ export interface TopicLogOptions {
   readonly topic: Topic;
   /** The run's connector for these tables. */
   readonly connector: (tables: readonly Table[]) => Connector;
+  /** The tables of the run so far; none before it began. */
+  readonly tables: readonly Table[];
   /** Rejects when another runner has taken over. Connector and topic know no lease: it is looked at just before they are removed. */
   readonly prove: () => Promise<void>;
   /** A position at which no transaction is open, in the connector's words. */
@@ -29,9 +30,12 @@ export interface TopicLogOptions {
 
 export class TopicLog implements SourceLog {
   readonly #options: TopicLogOptions;
+  /** Those that the connector writes. */
+  readonly #tables: Map<TableId, Table>;
 
   constructor(options: TopicLogOptions) {
     this.#options = options;
+    this.#tables = new Map(options.tables.map((table) => [table.id, table]));
   }
 
   async pin(tables: readonly Table[]): Promise<Start> {
@@ -78,11 +82,16 @@ export class TopicLog implements SourceLog {
     return head;
   }
 
+  /**
+   * A pair that is made later covers where the connector stands now, and from there on it writes the tables, too. What it wrote
+   * of transactions before without them comes again with them, and is dropped.
+   */
   async publish(tables: readonly Table[]): Promise<void> {
-    const names = tables.map(({ id }) => id).join(', ');
-    throw new MigrateError('TABLE.REFUSED', `${names} cannot join a run whose changes come through Debezium`, {
-      fix: 'Move it with a plan of its own.',
-    });
+    const { native, connector, prove } = this.#options;
+    await native.publish(tables);
+    for (const table of tables) this.#tables.set(table.id, table);
+    await prove();
+    await connector([...this.#tables.values()]).change();
   }
 
   async release(): Promise<void> {

@@ -30,11 +30,12 @@ export class Pulse {
     this.failed.catch(() => undefined);
   }
 
-  /** Begins to ask, until `stop`. */
-  watch(probe: Probe): void {
-    void this.#ask(probe)
+  /** Begins to ask, until `stop`, or until `signal` is aborted. */
+  watch(probe: Probe, signal?: AbortSignal): void {
+    const ended = signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, signal]);
+    void this.#ask(probe, ended)
       .catch((error: unknown) => {
-        if (!this.#stop.signal.aborted) this.#fail(toMigrateError(error));
+        if (!ended.aborted) this.#fail(toMigrateError(error));
       })
       .finally(() => probe.answered?.(null));
   }
@@ -43,8 +44,8 @@ export class Pulse {
     this.#stop.abort();
   }
 
-  async #ask(probe: Probe): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+  async #ask(probe: Probe, ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
@@ -59,7 +60,7 @@ export class Pulse {
       } finally {
         clearTimeout(timer);
       }
-      await sleep(PERIOD_MS, undefined, { signal: this.#stop.signal, ref: false });
+      await sleep(PERIOD_MS, undefined, { signal: ended, ref: false });
     }
   }
 }

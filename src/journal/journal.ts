@@ -8,9 +8,10 @@ import type { Position } from '../model/position.ts';
 import type { Table, TableId, TableName } from '../model/table.ts';
 import type { DeadLetterJournal } from './dead-letters.ts';
 import type { TableStateJournal } from './table-states.ts';
+import type { WorkerJournal } from './workers.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 6;
+export const JOURNAL_FORMAT = 7;
 
 export const STAGES = [
   'preflight',
@@ -115,6 +116,8 @@ export interface CutoverRecord {
 export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
+  /** What of the record changes while a run is on, without the rest, which may be large. Needs no lease. */
+  standing(): Promise<Pick<RunRecord, 'paused' | 'outcome'> | undefined>;
   create(
     run: Omit<
       RunRecord,
@@ -145,6 +148,7 @@ export interface Journal {
   readonly states: TableStateJournal;
   readonly cutovers: CutoverJournal;
   readonly deadLetters: DeadLetterJournal;
+  readonly workers: WorkerJournal;
   audit(command: string, detail: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,6 +19,7 @@ import {
 } from './journal.ts';
 import { letterKey } from './letter-values.ts';
 import type { TableState, TableStateRecord } from './table-states.ts';
+import type { WorkerRecord } from './workers.ts';
 
 /** A row by the names of its columns: every value as text, `t` and `f` for booleans, moments as ISO 8601. */
 type RecordRow = Readonly<Record<string, string | null>>;
@@ -101,7 +102,23 @@ export function deadLetter(row: RecordRow): DeadLetter {
   };
 }
 
-/** From migrate.tables, migrate.chunk in their order, and migrate.key_chunk. */
+/** From migrate.worker, with `silent` in seconds, and with `chunks` and `rows` counted in migrate.chunk: null for none. */
+export function workerRecord(row: RecordRow): WorkerRecord {
+  return {
+    id: Number(row.id),
+    name: row.name ?? '',
+    joinedAt: row.joined_at ?? '',
+    silentSeconds: Number(row.silent),
+    doing: row.doing ?? '',
+    changes: Number(row.changes),
+    chunks: Number(row.chunks ?? 0),
+    rows: Number(row.rows ?? 0),
+    epoch: typeof row.epoch === 'string' ? Number(row.epoch) : null,
+    lanes: JSON.parse(row.lanes ?? '[]') as readonly number[],
+  };
+}
+
+/** From migrate.tables, migrate.chunk in their order with `claimed` by the epoch of the lease, and migrate.key_chunk. */
 export function tableProgress(
   tables: readonly RecordRow[],
   chunks: readonly RecordRow[],
@@ -143,5 +160,6 @@ function chunkOf(row: RecordRow, bounds: readonly Key[]): Chunk {
     range: { lower: bounds[ordinal - 1] ?? null, upper: bounds[ordinal] ?? null },
     at: (row.at ?? null) as Position | null,
     rows: Number(row.rows),
+    ...(row.claimed === 't' ? { claimed: { by: row.claimed_by === null ? null : Number(row.claimed_by) } } : {}),
   };
 }

@@ -3,6 +3,7 @@
 
 import { type CodeEntry, entry } from './code-entry.ts';
 import { CONNECT_CODES, KAFKA_CODES } from './kafka-codes.ts';
+import { TUNE_CODES } from './tune-codes.ts';
 
 export const CODES = {
   'APPLY.CONSTRAINT': entry(
@@ -40,8 +41,14 @@ export const CODES = {
   'CONTROL.PORT': entry(
     2,
     'operator',
-    'The port for the metrics cannot be opened, most often because another program has it.',
-    'Set control.metricsPort to another port, to 0 for any free one, or to off.',
+    'The port for the status page or the metrics cannot be opened, most often because another program has it.',
+    'Set control.httpPort or control.metricsPort to another port, to 0 for any free one, or to off.',
+  ),
+  'CONTROL.REFUSED': entry(
+    2,
+    'operator',
+    'The control API does not answer such a request: a wrong token, path or method, another Host or Origin, a body too long.',
+    'Open the page at the address that `migrate status` prints; schema/openapi.json has every path.',
   ),
   'CONTROL.SOCKET': entry(
     2,
@@ -353,6 +360,7 @@ export const CODES = {
     'Use postgres://user:password@host:port/database?sslmode=… or mysql://user:password@host:port?sslmode=….',
   ),
   'TEST.FAILPOINT': entry(2, 'retry', 'A failpoint threw, as a test asked it to.', 'Nothing to do.'),
+  ...TUNE_CODES,
   'USAGE.ARGUMENT': entry(64, 'operator', 'The command line is wrong.', 'See --help.'),
   'USAGE.CANCELLED': entry(3, 'operator', 'The question was not answered with yes.', 'Nothing was done.'),
   'USAGE.FAILPOINT': entry(
@@ -373,6 +381,12 @@ export const CODES = {
     'operator',
     'Nothing was compared although the source has rows.',
     'Check the table selection of the plan.',
+  ),
+  'WORKER.LOST': entry(
+    2,
+    'retry',
+    'A worker left or fell silent with chunks that it had claimed and not copied.',
+    'Nothing: the run starts again by itself, and copies them. See why the worker went: its log says so.',
   ),
 } as const satisfies Record<string, CodeEntry>;
 

@@ -68,6 +68,9 @@ export const DEBEZIUM_FAILPOINTS = [
   'connector.resumed',
 ] as const;
 
+/** Met only where lanes are shared with workers, in this order. */
+export const SHARED_FAILPOINTS = ['lanes.shared', 'lanes.taken_back'] as const;
+
 export type Failpoint =
   | (typeof OF_EVERY_RUN)[number]
   | (typeof REVEAL_FAILPOINTS)[number]
@@ -75,7 +78,8 @@ export type Failpoint =
   | (typeof JOIN_FAILPOINTS)[number]
   | (typeof COLUMN_FAILPOINTS)[number]
   | (typeof LETTER_FAILPOINTS)[number]
-  | (typeof DEBEZIUM_FAILPOINTS)[number];
+  | (typeof DEBEZIUM_FAILPOINTS)[number]
+  | (typeof SHARED_FAILPOINTS)[number];
 
 /** The failpoints of every run, in the order it meets them. A test enumerates this list. */
 export const FAILPOINTS: readonly Failpoint[] = OF_EVERY_RUN;
@@ -88,6 +92,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...COLUMN_FAILPOINTS,
   ...LETTER_FAILPOINTS,
   ...DEBEZIUM_FAILPOINTS,
+  ...SHARED_FAILPOINTS,
 ]);
 
 interface Armed {

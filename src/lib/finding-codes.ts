@@ -81,6 +81,10 @@ export const FINDING_CODES = {
     'The whole schema was built on the target and rolled back; the server refused one of the statements.',
     'Make what its message names on the target first (an extension, a function, a collation, a right), or exclude the table.',
   ),
+  DEBEZIUM_COMPRESSED: entry(
+    'MySQL: the source compresses its transactions. Their changes stand at one place of the log, and a connector that starts again within one could not be followed exactly.',
+    'Switch binlog_transaction_compression off and let every session reconnect, or read the log with stream.via: native.',
+  ),
   DEBEZIUM_TYPE: entry(
     'Debezium does not write every value of this type whole, or a kind of value that the source lets its users write.',
     'Set stream.via: native in the plan, or exclude the table. With a warning: nothing where no such values are written; verification finds those that were.',

@@ -18,6 +18,8 @@ export interface Chunk {
   /** The position the copy of this range is exact at; null until it has been copied. */
   readonly at: Position | null;
   readonly rows: number;
+  /** By a worker, or with null by whoever leads, in the epoch of the lease. Absent: by nobody, or it has been copied. */
+  readonly claimed?: { readonly by: number | null };
 }
 
 /** A single row read again after the copy, because the log did not carry one of its values. */

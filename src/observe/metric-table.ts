@@ -1,7 +1,13 @@
 // Every metric there is, once, and what it is read from. What is not known yet is absent instead of zero.
 
 import { STAGES } from '../journal/journal.ts';
-import { copySecondsLeft, type StatusSnapshot, type TableCondition, type TableStatus } from './status.ts';
+import {
+  copySecondsLeft,
+  type ProbeStatus,
+  type StatusSnapshot,
+  type TableCondition,
+  type TableStatus,
+} from './status.ts';
 
 interface Sample {
   readonly labels?: Readonly<Record<string, string>>;
@@ -99,6 +105,13 @@ function answers({ status }: Reading): readonly Sample[] {
   return (['source', 'target'] as const).flatMap((side) => {
     const value = status.answerSeconds[side];
     return value === null ? [] : [{ labels: { side }, value }];
+  });
+}
+
+function perProbe({ status }: Reading, pick: (probe: ProbeStatus) => number | null): readonly Sample[] {
+  return status.health.probes.flatMap((probe) => {
+    const value = pick(probe);
+    return value === null ? [] : [{ labels: { side: probe.side, probe: probe.name }, value }];
   });
 }
 
@@ -220,6 +233,27 @@ export const METRICS: readonly Metric[] = [
     known(status.stream.lagBytes),
   ),
   gauge(
+    'migrate_lag_part_seconds',
+    ['part'],
+    'migrate_lag_seconds in its parts where the log comes through a topic: `to topic` is on its way there, `from topic` stands there and is not applied; absent while unknown.',
+    ({ status: { stream } }) => [
+      ...known(stream.topic?.toSeconds ?? null).map((sample) => ({ ...sample, labels: { part: 'to topic' } })),
+      ...known(stream.topic?.fromSeconds ?? null).map((sample) => ({ ...sample, labels: { part: 'from topic' } })),
+    ],
+  ),
+  gauge(
+    'migrate_topic_messages',
+    [],
+    'Messages in the topic that are not applied, those that begin and end transactions included; absent while unknown.',
+    ({ status: { stream } }) => known(stream.topic?.messages ?? null),
+  ),
+  gauge(
+    'migrate_connector_up',
+    [],
+    '1 while the connector that writes the topic has its task at work, 0 while it has not or nobody knows; absent without one.',
+    ({ status: { stream } }) => known(stream.topic === null ? null : Number(stream.topic.stalled === null)),
+  ),
+  gauge(
     'migrate_source_retained_wal_bytes',
     [],
     'Bytes of log the source keeps for this run; absent while unknown.',
@@ -273,6 +307,28 @@ export const METRICS: readonly Metric[] = [
     ['side'],
     'How long the source and the target took to answer the last question; both are asked every second. Absent while they are not.',
     answers,
+  ),
+  gauge(
+    'migrate_health_reading',
+    ['side', 'probe'],
+    'What a probe of health read last, in the unit of its limit; absent while it cannot be read.',
+    (reading) => perProbe(reading, ({ value }) => value),
+  ),
+  gauge('migrate_health_limit', ['side', 'probe'], 'Above what a reading makes its side unwell.', (reading) =>
+    perProbe(reading, ({ limit }) => limit),
+  ),
+  gauge(
+    'migrate_health_unwell',
+    ['side', 'probe'],
+    '1 from when a probe was above its limit, or could not be read, for too long until it has been well for `health.recover`.',
+    (reading) => perProbe(reading, ({ state }) => (state === 'well' ? 0 : 1)),
+  ),
+  counter(
+    'migrate_throttle_wait_seconds_total',
+    ['part'],
+    'How long the copy and the apply waited because they may not be faster; the readers of the copy are added up.',
+    ({ status: { throttle } }) =>
+      (['snapshot', 'apply'] as const).map((part) => ({ labels: { part }, value: throttle[part].waitedSeconds })),
   ),
   counter('migrate_restarts_total', [], 'How often the session was started again after an error.', ({ status }) =>
     one(status.restarts),

@@ -1,7 +1,7 @@
 // Plan section `apply`: how changes are written to the target.
 
 import { z } from 'zod';
-import { count, duration, size } from './units.ts';
+import { count, duration, durationLimit, limit, size, sizeLimit } from './units.ts';
 
 export const applySchema = z
   .strictObject({
@@ -25,6 +25,39 @@ export const applySchema = z
       default: '20ms',
       min: '0ms',
       max: '10s',
+    }),
+    shareAfter: duration({
+      about:
+        'How far behind the target must be before lanes are given to the workers (`migrate worker`) of the run; they are taken back when it is less than `cutover.maxLag` behind. Only where several processes can read the log: through Debezium, and of MySQL and MariaDB. With `onBadRow: deadLetter` workers copy only.',
+      default: '5s',
+      min: '100ms',
+      max: '1h',
+    }),
+    maxRowsPerSecond: limit({
+      about:
+        'Row changes written to the target each second, on the average. `migrate throttle` changes it for a process that runs.',
+      default: 'off',
+      min: 1,
+      max: 1_000_000_000,
+    }),
+    maxBytesPerSecond: sizeLimit({
+      about: 'Bytes of changes written to the target each second, on the average.',
+      default: 'off',
+      min: '1KB',
+      max: '100GB',
+    }),
+    batchPause: duration({
+      about: 'How long the target is left alone after each batch.',
+      default: '0ms',
+      min: '0ms',
+      max: '1m',
+    }),
+    batchGoal: durationLimit({
+      about:
+        'How long the target should take for a batch, its commits included. While it takes longer batches become smaller, by half at once, with a pause after each; they grow again step by step. Not for tables without a key: reading one as a whole takes as long for a small batch.',
+      default: 'off',
+      min: '1ms',
+      max: '10m',
     }),
     maxTransactionRows: count({
       about:

@@ -15,8 +15,10 @@ export const RESUMABLE_FIELDS = [
   'apply',
   'verify',
   'cutover',
+  'health',
   'limits',
   'control',
+  'notify',
 ] as const;
 
 /** The fields that decide which rows move where. No urls: a server may move while the run is on, its identity may not. */

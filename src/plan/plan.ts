@@ -6,7 +6,9 @@ import { controlSchema } from './control.ts';
 import { convertSchema } from './convert.ts';
 import { cutoverSchema } from './cutover.ts';
 import { sourceSchema, targetSchema } from './endpoint.ts';
+import { healthSchema } from './health.ts';
 import { limitsSchema } from './limits.ts';
+import { notifySchema } from './notify.ts';
 import { schemaSchema } from './schema.ts';
 import { snapshotSchema } from './snapshot.ts';
 import { streamSchema } from './stream.ts';
@@ -33,8 +35,10 @@ export const planSchema = z.strictObject({
   apply: applySchema,
   verify: verifySchema,
   cutover: cutoverSchema,
+  health: healthSchema,
   limits: limitsSchema,
   control: controlSchema,
+  notify: notifySchema,
 });
 
 type Frozen<T> = T extends readonly (infer Item)[]

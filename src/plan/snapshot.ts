@@ -1,7 +1,7 @@
 // Plan section `snapshot`: the copy of what was there at the start.
 
 import { z } from 'zod';
-import { count, duration } from './units.ts';
+import { count, duration, limit, sizeLimit } from './units.ts';
 
 export const snapshotSchema = z
   .strictObject({
@@ -17,6 +17,19 @@ export const snapshotSchema = z
       default: 100_000,
       min: 1,
       max: 100_000_000,
+    }),
+    maxRowsPerSecond: limit({
+      about:
+        'Rows copied each second, on the average: a chunk is copied as fast as it goes, and the next one waits. `migrate throttle` changes it for a process that runs.',
+      default: 'off',
+      min: 1,
+      max: 1_000_000_000,
+    }),
+    maxBytesPerSecond: sizeLimit({
+      about: 'Bytes copied each second, on the average, in the same way.',
+      default: 'off',
+      min: '1KB',
+      max: '100GB',
     }),
     maxAge: duration({
       about:

@@ -56,6 +56,44 @@ export const count = (field: Bounded<number>) =>
     .prefault(field.default)
     .describe(`${field.about} Whole number, ${field.min} to ${field.max}.`);
 
+/** A field whose value may be `off`: no limit. */
+interface Limited<T> extends Omit<Bounded<T>, 'default'> {
+  readonly default: T | 'off';
+}
+
+export const limit = (field: Limited<number>) =>
+  z
+    .union([z.literal('off'), z.int().min(field.min).max(field.max)], {
+      error: `must be off or a whole number ${from(field)}`,
+    })
+    .prefault(field.default)
+    .describe(`${field.about} Whole number, ${field.min} to ${field.max}, or \`off\`.`);
+
+export const durationLimit = (field: Limited<string>) =>
+  measured(field, { form: DURATION, unit: 'duration', read: durationMs });
+
+export const sizeLimit = (field: Limited<string>) => measured(field, { form: SIZE, unit: 'size', read: sizeBytes });
+
+interface Measure {
+  readonly form: RegExp;
+  readonly unit: 'duration' | 'size';
+  readonly read: (text: string) => number;
+}
+
+function measured(field: Limited<string>, { form, unit, read }: Measure) {
+  const isWithin = (value: number): boolean => value >= read(field.min) && value <= read(field.max);
+  return z
+    .union([z.literal('off'), z.string().regex(form).transform(read).refine(isWithin)], {
+      error: `must be off or a ${unit} ${from(field)}`,
+    })
+    .prefault(field.default)
+    .describe(`${field.about} ${unit === 'size' ? 'Size' : 'Duration'}, ${field.min} to ${field.max}, or \`off\`.`);
+}
+
+function from(field: { readonly min: string | number; readonly max: string | number }): string {
+  return `from ${field.min} to ${field.max}`;
+}
+
 function range(field: Bounded<string>): string {
-  return `must be from ${field.min} to ${field.max}`;
+  return `must be ${from(field)}`;
 }

@@ -34,6 +34,7 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
     if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan.name, false);
     await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
     await releaseSource(endpoints.source);
+    await endpoints.target.scratch.drop();
     const onSource = ['on the source: the fence, and what else the run had made'];
     if (!options.drop) {
       await endpoints.journal.setOutcome('aborted');

@@ -75,7 +75,7 @@ async function recordPreflight(
 }
 
 /** A plan may name the tables that joined the run, or no longer exclude them. */
-function refuseChangedPlan({ added, catalog, joining, planFields: before }: RunRecord, plan: Plan): void {
+export function refuseChangedPlan({ added, catalog, joining, planFields: before }: RunRecord, plan: Plan): void {
   const joined = [...added, ...joining, ...partitionsOf(catalog, added)];
   const [was, is] = [before, planFields(plan)].map((fields) => fieldsWithout(fields, joined));
   const fields = changedFields(was ?? {}, is ?? {});

@@ -1,5 +1,6 @@
 // The two databases of a run, opened: what the runner needs, put together in compose.ts.
 
+import type { ServerHealth } from '../databases/health.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
@@ -18,6 +19,9 @@ export interface Endpoints {
   readonly target: Target;
   readonly journal: Journal;
   readonly lease: Lease;
+  /** Who holds the lease, whether it lives or not; undefined before anybody did. */
+  leader(): Promise<Leader | undefined>;
+  readonly health: Readonly<Record<Side, ServerHealth>>;
   /** Takes the lease: from here on this runner may write, and no other. Only after opening with `lock`. */
   claim(): Promise<void>;
   stream(catalog: Catalog): ChangeStream;
@@ -29,11 +33,19 @@ export interface Endpoints {
   close(): Promise<void>;
 }
 
+export interface Leader {
+  readonly epoch: number;
+  /** For people: host and process id. */
+  readonly holder: string;
+}
+
 export interface OpenOptions {
   /** Makes sure that no other runner lives; rejects with LEASE.HELD. Without it only reading is possible. */
   readonly lock: boolean;
   /** Fence another runner instead of giving way to it. */
   readonly takeover: boolean;
+  /** Work for the runner that holds the lease: what is written proves the epoch that this gives at the time. */
+  readonly following?: () => number;
   /** Told who a statement waits for, and null when it no longer does. */
   readonly onWaiting: (reason: string | null) => void;
 }

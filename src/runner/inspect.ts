@@ -5,6 +5,7 @@ import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
 import { noRun } from '../journal/no-run.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
+import type { WorkerRecord } from '../journal/workers.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { WritableSide } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -19,6 +20,7 @@ export interface RunView {
   readonly tables: readonly TableProgress[];
   readonly states: readonly TableStateRecord[];
   readonly letters: readonly DeadLetter[];
+  readonly workers: readonly WorkerRecord[];
   readonly rowsCopied: number;
   readonly changesApplied: number;
   readonly splitTransactions: number;
@@ -41,6 +43,7 @@ export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunVi
       tables,
       states: await journal.states.list(),
       letters: await journal.deadLetters.list(),
+      workers: await journal.workers.list(),
       rowsCopied: tables.flatMap((table) => table.chunks).reduce((sum, chunk) => sum + chunk.rows, 0),
       changesApplied: await journal.tables.changesApplied(),
       splitTransactions: await journal.tables.splitTransactions(),

@@ -92,13 +92,24 @@ export class RunLease implements Lease {
     throw new MigrateError('LEASE.LOST', `another runner took over run ${run}: ${row.holder}`);
   }
 
-  /** Takes the lease: ends what an earlier runner left open and raises the epoch on both databases. */
+  /**
+   * Takes the lease: ends what an earlier runner left open and raises the epoch on both databases. Claimed once more, it takes back
+   * what was given to workers.
+   */
   async claimEpoch(): Promise<void> {
     if (this.#lock === undefined)
       throw new MigrateError('INTERNAL.BUG', 'the lease must be locked before it is claimed');
+    if (this.#epoch !== undefined) await this.#expectOwn(this.#epoch);
     this.#epoch = await this.#takeOver();
     if (this.#options.former !== undefined) this.#options.former.epoch = this.#epoch;
     await failpoint('lease.acquired');
+  }
+
+  async #expectOwn(epoch: number): Promise<void> {
+    const { run, target } = this.#options;
+    const row = await target.read(run);
+    if (row?.epoch === epoch) return;
+    throw new MigrateError('LEASE.LOST', `another runner took over run ${run}: ${row?.holder ?? 'it was forgotten'}`);
   }
 
   /** Removes the run's lease from one side, and what else is ours there when no run is left. Nothing can be written after. */

@@ -1,9 +1,17 @@
 // The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
 
-import type { Controls, LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
+import type {
+  Controls,
+  Effect,
+  LetterRequest,
+  TableAnswer,
+  TableRequest,
+  ThrottleRequest,
+} from '../control/controls.ts';
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { Confirm } from '../cutover/switch/operator.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Monitor } from '../health/monitor.ts';
+import type { RunGate } from '../health/run-gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
@@ -14,10 +22,11 @@ import type { LettersAnswer } from './letters.ts';
 const PAUSED = 'paused by the operator';
 
 export interface OperatorOptions {
-  readonly gate: Gate;
+  readonly gate: RunGate;
+  readonly monitor: Pick<Monitor, 'exempt' | 'reasons'>;
   readonly status: RunStatus;
   /** What the plan says: `auto` lets the run cut over by itself. */
-  readonly when: Plan['cutover']['when'];
+  readonly cutover: Pick<Plan['cutover'], 'when' | 'budget'>;
   /** Begins to end the run, as Ctrl-C would. */
   readonly stop: () => void;
 }
@@ -51,7 +60,7 @@ export class Operator implements Controls, Permission {
 
   constructor(options: OperatorOptions) {
     this.#options = options;
-    this.#granted = options.when === 'auto';
+    this.#granted = options.cutover.when === 'auto';
   }
 
   /** From here on wishes are recorded. */
@@ -59,7 +68,7 @@ export class Operator implements Controls, Permission {
     this.#journal = attempt.journal;
     this.#attempt = attempt;
     this.#wake();
-    if (attempt.paused) this.#options.gate.hold(PAUSED);
+    if (attempt.paused) this.#hold(true);
   }
 
   /** From here on, until undefined is given, dead letters can be settled. */
@@ -67,33 +76,63 @@ export class Operator implements Controls, Permission {
     this.#letters = letters;
   }
 
-  /** A pause is shown over every other reason to wait: the parts that work do not know of it. */
+  /** A hold is shown over every other reason to wait: the parts that work do not know of it. */
   status(): StatusSnapshot {
-    const { gate, status } = this.#options;
+    const { cutover, gate, status } = this.#options;
     const snapshot = status.snapshot();
-    return gate.reasons.includes(PAUSED) ? { ...snapshot, waiting: PAUSED } : snapshot;
+    const waiting = gate.reasonAt(snapshot.stage) ?? snapshot.waiting;
+    const ready = waiting?.startsWith(READY) === true;
+    const permission = { when: cutover.when, granted: this.#granted, ready, budgetMs: cutover.budget };
+    return { ...snapshot, permission, waiting, throttle: gate.throttles };
   }
 
-  async pause(): Promise<void> {
-    await this.#record('pause', (journal) => journal.setPaused(true));
-    this.#options.gate.hold(PAUSED);
+  async pause(by: string): Promise<Effect> {
+    const changed = !this.#paused;
+    await this.#record('pause', by, (journal) => journal.setPaused(true));
+    this.#hold(true);
+    return effect(changed, 'paused: copy and apply hold after the work in hand', 'it was paused before');
   }
 
-  async resume(): Promise<void> {
-    await this.#record('resume', (journal) => journal.setPaused(false));
-    this.#options.gate.release(PAUSED);
+  async resume(by: string): Promise<Effect> {
+    const changed = this.#paused;
+    await this.#record('resume', by, (journal) => journal.setPaused(false));
+    this.#hold(false);
+    return effect(changed, 'resumed', 'it was not paused');
   }
 
-  async cutover(decision?: CutoverDecision): Promise<void> {
-    if (decision === undefined && this.#options.when === 'never') throw noCutover();
+  get #paused(): boolean {
+    return this.#options.gate.reasons.includes(PAUSED);
+  }
+
+  #hold(paused: boolean): void {
+    const { gate, status } = this.#options;
+    if (paused) gate.hold(PAUSED);
+    else gate.release(PAUSED);
+    status.update((value) => {
+      value.paused = paused;
+    });
+  }
+
+  async throttle({ apply = {}, snapshot = {} }: ThrottleRequest, by: string): Promise<Effect> {
+    await this.#record('throttle', by);
+    this.#options.gate.apply.change(apply);
+    this.#options.gate.snapshot.change(snapshot);
+    return effect(true, 'as fast as now allowed, until the process ends');
+  }
+
+  async cutover(by: string, decision?: CutoverDecision): Promise<Effect> {
+    if (decision === undefined && this.#options.cutover.when === 'never') throw noCutover();
     const { open } = this.#options.status.snapshot().deadLetters;
     if (decision === undefined && open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(open));
-    await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`);
+    const changed = decision !== undefined || !this.#granted;
+    await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`, by);
     // An answer about a switch is no permission for the next cutover.
     if (decision !== undefined) this.#decision = decision;
     else this.#grant();
     this.#failures = 0;
     this.#wake();
+    if (decision !== undefined) return effect(true, `the run goes on as answered: ${decision}`);
+    return effect(changed, 'the cutover begins as soon as it can', 'it was allowed to cut over before');
   }
 
   /** Who waits for a wish looks again. */
@@ -111,11 +150,13 @@ export class Operator implements Controls, Permission {
     });
   }
 
-  async cancelCutover(): Promise<void> {
+  async cancelCutover(by: string): Promise<Effect> {
     if (this.#frozen)
       throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
-    await this.#record('cutover --cancel');
+    const changed = this.#granted;
+    await this.#record('cutover --cancel', by);
     this.#granted = false;
+    return effect(changed, 'the permission to cut over is taken back', 'there was no permission to cut over');
   }
 
   async table(request: TableRequest): Promise<TableAnswer> {
@@ -156,7 +197,7 @@ export class Operator implements Controls, Permission {
     if (this.#frozen)
       throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
     if (this.#letters === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run does not apply changes yet');
-    if (this.#options.gate.reasons.includes(PAUSED)) {
+    if (this.#paused) {
       throw new MigrateError('CONTROL.NOT_READY', 'the run is paused', { fix: 'Resume it first: `migrate resume`.' });
     }
     this.#changing++;
@@ -168,9 +209,10 @@ export class Operator implements Controls, Permission {
     }
   }
 
-  async stop(): Promise<void> {
-    await this.#record('stop').catch(() => undefined);
+  async stop(by: string): Promise<Effect> {
+    await this.#record('stop', by).catch(() => undefined);
     this.#options.stop();
+    return effect(true, 'the process ends; the run can go on later');
   }
 
   get granted(): boolean {
@@ -178,7 +220,11 @@ export class Operator implements Controls, Permission {
   }
 
   get when(): Plan['cutover']['when'] {
-    return this.#options.when;
+    return this.#options.cutover.when;
+  }
+
+  get unwell(): string | undefined {
+    return this.#options.monitor.reasons[0];
   }
 
   get failures(): number {
@@ -196,13 +242,17 @@ export class Operator implements Controls, Permission {
     if (frozen && this.#changing > 0) {
       throw new MigrateError('CUTOVER.REFUSED', 'tables or dead letters are being settled', { disposition: 'retry' });
     }
+    if (frozen && this.unwell !== undefined) {
+      throw new MigrateError('CUTOVER.REFUSED', this.unwell, { disposition: 'retry' });
+    }
     this.#frozen = frozen;
+    this.#options.monitor.exempt(frozen);
   }
 
   failed(): void {
     this.#failures++;
     this.#failedAt = performance.now();
-    this.#granted = this.#options.when === 'auto';
+    this.#granted = this.#options.cutover.when === 'auto';
     this.#decision = undefined;
   }
 
@@ -250,11 +300,15 @@ export class Operator implements Controls, Permission {
     });
   }
 
-  async #record(command: string, change?: (journal: Journal) => Promise<void>): Promise<void> {
+  async #record(command: string, by: string, change?: (journal: Journal) => Promise<void>): Promise<void> {
     if (this.#journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
     await change?.(this.#journal);
-    await this.#journal.audit(command, '');
+    await this.#journal.audit(command, `by ${by}`);
   }
+}
+
+function effect(changed: boolean, said: string, before = said): Effect {
+  return { changed, said: changed ? said : before };
 }
 
 function noCutover(): MigrateError {

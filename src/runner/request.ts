@@ -19,5 +19,7 @@ export interface RunRequest {
   readonly scrub: (text: string) => string;
   /** Called with the live status as soon as there is one. */
   readonly onStatus: (read: () => StatusSnapshot) => void;
+  /** Called with the address of the status page, token included, once it can be opened; not when the plan has none. */
+  readonly onPage?: (url: string) => void;
   readonly onFindings: (findings: readonly Finding[]) => void;
 }

@@ -1,9 +1,10 @@
 // Runs a plan to its end: attempt after attempt, as the disposition of each error says.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveControls } from '../control/server.ts';
-import { socketPath } from '../control/socket.ts';
-import { Gate } from '../health/gate.ts';
+import { Notifier } from '../control/notifier.ts';
+import { openControls } from '../control/open.ts';
+import { Monitor } from '../health/monitor.ts';
+import { RunGate } from '../health/run-gate.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import { once } from '../lib/once.ts';
@@ -26,19 +27,25 @@ const LONGEST_PAUSE_MS = 10_000;
 export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunOutcome> {
   const closer = new Closer();
   const stop = new AbortController();
-  const gate = new Gate();
+  const gate = new RunGate(request.plan);
   const status = new RunStatus(request.plan.name);
+  const monitor = new Monitor({ ...request.plan.health, gate, status, log: request.log });
   const operator = new Operator({
     gate,
+    monitor,
     status,
-    when: request.plan.cutover.when,
+    cutover: request.plan.cutover,
     stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
   request.onStatus(() => operator.status());
+  const notifier = new Notifier({ receivers: request.plan.notify, scrub: request.scrub, log: request.log });
+  status.watch(notifier.look);
+  closer.add(() => notifier.close());
   const runner: Runner = {
     request: { ...request, signal: AbortSignal.any([request.signal, stop.signal]) },
     operator,
     gate,
+    monitor,
     status,
     verification: new Verification(),
     homeward: new Set(),
@@ -49,6 +56,10 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
       open,
       once(() => listen(request, operator, closer)),
     );
+  } catch (error) {
+    // For whoever watches to the end.
+    showError(status, toMigrateError(error), request.scrub);
+    throw error;
   } finally {
     await closer.close();
   }
@@ -58,7 +69,7 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
 type Listen = () => Promise<void>;
 
 async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Promise<RunOutcome> {
-  const { request, status } = runner;
+  const { gate, request, status } = runner;
   const progress = new ProgressClock(request.plan.limits.giveUpAfter);
   for (let count = 0; ; count++) {
     try {
@@ -67,11 +78,11 @@ async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Pr
       const error = toMigrateError(thrown);
       if (request.signal.aborted) throw toMigrateError(request.signal.reason);
       if (error.disposition !== 'retry') throw error;
-      const failures = progress.failed(status.snapshot(), error);
+      const failures = progress.failed(status.snapshot(), gate.heldMs, error);
       const pauseMs =
         Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.75 + Math.random() / 2);
+      showError(status, error, request.scrub);
       status.update((value) => {
-        value.lastError = { ...runError(error, request.scrub), at: new Date().toISOString() };
         value.restarts = count + 1;
         // What the last attempt waited for is not what this one waits for.
         value.waiting = 'trying again after an error';
@@ -82,6 +93,12 @@ async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Pr
       await sleep(pauseMs, undefined, { signal: request.signal }).catch(() => undefined);
     }
   }
+}
+
+function showError(status: RunStatus, error: MigrateError, scrub: (text: string) => string): void {
+  status.update((value) => {
+    value.lastError = { ...runError(error, scrub), at: new Date().toISOString() };
+  });
 }
 
 interface Opening {
@@ -106,10 +123,11 @@ async function oneAttempt(runner: Runner, { open, listen, first }: Opening): Pro
   }
 }
 
-/** Control socket and metrics live as long as the process, not the attempt. */
-async function listen({ plan, log }: RunRequest, operator: Operator, closer: Closer): Promise<void> {
-  const control = await serveControls(socketPath(plan), operator);
-  closer.add(() => control.close());
+/** Control socket, status page and metrics live as long as the process, not the attempt. */
+async function listen(request: RunRequest, operator: Operator, closer: Closer): Promise<void> {
+  const { plan, log, scrub } = request;
+  const page = await openControls(plan, { controls: operator, scrub }, closer);
+  if (page !== undefined) request.onPage?.(page);
   if (plan.control.metricsPort === 'off') return;
   const metrics = await openMetricsServer(
     plan.control.metricsPort,
@@ -124,23 +142,28 @@ class ProgressClock {
   readonly #patienceMs: number;
   #mark = '';
   #since = performance.now();
+  #heldMs = 0;
   #failures = 0;
 
   constructor(patienceMs: number) {
     this.#patienceMs = patienceMs;
   }
 
-  /** Counts failures since the last progress; throws RUN.STALLED when there was none for too long. */
-  failed(status: StatusSnapshot, error: MigrateError): number {
+  /**
+   * Counts failures since the last progress; throws RUN.STALLED when there was none for too long. The time for which work was
+   * held, `heldMs` so far, does not count: what is held does not stall.
+   */
+  failed(status: StatusSnapshot, heldMs: number, error: MigrateError): number {
     // An attempt that came as far as the cutover got on, even if the source was at rest and nothing moved.
     const ready = status.stage === 'cutover' ? status.stageStartedAt : '';
     const mark = `${status.stage} ${ready} ${status.snapshot.rows} ${status.stream.changes} ${status.verify.chunksDone}`;
     if (mark !== this.#mark) {
       this.#mark = mark;
       this.#since = performance.now();
+      this.#heldMs = heldMs;
       this.#failures = 0;
     }
-    if (performance.now() - this.#since > this.#patienceMs) {
+    if (performance.now() - this.#since - (heldMs - this.#heldMs) > this.#patienceMs) {
       throw new MigrateError(
         'RUN.STALLED',
         `no progress for ${Math.round(this.#patienceMs / 1000)} s; last: ${error.message}`,

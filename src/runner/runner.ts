@@ -1,6 +1,7 @@
 // What a runner, one process that works on one run, keeps from attempt to attempt.
 
-import type { Gate } from '../health/gate.ts';
+import type { Monitor } from '../health/monitor.ts';
+import type { RunGate } from '../health/run-gate.ts';
 import type { TableId } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Verification } from '../verify/verification.ts';
@@ -10,7 +11,8 @@ import type { RunRequest } from './request.ts';
 export interface Runner {
   readonly request: RunRequest;
   readonly operator: Operator;
-  readonly gate: Gate;
+  readonly gate: RunGate;
+  readonly monitor: Monitor;
   readonly status: RunStatus;
   /** What was verified stays verified. */
   readonly verification: Verification;

@@ -15,8 +15,10 @@ import type { RunOutcome } from '../report/partial.ts';
 import { recoverInterrupted } from '../stages/cutover.ts';
 import { enter } from '../stages/enter.ts';
 import { foreignKeysStage } from '../stages/foreign-keys.ts';
+import { Workers } from '../stages/workers.ts';
 import { beginRun } from './begin.ts';
 import type { Endpoints } from './endpoints.ts';
+import { whileWatched } from './health.ts';
 import { joinTables } from './joining.ts';
 import { migrate } from './migrate.ts';
 import type { Operator } from './operator.ts';
@@ -61,7 +63,16 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   const record = await joinTables({ plan: request.plan, endpoints: opened, schema, log: request.log }, carried);
   const endpoints = { ...named(opened, record), source: guardedSource(source, schema.look) };
   const recovery = recoveryOptions(runner, endpoints, record, stop.signal);
-  const ended = await migrate(runner, endpoints, { record, recovery, pulse });
+  const workers = new Workers({
+    journal: journal.workers,
+    epoch: () => endpoints.lease.epoch,
+    status,
+    log: request.log,
+  });
+  pulse.watch({ side: 'target', ask: workers.look });
+  const ended = await whileWatched({ monitor: runner.monitor, plan: request.plan, endpoints }, () =>
+    migrate(runner, endpoints, { record, recovery, pulse, workers }),
+  );
   if (ended !== undefined) return ended;
   schema.release();
   return complete(runner, endpoints, record);

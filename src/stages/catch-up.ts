@@ -41,7 +41,8 @@ export function catchUpStage(parts: CatchUpParts): Stage {
       await target.sequences.relax(catalog);
       await target.foreignKeys.remove(catalog);
       await applier.start();
-      pulse.watch({ side: 'source', ask: heartbeat({ log: source.log, stream, applier, status }) });
+      const beat = heartbeat({ log: source.log, stream, applier, status });
+      pulse.watch({ side: 'source', ask: beat }, applier.signal);
       await applier.overlapPassed();
       await failpoint('schema.before_complete');
       await applier.atBarrier(async () => {

@@ -88,7 +88,7 @@ async function waitForPermission(parts: CutoverParts): Promise<void> {
       await nextWish(parts, (performance.now() - began) / SETTLE_SHARE);
     }
     status.waitsFor(null);
-    await gate.pass(signal);
+    await gate.passAll(signal);
     // It may have been taken back while the end of a pause was waited for.
   } while (!permission.granted);
 }
@@ -140,6 +140,7 @@ async function cutoverOptions(parts: CutoverParts): Promise<CutoverOptions> {
     retriesLeft: permission.when === 'auto' ? Math.max(0, plan.cutover.retries - permission.failures) : 1,
     freezing: (frozen) => permission.freezing(frozen),
     openLetters: () => deadLetters.open,
+    unwell: () => permission.unwell,
     firing: () => target.firing(record.catalog),
     fingerprint: async () => (await source.fingerprint(selectionOf(record))) === record.fingerprint,
     settle: async (signal) => {

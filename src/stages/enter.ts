@@ -12,16 +12,16 @@ export interface StageRecords {
 }
 
 export async function enter(stage: Stage, { journal, status, log }: StageRecords): Promise<void> {
-  const done = (await journal.stages.list()).some((entry) => entry.stage === stage.name && entry.finishedAt !== null);
+  const known = await journal.stages.list();
+  status.showStages(known);
+  const done = known.some((entry) => entry.stage === stage.name && entry.finishedAt !== null);
   if (done && !stage.always) return;
   status.enter(stage.name);
   log.info('stage begins', { stage: stage.name });
   const began = performance.now();
   await journal.stages.start(stage.name);
   await journal.stages.finish(stage.name, await stage.run());
-  status.update((value) => {
-    value.lastError = null;
-  });
+  status.finished();
   log.info('stage done', { stage: stage.name, seconds: Math.round(performance.now() - began) / 1000 });
 }
 

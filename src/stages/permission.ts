@@ -17,6 +17,8 @@ export interface Permission {
   readonly granted: boolean;
   /** What the plan says: `auto` lets the run cut over by itself. */
   readonly when: Plan['cutover']['when'];
+  /** Why a side is unwell; undefined when none is. */
+  readonly unwell: string | undefined;
   /** Attempts of this process that failed since the permission was given. */
   readonly failures: number;
   /** Since the last of them; not to be read without one. */

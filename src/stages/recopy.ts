@@ -6,7 +6,7 @@ import { copyTables } from '../copy/copier.ts';
 import { planChunks } from '../copy/plan.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Passage } from '../health/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
@@ -26,7 +26,7 @@ export interface RecopyParts {
   readonly tables: readonly Table[];
   readonly applier: Applier;
   readonly plan: Pick<Plan, 'snapshot'>;
-  readonly gate: Gate;
+  readonly gate: { readonly snapshot: Passage };
   readonly status: RunStatus;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -63,7 +63,8 @@ async function copy(parts: RecopyParts, signal: AbortSignal): Promise<void> {
     );
     await planChunks({ tables, journal: journal.tables, chunks: source.chunks, rows: plan.snapshot.chunkRows, signal });
     const progress = await journal.tables.list();
-    await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });
+    const { readers } = plan.snapshot;
+    await copyTables({ tables, progress, start, target, readers, gate: gate.snapshot, status, signal });
   } finally {
     await start.close();
   }

@@ -1,13 +1,16 @@
-// Pins the log, then copies every table in chunks. After a crash the chunks that are left are copied at a new exact
-// pair of position and snapshot, each journalled with its own.
+// Pins the log, then copies every table in chunks, which it shares with the workers of the run. After a crash the chunks that are
+// left are copied at a new exact pair of position and snapshot, each journalled with its own.
 
+import { whileHeld } from '../copy/age.ts';
+import { showCopied } from '../copy/copied.ts';
 import { copyTables } from '../copy/copier.ts';
+import { othersDone } from '../copy/others.ts';
 import { planChunks } from '../copy/plan.ts';
+import type { Claims } from '../copy/queue.ts';
 import type { Source, Start } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Passage } from '../health/gate.ts';
 import type { Journal, TableProgress } from '../journal/journal.ts';
-import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Position } from '../model/position.ts';
@@ -18,6 +21,8 @@ import type { Plan } from '../plan/plan.ts';
 import { keepSettled } from './settled.ts';
 import type { Stage } from './stage.ts';
 
+const SHOW_MS = 1_000;
+
 export interface SnapshotParts {
   readonly source: Source;
   readonly target: Target;
@@ -27,8 +32,8 @@ export interface SnapshotParts {
   /** The tables to copy. */
   readonly carried: readonly Table[];
   readonly startPosition: Position | null;
-  readonly plan: Pick<Plan, 'snapshot'>;
-  readonly gate: Gate;
+  readonly plan: { readonly snapshot: Pick<Plan['snapshot'], 'chunkRows' | 'maxAge' | 'readers'> };
+  readonly gate: { readonly snapshot: Passage };
   readonly status: RunStatus;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -40,21 +45,12 @@ export function snapshotStage(parts: SnapshotParts): Stage {
     always: false,
     run: async () => {
       const start = await startCopy(parts);
-      // Holding a snapshot holds back vacuum on the whole source; past its age the rest is copied at a new one.
-      const aged = new AbortController();
-      const timer = setTimeout(
-        () => aged.abort(new MigrateError('SNAPSHOT.LOST', 'the snapshot reached snapshot.maxAge and was given up')),
-        Math.min(parts.plan.snapshot.maxAge, 2 ** 31 - 1),
+      await whileHeld(start, { maxAge: parts.plan.snapshot.maxAge, signal: parts.signal }, (signal) =>
+        copy(parts, start, signal),
       );
-      try {
-        await copy(parts, start, AbortSignal.any([parts.signal, aged.signal]));
-      } finally {
-        clearTimeout(timer);
-        await start.close();
-      }
+      const tables = await othersDone({ ...parts, tables: parts.carried });
       await failpoint('copy.done');
       await parts.target.reveal(parts.catalog);
-      const tables = await parts.journal.tables.list();
       return { rows: copiedRows(tables), ...madeBy(start) };
     },
   };
@@ -94,7 +90,33 @@ async function copy(parts: SnapshotParts, start: Start, signal: AbortSignal): Pr
   await failpoint('copy.planned');
   if (target.traits.oneMomentPerTable) await target.empty(unfinished(tables, await journal.tables.list()));
   const progress = await journal.tables.list();
-  await copyTables({ tables, progress, start, target, readers: plan.snapshot.readers, gate, status, signal });
+  const { readers } = plan.snapshot;
+  await copyTables({
+    tables,
+    progress,
+    start,
+    target,
+    claims: claimsOf(parts),
+    readers,
+    gate: gate.snapshot,
+    status,
+    signal,
+  });
+}
+
+/** Whoever leads claims as the others do, and shows what they have copied when it meets with their claims. */
+function claimsOf({ carried: tables, journal, status }: SnapshotParts): Claims {
+  let shownAt = performance.now();
+  return {
+    claim: async (chunks) => {
+      const given = await journal.workers.claim(chunks, null);
+      if (given.length < chunks.length && performance.now() - shownAt >= SHOW_MS) {
+        showCopied({ tables, progress: await journal.tables.list(), status });
+        shownAt = performance.now();
+      }
+      return given;
+    },
+  };
 }
 
 /** Copied in part, at a moment that cannot be read again. */

@@ -4,7 +4,7 @@ import type { Applier } from '../apply/applier.ts';
 import type { DeadLetters } from '../apply/dead-letters.ts';
 import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
-import type { Gate } from '../health/gate.ts';
+import type { RunGate } from '../health/run-gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
@@ -25,7 +25,7 @@ export interface VerifyParts {
   readonly verification: Verification;
   readonly deadLetters: DeadLetters;
   readonly plan: Pick<Plan, 'verify'>;
-  readonly gate: Gate;
+  readonly gate: Pick<RunGate, 'verify' | 'passAll'>;
   readonly status: RunStatus;
   readonly signal: AbortSignal;
 }
@@ -61,7 +61,7 @@ export async function verifyContext(parts: VerifyParts): Promise<LiveVerifyConte
     pending: verification.pending,
     excluded: (table, key) => deadLetters.excludes(table, key),
     status,
-    gate,
+    gate: gate.verify,
     signal,
   };
 }

@@ -22,7 +22,22 @@ export interface Shard {
   ack(position: Position): void;
 }
 
+/** What stands between the source's log and the apply, where others write and keep it: messages in a topic. */
+export interface Backlog {
+  /** That are not applied: changes, and what begins and ends their transactions. Null while unknown. */
+  readonly messages: number | null;
+  /**
+   * How long the oldest of them has been there, by the clocks of who wrote it and of this process; 0 when there is none, null while
+   * unknown.
+   */
+  readonly seconds: number | null;
+  /** Why nothing may come in at present, as far as it is known; null when nothing is in the way. */
+  readonly stalled: string | null;
+}
+
 export interface ChangeStream {
+  /** True when other processes can read the same log at the same time, each from where it likes. */
+  readonly isShareable: boolean;
   check(): Promise<readonly Finding[]>;
   /**
    * Starts reading. `resume` gives the position after which to read, per shard.
@@ -36,6 +51,8 @@ export interface ChangeStream {
   distance(from: Position, to: Position): number;
   /** Bytes of log the source holds back for this stream; undefined while unknown. */
   retainedBytes(): Promise<number | undefined>;
+  /** Only where the log comes through a topic. `applied`: everything up to there is. Undefined before the stream is open. */
+  backlog?(applied: Position): Backlog | undefined;
   /** Safe to call twice. Leaves the source's slot in place. */
   close(): Promise<void>;
 }

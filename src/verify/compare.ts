@@ -8,7 +8,7 @@
 import type { Replication } from '../apply/replication.ts';
 import type { Digests } from '../databases/digests.ts';
 import type { SourceLog } from '../databases/source.ts';
-import type { Gate } from '../health/gate.ts';
+import type { Passage } from '../health/gate.ts';
 import type { TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
@@ -48,7 +48,7 @@ export interface VerifyContext {
 export interface LiveVerifyContext extends VerifyContext {
   readonly log: Pick<SourceLog, 'mark'>;
   readonly replication: Replication;
-  readonly gate: Gate;
+  readonly gate: Passage;
 }
 
 export interface VerifyResult {

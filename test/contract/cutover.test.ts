@@ -92,7 +92,7 @@ describe('a cutover between two databases', () => {
     return {
       run: { name: 'orders', id: ID, epoch: 1 },
       source: {
-        fence: new PostgresFence({ server: servers.source, claim, id: ID }),
+        fence: new PostgresFence({ server: servers.source, claim: () => claim, id: ID }),
         sequences,
         log: {
           mark: async () => marked(),
@@ -104,7 +104,7 @@ describe('a cutover between two databases', () => {
         },
       },
       target: {
-        fence: new PostgresFence({ server: servers.target, claim, id: ID }),
+        fence: new PostgresFence({ server: servers.target, claim: () => claim, id: ID }),
         sequences,
         foreignKeys: { add: async () => undefined, remove: async () => undefined },
       },

@@ -66,7 +66,11 @@ test('a closed fence stops writes through roots, to partitions and to heirs, on 
     await createClosed(target, catalog, CLOSING);
     await refusals(await connect('target'), 'writes are stopped');
 
-    const fence = new PostgresFence({ server: server('source'), claim: { run: 'r', epoch: 1 }, id: CLOSING.id });
+    const fence = new PostgresFence({
+      server: server('source'),
+      claim: () => ({ run: 'r', epoch: 1 }),
+      id: CLOSING.id,
+    });
     await fence.arm(writtenTables(catalog), new AbortController().signal);
     await fence.close(60_000);
     await refusals(await connect('source'), 'writes are stopped');

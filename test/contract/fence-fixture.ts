@@ -62,7 +62,7 @@ export function fenceWorld(): FenceWorld {
     return client;
   };
   const newFence: FenceWorld['newFence'] = ({ epoch = 7, id = 'a1b2c3d4', armTimeoutMs = 30_000, ...rest } = {}) =>
-    new PostgresFence({ server, claim: { run: 'orders', epoch }, id, armTimeoutMs, ...rest });
+    new PostgresFence({ server, claim: () => ({ run: 'orders', epoch }), id, armTimeoutMs, ...rest });
 
   beforeAll(async () => {
     pair = await openPair();

@@ -17,6 +17,7 @@ import {
   tableNamed,
   type Writing,
 } from './journal-fixture.ts';
+import { workerJournalContract } from './worker-journal-contract.ts';
 
 export function journalContract(open: () => Promise<JournalWorld>): void {
   let world: JournalWorld;
@@ -62,6 +63,8 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
   ];
   const byId = async (): Promise<ReadonlyMap<string, TableProgress>> =>
     new Map((await journal.tables.list()).map((table) => [table.id, table]));
+
+  workerJournalContract(() => world);
 
   test('what a run is recorded with comes back as it was, and so does what changes later', async () => {
     expect(await world.journal('nobody', 1).load()).toBeUndefined();
@@ -179,12 +182,8 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
     const planned = (await byId()).get(hostile.id);
     expect(planned?.bounds).toEqual(bounds);
     expect(planned?.chunks).toHaveLength(3_001);
-    expect(planned?.chunks.at(-1)).toEqual({
-      ordinal: 3_000,
-      range: { lower: bounds.at(-1), upper: null },
-      at: null,
-      rows: 0,
-    });
+    const range = { lower: bounds.at(-1), upper: null };
+    expect(planned?.chunks.at(-1)).toEqual({ ordinal: 3_000, range, at: null, rows: 0 });
     await expect(journal.tables.plan(hostile.id, [['1']])).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
     expect((await byId()).get(hostile.id)).toEqual(planned);
     expect((await byId()).get(orders.id)).toMatchObject({ bounds: null, chunks: [], spread: true });

@@ -12,6 +12,7 @@ import { type Table, tableId } from '../../src/model/table.ts';
 export interface Writing {
   move(moves: readonly CheckpointMove[]): Promise<void>;
   letters(at: Position, moves: LetterMoves): Promise<void>;
+  chunk(table: Table, ordinal: number, at: Position, rows: number): Promise<void>;
   keyChunk(table: Table, key: readonly string[], at: Position): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
@@ -27,6 +28,10 @@ export interface JournalWorld {
   checkpoints(run: string): Promise<readonly LaneCheckpoint[]>;
   /** Resolves when somebody waits for a lock. */
   someoneWaits(): Promise<void>;
+  /** Takes back what was copied of a table. */
+  empty(run: string, epoch: number, table: Table): Promise<void>;
+  /** What every database takes. */
+  execute(statement: string): Promise<void>;
   /** How many rows of a run there are in all tables of `migrate` together; the audit and the lease left out. */
   rowsOf(run: string): Promise<number>;
   close(): Promise<void>;

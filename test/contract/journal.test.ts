@@ -1,6 +1,7 @@
 // The journal on PostgreSQL.
 
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
+import { emptyTables } from '../../src/databases/postgres/existing.ts';
 import { moveLetters } from '../../src/databases/postgres/journal/dead-letters.ts';
 import { PostgresJournal } from '../../src/databases/postgres/journal/journal.ts';
 import { LEASE_SCHEMA, proveLease } from '../../src/databases/postgres/lease-proof.ts';
@@ -9,7 +10,18 @@ import { openPair } from '../fleet/databases.ts';
 import { journalContract } from './journal-contract.ts';
 import type { JournalWorld } from './journal-fixture.ts';
 
-const TABLES = ['stage', 'tables', 'chunk', 'key_chunk', 'checkpoint', 'cutover', 'table_state', 'dead_letter', 'pass'];
+const TABLES = [
+  'stage',
+  'tables',
+  'chunk',
+  'key_chunk',
+  'checkpoint',
+  'cutover',
+  'table_state',
+  'dead_letter',
+  'pass',
+  'worker',
+];
 
 journalContract(async (): Promise<JournalWorld> => {
   const pair = await openPair();
@@ -41,6 +53,13 @@ journalContract(async (): Promise<JournalWorld> => {
           await proveLease(own, claim);
           await moveLetters(own, run, at, moves);
         },
+        chunk: async (table, ordinal, at, rows) => {
+          await proveLease(own, claim);
+          await own.query(
+            'UPDATE migrate.chunk SET at = $4, rows = $5 WHERE run = $1 AND table_id = $2 AND ordinal = $3',
+            [run, table.id, ordinal, at, rows],
+          );
+        },
         keyChunk: (table, key, at) => writeKeyChunk(own, run, { table, chunk: { key, at } }),
         commit: () => end('COMMIT'),
         rollback: () => end('ROLLBACK'),
@@ -54,6 +73,14 @@ journalContract(async (): Promise<JournalWorld> => {
       const waiting = `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
         WHERE NOT granted AND datname = current_database()`;
       while ((await session.query(waiting)).length === 0) await new Promise(setImmediate);
+    },
+    empty: async (run, epoch, table) => {
+      await session.query('CREATE SCHEMA IF NOT EXISTS shop');
+      await session.query(`CREATE TABLE IF NOT EXISTS shop.${table.name} ()`);
+      await server.with('schema', (own) => emptyTables(own, { run, epoch }, [table]));
+    },
+    execute: async (statement) => {
+      await session.query(statement);
     },
     rowsOf: async (run) => {
       const counts = TABLES.map((table) => `SELECT count(*) AS n FROM migrate.${table} WHERE run = $1`);

@@ -257,6 +257,28 @@ test('what is no JSON stops the stream and is not shown', async () => {
   expect(error).toMatchObject({ code: 'STREAM.FORMAT', message: `record 3 of topic ${topic} is no JSON` });
 });
 
+test('somebody else who joins the group, and leaves it again and again, takes nothing away', async () => {
+  const topic = await newTopic();
+  const writer = new LogWriter('mysql');
+  const log = Array.from({ length: 600 }, () => writer.transaction(inserts(2)));
+  await send(topic, messagesOf(log.slice(0, 200)));
+  await using whole = open(topic);
+  const got = [...(await whole.until(400))];
+  for (const from of [200, 400]) {
+    // With two members of the group one of them has no partition.
+    const other = kafka.consumer({ groupId: whole.group, sessionTimeout: 6_000 });
+    const joined = new Promise((resolve) => other.on('consumer.group_join', resolve));
+    await other.connect();
+    await other.subscribe({ topic });
+    await other.run({ eachMessage: async () => undefined });
+    await joined;
+    await send(topic, messagesOf(log.slice(from, from + 200)));
+    got.push(...(await whole.until(400)));
+    await other.disconnect();
+  }
+  expect(rows(got)).toEqual(log.flatMap(({ changes }) => changes));
+});
+
 test('a broker that is killed and comes back is read on from where it was', async () => {
   const topic = await newTopic();
   const writer = new LogWriter('mysql');

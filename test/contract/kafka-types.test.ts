@@ -2,9 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DebeziumParts, placeholderOf, serverIdOf } from '../../src/compose/debezium.ts';
+import { placeholderOf, serverIdOf } from '../../src/compose/debezium.ts';
 import { unconverted } from '../../src/databases/conversion.ts';
-import type { DebeziumSource } from '../../src/databases/debezium.ts';
 import { MysqlServer } from '../../src/databases/mysql/connection.ts';
 import { MysqlDebezium } from '../../src/databases/mysql/debezium/source.ts';
 import { RowsOf } from '../../src/databases/mysql/rows.ts';
@@ -12,16 +11,17 @@ import { MysqlLog } from '../../src/databases/mysql/source-log.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { PostgresDebezium } from '../../src/databases/postgres/debezium/source.ts';
 import { quoteLiteral } from '../../src/databases/postgres/sql.ts';
-import type { Source, SourceLog } from '../../src/databases/source.ts';
 import { Closer } from '../../src/lib/closer.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
 import { type Change, keyText } from '../../src/model/change.ts';
 import type { Table } from '../../src/model/table.ts';
-import { readPlan } from '../../src/plan/read.ts';
+import { topicOf } from '../../src/stream/connect/options.ts';
+import { openKafka } from '../../src/stream/kafka/client.ts';
 import { sharedKafka } from '../fleet/kafka-shared.ts';
 import { startMariadb } from '../fleet/mariadb.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer as Server } from '../fleet/mysqld.ts';
+import { partsOf } from './kafka-parts.ts';
 import { LogReader, openLogFixture } from './log-fixture.ts';
 import { MysqlLogFixture, RUN } from './mysql-log-fixture.ts';
 import { MARIADB_ONLY, MYSQL_ONLY, MYSQL_TYPES } from './mysql-types-fixture.ts';
@@ -37,22 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const server of servers.values()) await server.close();
 });
-
-/** The parts of a run, with only its log. */
-function partsOf(log: SourceLog, url: string, id: string, engine: DebeziumSource): DebeziumParts {
-  const { broker, connect } = sharedKafka();
-  const text = `
-version: 1
-name: ${RUN}
-source: { kind: ${url.replace(/:.*/, '')}, url: '${url}' }
-target: { kind: postgres, url: postgres://postgres@127.0.0.1/none }
-cutover: { reverse: off }
-stream: { via: debezium, debezium: { brokers: ['${broker}'], connect: '${connect}', replicationFactor: 1 } }
-`;
-  const reading = readPlan(text, 'types.yaml', {});
-  if (!('plan' in reading)) throw new Error(JSON.stringify(reading));
-  return new DebeziumParts({ plan: reading.plan, id, source: { log } as Source, engine, prove: async () => undefined });
-}
 
 /**
  * Changes of each transaction, with the names of their tables; what carries nothing is left out. Debezium writes a change of a key
@@ -317,4 +301,65 @@ function isLost(type: string, value: string): boolean {
   if (type.startsWith('interval')) return value.includes('infinity');
   if (type === 'timestamp') return value.startsWith('294276');
   return type.endsWith('[]') && /^\[|\{\{|NULL/.test(value) && !(type.startsWith('text') && value.includes('"NULL"'));
+}
+
+test('a table that joins within a large transaction is there from the next pair on, and the others once', async () => {
+  const closer = new Closer();
+  const kind = 'mysql';
+  const server = servers.get(kind)!;
+  try {
+    const fixture = await MysqlLogFixture.open(server);
+    closer.add(() => fixture.close());
+    await fixture.run(...['one', 'other'].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, v int)`));
+    const [one, other] = [await fixture.table('one'), await fixture.table('other')];
+    const url = `${kind}://root@127.0.0.1:${server.port}/`;
+    const own = new MysqlServer('source', url, RUN);
+    closer.add(() => own.close());
+    const id = ID();
+    const shared = { server: own, run: RUN, networkTimeoutMs: 60_000 };
+    const engine = new MysqlDebezium({ ...shared, kind, url, serverId: serverIdOf(id) });
+    const reading = { rows: new RowsOf(unconverted), readers: 1, tables: [one], prove: async () => undefined };
+    const log = new MysqlLog({ ...shared, ...reading });
+    const parts = partsOf(log, url, id, engine, [one]);
+    closer.add(() => parts.source.log.release());
+    const start = await parts.source.log.pin([one]);
+    await start.close();
+    const rows = (name: string, from: number): string =>
+      `INSERT INTO ${name} WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 200) SELECT ${from} + n, n FROM s`;
+    const parted = Array.from({ length: 100 }, (_, part) => [rows('other', part * 200), rows('one', part * 200)]);
+    await fixture.run('BEGIN', ...parted.flat(), 'COMMIT');
+    await written(id, 2_000);
+    await parts.source.log.publish([other]);
+    const pair = await parts.source.log.pair();
+    await pair.close();
+    await fixture.run('UPDATE one SET v = 0 WHERE id < 10', 'UPDATE other SET v = 0 WHERE id < 10');
+    await log.mark('end');
+    const native = await LogReader.open(fixture.stream([one, other]), start.at);
+    const debezium = await LogReader.open(parts.stream([one, other]), start.at);
+    await readBoth(closer, [native, debezium]);
+    const seen = [native, debezium].map((reader) => {
+      const [early, late] = [true, false].map((isEarly) =>
+        reader.taken
+          .filter(({ position }) => reader.stream.covers(pair.at, position) === isEarly)
+          .flatMap(({ changes }) => changes.flatMap(shown) as readonly { readonly table: string }[]),
+      );
+      return { early: early?.filter(({ table }) => table === one.id), late };
+    });
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[0]?.early).toHaveLength(20_000);
+    expect(seen[0]?.late).toHaveLength(19);
+  } finally {
+    await closer.close();
+  }
+});
+
+/** Resolves when so many messages are in the topic of the run. */
+async function written(id: string, count: number): Promise<void> {
+  const kafka = await openKafka({ brokers: [sharedKafka().broker], clientId: 'count', networkTimeoutMs: 20_000 });
+  const admin = kafka.admin();
+  await admin.connect();
+  for (let end = 0; end < count; ) {
+    end = Number((await admin.fetchTopicOffsets(topicOf(`migrate-${RUN}-${id}`)))[0]?.high ?? 0);
+  }
+  await admin.disconnect();
 }

@@ -334,7 +334,7 @@ describe.each([
     const claim = { run: 'other', epoch: 1 };
     const tables = [{ id: tableId('shop', 't'), schema: 'shop', name: 't' }];
     await run(...LEASE_SCHEMA, "INSERT INTO migrate.lease VALUES ('other', 1, 'test', NOW(), '')");
-    const fence = new MysqlFence({ server, claim, id: 'a1b2c3d4', tables });
+    const fence = new MysqlFence({ server, claim: () => claim, id: 'a1b2c3d4', tables });
     await fence.arm(tables, new AbortController().signal);
     expect(await check()).toEqual([]);
     await fence.close(60_000);

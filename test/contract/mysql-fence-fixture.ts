@@ -68,7 +68,7 @@ export function fenceWorld(start: () => Promise<FleetServer>): FenceWorld {
     return made;
   };
   const newFence: FenceWorld['newFence'] = (options = {}) =>
-    new MysqlFence({ server, claim: CLAIM, id: ID, armTimeoutMs: 20_000, ...options });
+    new MysqlFence({ server, claim: () => CLAIM, id: ID, armTimeoutMs: 20_000, ...options });
 
   // The first time on a machine it has to be fetched.
   beforeAll(async () => {

@@ -292,7 +292,7 @@ describe.each(KINDS)('the fence of $kind', ({ kind, start }) => {
 
   test('changes nothing for a runner that was taken over', async () => {
     await world.closeFence();
-    const old = world.newFence({ claim: { ...CLAIM, epoch: 6 }, tables: TABLES });
+    const old = world.newFence({ claim: () => ({ ...CLAIM, epoch: 6 }), tables: TABLES });
     for (const act of [
       () => old.open(),
       () => old.permanent(),

@@ -182,7 +182,7 @@ describe.each([
       const reader = await start.reader();
       expect(await text(reader.read(tables[0]!, { lower: null, upper: null }).bytes)).toBe('');
       await start.close();
-      const fence = new MysqlFence({ server: own, claim, id: 'a1', tables });
+      const fence = new MysqlFence({ server: own, claim: () => claim, id: 'a1', tables });
       await fence.arm(tables, new AbortController().signal);
       await fence.close(30_000);
       expect(await fence.openWriters()).toEqual([]);
@@ -241,7 +241,7 @@ describe.each([
         null,
       );
       expect(await target.firing(made)).toEqual([]);
-      const fence = new MysqlFence({ server: own, claim, id: 'a1' });
+      const fence = new MysqlFence({ server: own, claim: () => claim, id: 'a1' });
       await fence.disarm();
       await admin.query('DELETE FROM new_place.parents');
       await target.drop(made);

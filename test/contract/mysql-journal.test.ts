@@ -84,6 +84,10 @@ journalContract(async () => ({
         await proveLease(own, claim);
         await moveLetters(own, run, position, moves);
       },
+      chunk: async (table, ordinal, position, rows) => {
+        await proveLease(own, claim);
+        await writeChunk(own, claim, { table, chunk: { ordinal }, at: position, rows });
+      },
       keyChunk: (table, key, position) => writeKeyChunk(own, run, { table, chunk: { key, at: position } }),
       commit: () => end('COMMIT'),
       rollback: () => end('ROLLBACK'),
@@ -94,6 +98,10 @@ journalContract(async () => ({
   },
   checkpoints: (run) => server.use((own) => readCheckpoints(own, { run }, 'forward')),
   someoneWaits,
+  empty: (run, _epoch, { id }) => session.transaction(() => recordEmptied(session, run, [id])),
+  execute: async (statement) => {
+    await session.query(statement);
+  },
   rowsOf: async (run) => {
     let rows = Number(await scalar(sql`SELECT COUNT(*) FROM migrate.run WHERE name = ${run}`));
     const tables = await session.query(

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { collapse } from '../../src/apply/collapse.ts';
 import { RowsOf } from '../../src/databases/mysql/rows.ts';
+import { MysqlScratch } from '../../src/databases/mysql/scratch.ts';
 import { WrittenTables } from '../../src/databases/mysql/write/columns.ts';
 import type { MysqlLane } from '../../src/databases/mysql/write/lane.ts';
 import { limitsOf, setDeletes, setUpdates } from '../../src/databases/mysql/write/statements.ts';
@@ -540,4 +541,46 @@ test('statements stay below what the server takes, and a row that cannot is name
   } finally {
     await fixture.db.run('SET GLOBAL max_allowed_packet = 67108864');
   }
+});
+
+test('what is read for scratch tables is of one moment, in the form that a lane writes, and a lane to them writes nowhere else', async () => {
+  const table = await fixture.make(
+    'notes',
+    'CREATE TABLE notes (id varchar(10) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, b varbinary(10))',
+    "INSERT INTO notes VALUES ('a', x'00ff'), ('b', NULL)",
+  );
+  const scratch = new MysqlScratch({
+    server: fixture.server,
+    id: '01234567',
+    run: () => CLAIM.run,
+    conversionOf: hexOf,
+  });
+  const moment = await scratch.look();
+  await fixture.db.run("UPDATE notes SET b = ''", "UPDATE migrate.checkpoint SET position = '2'");
+  expect(moment.checkpoints.map(({ position: at }) => at)).toEqual(['1', '1']);
+  // What is equal to the collation is another key.
+  expect(await moment.rows(table, [['A'], ['b']], 1_000)).toEqual([['b', null]]);
+  const rows = await moment.rows(table, [['b'], ['a']], 1_000);
+  expect([...rows].sort()).toEqual([
+    ['a', '00ff'],
+    ['b', null],
+  ]);
+  await expect(moment.rows(table, [['a']], 3)).rejects.toMatchObject({ code: 'TUNE.NOT_NOW' });
+  await moment.close();
+
+  const standIn = { ...table, schema: scratch.schema, name: 't0' };
+  // In place of what an earlier one left.
+  await scratch.make([{ table: standIn, like: table }], 2, position('5'));
+  await scratch.make([{ table: standIn, like: table }], 1, position('1'));
+  const before = await Promise.all([fixture.rows('SELECT * FROM notes'), fixture.checkpoints()]);
+  const writer = await scratch.lane();
+  await writer.begin();
+  const inserts = { table: standIn, deletes: [], updates: [], inserts: rows, keyChunks: [] };
+  expect(await writer.attempt([inserts])).toBe(true);
+  await writer.commit([move('2')]);
+  expect(await fixture.rows(`SELECT id, HEX(b) FROM ${scratch.schema}.t0`)).toEqual(['a|00FF', 'b|NULL']);
+  expect(await fixture.one(`SELECT position FROM ${scratch.schema}.checkpoint`)).toBe('2');
+  expect(await Promise.all([fixture.rows('SELECT * FROM notes'), fixture.checkpoints()])).toEqual(before);
+  await writer.close();
+  expect([await scratch.drop(), await scratch.drop()]).toEqual([true, false]);
 });

@@ -1,5 +1,6 @@
 // What the tests of MySQL's and MariaDB's log share: a server, a database of its own, and a reader that takes what arrives.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import mysql from 'mysql2';
 import { logEnd, positionOf } from '../../src/databases/mysql/log/head.ts';
 import { CREATE_MARKER_TABLE, WRITE_MARKER } from '../../src/databases/mysql/log/marker.ts';
@@ -58,6 +59,18 @@ export class MysqlLogFixture {
   async run(...statements: readonly string[]): Promise<void> {
     const db = await this.connect();
     for (const statement of statements) await db.promise().query(statement);
+    db.destroy();
+  }
+
+  /** Ends a session, and comes back when the server has ended it too. */
+  async leave(session: mysql.Connection): Promise<void> {
+    const { threadId } = session;
+    session.destroy();
+    const db = await this.connect();
+    const gone = async (): Promise<boolean> =>
+      (await askTexts(db, 'SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ?', [String(threadId)])).length ===
+      0;
+    while (!(await gone())) await nextTurn();
     db.destroy();
   }
 

@@ -37,9 +37,14 @@ describe.each([
     await fixture.close();
   });
 
-  /** In a session that is left, so that another one may decide. */
-  const prepare = (xid: string, ...statements: readonly string[]): Promise<void> =>
-    fixture.run(`XA START ${xid}`, ...statements, `XA END ${xid}`, `XA PREPARE ${xid}`);
+  /** In a session that is left: until the server has noticed it, no other one may decide. */
+  const prepare = async (xid: string, ...statements: readonly string[]): Promise<void> => {
+    const db = await fixture.connect();
+    for (const statement of [`XA START ${xid}`, ...statements, `XA END ${xid}`, `XA PREPARE ${xid}`]) {
+      await db.promise().query(statement);
+    }
+    await fixture.leave(db);
+  };
 
   const add = (id: number): string => `INSERT INTO items (id) VALUES (${id})`;
 

@@ -233,7 +233,7 @@ test('a run that is given up stops keeping the log although somebody reads a tab
   await (await log.pin(await tables())).close();
   const fence = new PostgresFence({
     server: fixture.server,
-    claim: { run: 'test', epoch: 1 },
+    claim: () => ({ run: 'test', epoch: 1 }),
     id: '01',
     armTimeoutMs: 0,
   });

@@ -226,7 +226,7 @@ const ARRAYS: TypeGroup = {
   note: 'Of every type above and below, with any number of dimensions, any lower bounds, and NULLs inside.',
   entries: [
     binary('integer[]', '{}', '{1,NULL,3}', '[0:1]={1,2}', '{{1,2},{3,4}}', '[-1:0][2:3]={{1,2},{3,NULL}}'),
-    binary('text[]', '{}', '{"",NULL,"NULL"}', '{"a,b","c\\"d","e\\\\f","{g}"," h "}', '{{{x}}}'),
+    binary('text[]', '{}', '{"",NULL,"NULL"}', '{"a,b","c\\"d","e\\\\f","{g}"," h "}', '{a\u2028,\u3000}', '{{{x}}}'),
     binary('character(3)[]', '{a,"b  ",NULL}', '{}'),
     binary('numeric(5,2)[]', '{1.5,NaN,NULL}', '{{-999.99}}'),
     binary('timestamp with time zone[]', '{"2024-01-01 00:00:00.000001+00",infinity}', '{NULL}'),

@@ -25,12 +25,14 @@ export interface ConnectOptions {
   readonly exactlyOnce?: boolean;
   /** Lines of the worker's own properties besides those that every test needs, which they override. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Flags of the virtual machine, instead of those for a quick start. */
+  readonly flags?: string[];
 }
 
 /** Each is a cluster of its own, so a broker can serve several. */
 export async function startConnect(
   kafka: { readonly broker: string },
-  { exactlyOnce = false, settings = {} }: ConnectOptions = {},
+  { exactlyOnce = false, settings = {}, flags }: ConnectOptions = {},
 ): Promise<ConnectServer> {
   const files = await kafkaFiles();
   const folder = await mkdtemp(join(tmpdir(), 'migrate-connect-'));
@@ -44,7 +46,7 @@ export async function startConnect(
     const start = () =>
       launch({
         label: 'Connect',
-        command: [...javaCommand(files, 768, 'org.apache.kafka.connect.cli.ConnectDistributed'), properties],
+        command: [...javaCommand(files, 768, 'org.apache.kafka.connect.cli.ConnectDistributed', flags), properties],
         logFile: join(folder, 'connect.log'),
         startTimeoutMs: 120_000,
         ready: () =>

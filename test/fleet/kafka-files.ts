@@ -55,15 +55,16 @@ async function jars(profile: string, folder: string, ...settings: readonly strin
   await run('mvn', ['-q', '-B', '-ntp', '-f', POM, '-P', profile, goal, ...where, ...settings], { maxBuffer: 1 << 24 });
 }
 
-/** The command line of one of Kafka's programs, by its class. */
-export function javaCommand(files: KafkaFiles, heapMb: number, main: string): readonly string[] {
+/** Most of a test is the start. */
+const QUICK = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
+/** The command line of one of Kafka's programs, by its class. `flags`: of the virtual machine, instead of those for a quick start. */
+export function javaCommand(files: KafkaFiles, heapMb: number, main: string, flags = QUICK): readonly string[] {
   return [
     'java',
     '-Xms64m',
     `-Xmx${heapMb}m`,
-    '-XX:+UseSerialGC',
-    // Most of a test is the start.
-    '-XX:TieredStopAtLevel=1',
+    ...flags,
     '-Xshare:auto',
     '-Djava.awt.headless=true',
     `-Dlog4j2.configurationFile=${LOGGING}`,

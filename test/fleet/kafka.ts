@@ -100,7 +100,9 @@ function propertiesOf(folder: string, port: number, control: number): Readonly<R
 
 async function format(files: KafkaFiles, properties: string): Promise<void> {
   const [program = '', ...flags] = javaCommand(files, 128, 'kafka.tools.StorageTool');
-  await run(program, [...flags, 'format', '-t', randomBytes(16).toString('base64url'), '-c', properties]);
+  // One that begins with a dash would be taken for an option.
+  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A');
+  await run(program, [...flags, 'format', '-t', cluster, '-c', properties]);
 }
 
 function accepts(port: number): Promise<boolean> {

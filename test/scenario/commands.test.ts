@@ -12,6 +12,7 @@ const COMMANDS = [
   'pause',
   'resume',
   'cutover',
+  'tune',
   'abort',
   'report',
   'grants',
@@ -395,11 +396,15 @@ test('the control socket is its owner’s alone, and the metrics endpoint serves
   await s.write({ cutover: MANUAL, control: { directory, metricsPort: 0 } });
   const running = s.start();
   const [, url = ''] = await running.waitFor(/"url":"(http:\/\/127\.0\.0\.1:\d+)[^"]*"/);
-  const sockets = (): readonly string[] => readdirSync(directory).map((name) => join(directory, name));
+  const found = (ending: string): readonly string[] =>
+    readdirSync(directory).flatMap((name) => (name.endsWith(ending) ? [join(directory, name)] : []));
+  const sockets = (): readonly string[] => found('.sock');
   const [socket = ''] = sockets();
   expect(sockets()).toHaveLength(1);
   expect(socket).toMatch(/test.*\.sock$/);
   expect(statSync(socket).mode & 0o777).toBe(0o600);
+  const [access = ''] = found('.http');
+  expect(statSync(access).mode & 0o777).toBe(0o600);
   expect(statSync(directory).mode & 0o777).toBe(0o700);
   const served = await fetch(`${url}/metrics`);
   expect(served.status).toBe(200);

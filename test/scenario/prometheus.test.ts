@@ -14,6 +14,9 @@ const ROWS = 100;
 
 /** Panels that such a run has nothing for, with the reason. */
 const WITHOUT_DATA: Readonly<Record<string, string>> = {
+  'migrate-lag-and-freeze: Lag by its parts A': 'no topic is in between',
+  'migrate-lag-and-freeze: Messages in the topic A': 'no topic is in between',
+  'migrate-lag-and-freeze: Connector at work A': 'no connector is in between',
   'migrate-lag-and-freeze: Writers held up by the snapshot A': 'PostgreSQL makes its snapshot without a lock',
 };
 

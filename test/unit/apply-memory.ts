@@ -13,6 +13,7 @@ import { covers, ModelTable } from './apply-fixture.ts';
 
 /** Delivers what is pushed, from the resume position on. */
 export class MemoryStream implements ChangeStream {
+  readonly isShareable = true;
   readonly covers = covers;
   readonly acked: Position[] = [];
   readonly #log: (readonly Transaction[])[] = [];
@@ -100,6 +101,10 @@ export class MemoryTarget {
 
   rows(table: Table): ReadonlyMap<string, readonly LoggedValue[]> {
     return this.#table(table).rows;
+  }
+
+  reached(): Promise<readonly LaneCheckpoint[]> {
+    return this.checkpoints();
   }
 
   async checkpoints(): Promise<readonly LaneCheckpoint[]> {

@@ -276,7 +276,7 @@ async function prepare(
     covers,
     router: new Router([progress], 1),
     commitPoints: new CommitPoints({ covers, opened, isWithin: false, maxTransactionRows: 1_000 }),
-    opened,
+    opened: new Map(opened.entries()),
     homeward: new Set(),
   });
   const { work } = await preparer.prepare({ transactions: log, last: true });

@@ -2,12 +2,12 @@
 
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MigrateError } from '../../src/lib/errors.ts';
 import { checkConnect } from '../../src/stream/connect/check.ts';
 import { ConnectRest } from '../../src/stream/connect/rest.ts';
 import { failureOf } from '../../src/stream/connect/trace.ts';
-import { Judge, type Sight } from '../../src/stream/connect/watch.ts';
+import { Judge, type Sight, watchConnector } from '../../src/stream/connect/watch.ts';
 
 const opened: (() => void)[] = [];
 afterEach(() => {
@@ -46,6 +46,18 @@ describe('the client', () => {
     ]);
     await rest.create('x', {});
     expect(asked.length).toBe(3);
+  });
+
+  it('waits for a worker that is coming up, and takes nothing for missing that it does not know yet', async () => {
+    const coming = [404, '<html><h2>HTTP ERROR 404 Not Found</h2></html>'] as const;
+    const missing = [404, '{"error_code":404,"message":"Unknown connector x"}'] as const;
+    const { rest, asked } = await answering([coming, coming, [200, '{"a":"b"}'], coming, [204, ''], missing]);
+    expect(await rest.options('x')).toEqual({ a: 'b' });
+    expect(await rest.remove('x')).toBe(true);
+    expect(await rest.remove('x')).toBe(false);
+    expect(asked.length).toBe(6);
+    const { rest: other } = await answering([coming]);
+    await expect(other.status('x')).rejects.toMatchObject({ code: 'CONNECT.UNREACHABLE' });
   });
 
   it('tells what was refused without the secrets that were sent', async () => {
@@ -110,6 +122,11 @@ describe('a failure', () => {
     ['org.apache.kafka.common.errors.RecordTooLargeException: The message is 9 bytes', 'CONNECT.FAILED', 'operator'],
     ["java.sql.SQLException: Access denied for user 'u'@'h' (using password: YES)", 'CONNECT.FAILED', 'operator'],
     ['java.lang.IllegalStateException: whatever', 'CONNECT.FAILED', 'operator'],
+    [
+      'io.debezium.DebeziumException: Error processing row in orders, internal schema size 4, but row size 1 , restart',
+      'STREAM.FORMAT',
+      'operator',
+    ],
     ['io.debezium.DebeziumException: …but this is no longer available on the server.', 'STREAM.GONE', 'operator'],
   ])('%s is %s, for %s', (cause, code, disposition) => {
     expect(failureOf('c', TRACE(cause))).toMatchObject({ code, disposition });
@@ -188,6 +205,40 @@ describe('a watch', () => {
     const judge = new Judge('c', 5_000);
     const each = Array.from({ length: 8 }, (_, index) => judge.judge(failed, index * 150_000).restart);
     expect(each).toEqual([true, true, true, undefined, true, true, true, undefined]);
+  });
+
+  it('says why nothing may be written as long as that may pass', () => {
+    const judge = new Judge('c', 5_000);
+    const complaints = [
+      { status: RUNNING, changed: [] },
+      { unreachable: new MigrateError('CONNECT.UNREACHABLE', 'away') },
+      sight('UNASSIGNED', 'UNASSIGNED'),
+      sight('RUNNING', 'FAILED', AWAY),
+      sight('PAUSED', 'PAUSED'),
+      { status: RUNNING, changed: [] },
+    ].map((each, second) => judge.judge(each, second * 1_000).complaint);
+    expect(complaints).toEqual([
+      undefined,
+      'away',
+      'connector c has no task at work',
+      expect.stringMatching(/^connector c failed: .*ConnectException; it is started again$/),
+      'connector c is paused',
+      undefined,
+    ]);
+  });
+
+  it('says that a worker gives no answer before it gives up', async () => {
+    const never = new Promise<never>(() => undefined);
+    const silent = { name: 'c', status: () => never, changedOptions: () => never, restart: async () => undefined };
+    vi.useFakeTimers();
+    try {
+      const watch = watchConnector(silent, { patienceMs: 60_000 }, () => undefined);
+      expect(watch.complaint()).toBeUndefined();
+      vi.advanceTimersByTime(4_500);
+      expect(watch.complaint()).toBe('Kafka Connect does not say how connector c is');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('starts nothing again that failed for another reason', () => {

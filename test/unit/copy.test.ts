@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { pendingTasks } from '../../src/copy/copier.ts';
 import { planChunks } from '../../src/copy/plan.ts';
+import { pendingTasks } from '../../src/copy/queue.ts';
 import { rangeCondition } from '../../src/databases/postgres/range.ts';
 import type { TableProgress } from '../../src/journal/journal.ts';
 import type { Position } from '../../src/model/position.ts';

@@ -47,6 +47,10 @@ test('every object is found as it was written, with and without white space, alo
       const front = Buffer.from(around);
       const among = Buffer.concat([front, written, Buffer.from(around)]);
       check(new JsonMembers().over(among, front.length, front.length + written.length), parsed);
+      const objects = Object.entries(parsed).filter(([, one]) => typeof one === 'object' && !Array.isArray(one) && one);
+      const inner = objects.map(([key]) => ({ name: Buffer.from(key), members: new JsonMembers() }));
+      check(new JsonMembers().over(among, front.length, front.length + written.length, inner), parsed);
+      for (const [index, [, one]] of objects.entries()) check(inner[index]!.members, one as typeof parsed);
     }),
     { numRuns: 500 },
   );
@@ -54,7 +58,9 @@ test('every object is found as it was written, with and without white space, alo
 
 test('an object that is cut off is none, wherever it is cut and whatever follows in the buffer', () => {
   const whole = Buffer.from('{"a":{"b":[1,"x\\"y"]},"c":null,"d":"e"}');
+  const inner = [{ name: Buffer.from('a'), members: new JsonMembers() }];
   for (let length = 0; length < whole.length; length++) {
+    expect(() => new JsonMembers().over(whole, 0, length, inner)).toThrow(JsonError);
     expect(() => new JsonMembers().over(whole, 0, length)).toThrow(JsonError);
     expect(() => new JsonMembers().over(whole.subarray(0, length), 0, length)).toThrow(JsonError);
   }

@@ -39,6 +39,7 @@ export function dialectOf(manner: Manner, more: Partial<Dialect> = {}): Dialect 
     },
     placeOf: (source) => placed((isMysql ? source.text('pos') : source.text('sequence')) ?? ''),
     placeAt: placed,
+    ...(isMysql ? { within: (source) => 8 * Number(source.text('pos')) + Number(source.text('row')) } : {}),
     isAfter: (place, end) =>
       isMysql ? Number(place.position) > Number(end.position) : Number(place.position) >= Number(end.position),
     transactionOf: (id) => (isMysql ? id : id.slice(0, id.indexOf(':'))),
@@ -95,11 +96,11 @@ export class LogWriter {
   transaction(steps: readonly Step[]): Committed {
     const number = ++this.#number;
     const before = this.#ended;
-    let order = 0;
+    let [order, rows] = [0, 0];
     const change = (op: string, more: object, ...headers: string[]): Written => {
       order++;
-      // Rows of one statement stand at one place.
-      if (order % 3 === 1) this.#place += 10;
+      // Rows of one statement stand at one place, and both halves of a change of key are one row.
+      if (!headers.includes('__debezium.oldkey') && rows++ % 3 === 0) this.#place += 10;
       const id = this.#id(number);
       return json(
         {
@@ -112,6 +113,7 @@ export class LogWriter {
             schema: 'shop',
             table: 'orders',
             pos: this.#place,
+            row: (rows - 1) % 3,
             sequence: before,
           },
           transaction: { id, total_order: order, data_collection_order: order },
@@ -156,6 +158,35 @@ export class LogWriter {
   #id(number: number): string {
     return this.#manner === 'mysql' ? String(number) : `${number}:${this.#place}`;
   }
+}
+
+/**
+ * What a connector sends that begins again with the message of that number. MySQL's tells the begin of the transaction once more,
+ * and numbers from 1 what is left of it.
+ */
+export function sentAgain(messages: readonly Written[], from: number, manner: Manner): readonly Written[] {
+  const values = messages.map(({ value }) => JSON.parse(value?.toString() ?? '{}') as Loose);
+  const begin = values.findLastIndex(({ status }, index) => status === 'BEGIN' && index < from);
+  const end = values.findIndex(({ status }, index) => status === 'END' && index > begin);
+  if (manner !== 'mysql' || begin < 0 || end < from) return messages.slice(from);
+  // Never between the two halves of a change of key.
+  const first = '__debezium.oldkey' in (messages[from]?.headers ?? {}) ? from - 1 : from;
+  const before = first - begin - 1;
+  const renumbered = messages.slice(first, end + 1).map(({ headers }, index) => {
+    const { transaction, event_count: count, ...rest } = values[first + index] ?? {};
+    const value =
+      transaction === undefined
+        ? { ...rest, event_count: Number(count) - before }
+        : { ...rest, transaction: { ...transaction, total_order: Number(transaction.total_order) - before } };
+    return { headers, value: Buffer.from(JSON.stringify(value)) };
+  });
+  return [messages[begin] ?? tombstone, ...renumbered, ...messages.slice(end + 1)];
+}
+
+interface Loose {
+  readonly status?: string;
+  readonly event_count?: number;
+  readonly transaction?: { readonly total_order: number };
 }
 
 function made(

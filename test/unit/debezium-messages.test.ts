@@ -202,6 +202,43 @@ test('with its schema a message is the same', () => {
   expect(message.read(withSchema('null'))).toBe('nothing');
 });
 
+test('a schema that was met before is not read again, and what follows it is read as strictly', () => {
+  const message = reader();
+  const schemas = ['{"type":"struct","fields":[]}', '{"type":"struct","fields":[{"field":"payload"}]}', 'null'];
+  const written = (schema: string, payload: string) => Buffer.from(`{"schema":${schema},"payload":${payload}}`);
+  const ids = [...Array(20).keys()];
+  const rows = ids.map((id) => {
+    const plain = change('c', 'null', `{"id":${id},"note":"a"}`);
+    const found = meaning(message, written(schemas[id % schemas.length] ?? '', plain.toString()));
+    expect(message.bytes).toBe(plain.length);
+    return found;
+  });
+  expect(rows).toEqual(ids.map((id) => ({ op: 'insert', table: shop, row: [String(id), 'a'] })));
+  for (const schema of schemas) {
+    expect(message.read(written(schema, 'null'))).toBe('nothing');
+    expect(message.read(written(schema, '{"ts_ms":1}'))).toBe('nothing');
+    for (const wrong of ['', '1', '{"ts_ms":1', '{"ts_ms":1}}', '{"ts_ms":1},"more":1'])
+      expect(() => message.read(written(schema, wrong))).toThrow();
+  }
+  // What begins like one of them is another.
+  const longer = Buffer.from(`{"schema":{"type":"struct","fields":[]},"payload":{"ts_ms":1},"more":1}`);
+  expect(() => message.read(longer)).toThrow();
+  // Never more of them than there is room for.
+  for (let fields = 0; fields < 200; fields++)
+    expect(message.read(written(`{"fields":${fields}}`, '{"ts_ms":1}'))).toBe('nothing');
+  expect(message.read(written(schemas[0] ?? '', '{"ts_ms":1}'))).toBe('nothing');
+});
+
+test('a change whose source or transaction is no object is refused', () => {
+  const message = reader();
+  const plain = change('c', 'null', '{"id":1,"note":"a"}').toString();
+  for (const member of ['source', 'transaction']) {
+    const without = plain.replace(new RegExp(`"${member}":\\{[^}]*\\}`), `"${member}":"x"`);
+    expect(without).not.toBe(plain);
+    expect(() => message.read(Buffer.from(without))).toThrow(`without its ${member}`);
+  }
+});
+
 test('definitions count once the connector reads the log, and heartbeats and tombstones never', () => {
   const message = reader(shop, {
     defined: (definition, schema) => ({ op: 'truncate', tables: [], definition, schema }) as never,

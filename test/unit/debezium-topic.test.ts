@@ -17,6 +17,7 @@ import {
   MANNERS,
   type Manner,
   type Step,
+  sentAgain,
   shop,
   tombstone,
   type Written,
@@ -91,6 +92,7 @@ function write(manner: Manner, parts: readonly (readonly Step[] | 'truncate' | '
 }
 
 function send(
+  manner: Manner,
   log: readonly Committed[],
   killed: readonly { readonly at: number; readonly again: number }[],
   between: readonly number[],
@@ -100,10 +102,10 @@ function send(
   let from = 0;
   const ends = killed.map(({ at, again }) => ({ to: Math.floor((at * messages.length) / 100), again }));
   for (const { to, again } of [...ends.sort((one, other) => one.to - other.to), { to: messages.length, again: 0 }]) {
-    topic.push(
-      ...(from === 0 || killed.length % 2 === 0 ? [] : [firstSchema]),
-      ...messages.slice(from, Math.max(from, to)),
-    );
+    const sent = sentAgain(messages, from, manner);
+    // As many as are left to that place, and the begin that is told again.
+    const count = Math.max(0, to - from) + Math.max(0, sent.length - (messages.length - from));
+    topic.push(...(from === 0 || killed.length % 2 === 0 ? [] : [firstSchema]), ...sent.slice(0, count));
     from = Math.max(0, Math.max(from, to) - again);
   }
   for (const at of between) topic.splice(at % (topic.length + 1), 0, at % 2 === 0 ? heartbeat : tombstone);
@@ -122,7 +124,7 @@ describe.each(MANNERS)('a topic in the manner of %s', (manner) => {
     await fc.assert(
       fc.asyncProperty(world, async ({ parts, killed, between, pick }) => {
         const log = write(manner, parts);
-        const topic = send(log, killed, between);
+        const topic = send(manner, log, killed, between);
         const all = await read({ manner, topic });
         expect(delivered(all)).toEqual(log.flatMap(({ changes }) => atoms(changes)));
         const covers = coversWith(dialectOf(manner).covers);
@@ -208,4 +210,28 @@ test('tables that are emptied by one statement are one change, and are not cut a
     ['insert', 'insert', 'truncate', 'insert'],
     [],
   ]);
+});
+
+test('a transaction that is begun anew with more tables is delivered once, as it is then', async () => {
+  const writer = new LogWriter('mysql');
+  const before = writer.transaction(['insert', 'update']);
+  const steps: readonly Step[] = ['insert', 'move', 'insert', 'delete', 'update', 'insert', 'insert', 'insert'];
+  const { messages, changes } = writer.transaction(steps);
+  const after = writer.transaction(['delete']);
+  // As it was written when every other of its changes was of a table that the connector did not have.
+  const some = messages.slice(1, -1).filter((_, index) => index % 2 === 1);
+  const fewer = some.map(({ value, headers }, index) => {
+    const { transaction, ...rest } = JSON.parse(String(value)) as { readonly transaction: object };
+    const told = { ...rest, transaction: { ...transaction, total_order: index + 1 } };
+    return { value: Buffer.from(JSON.stringify(told)), headers };
+  });
+  for (let written = 0; written <= fewer.length; written++) {
+    const part = [...messages.slice(0, 1), ...fewer.slice(0, written)];
+    const topic = [...before.messages, ...part, ...before.messages.slice(2), ...messages, ...after.messages];
+    const all = await read({ manner: 'mysql', topic });
+    expect(delivered(all)).toEqual([before.changes, changes, after.changes].flatMap(atoms));
+    for (const [index, { position }] of all.entries()) {
+      expect(await read({ manner: 'mysql', topic, resume: position })).toEqual(all.slice(index + 1));
+    }
+  }
 });

@@ -5,7 +5,7 @@ import { serverJson } from '../../src/databases/mysql/debezium/json-form.ts';
 import { readerOfColumn, whyNotWhole } from '../../src/databases/mysql/debezium/values.ts';
 import { LoggedTables } from '../../src/databases/mysql/log/tables.ts';
 import { PostgresDialect } from '../../src/databases/postgres/debezium/dialect.ts';
-import { intervalText } from '../../src/databases/postgres/debezium/forms.ts';
+import { arrayText, intervalText } from '../../src/databases/postgres/debezium/forms.ts';
 import { dateText, timestampText, timestamptzText } from '../../src/databases/postgres/debezium/moments.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { JsonObject } from '../../src/stream/kafka/json.ts';
@@ -53,6 +53,14 @@ describe('the dialect of PostgreSQL', () => {
     ['P0Y0M-3DT0H0M0.01S', '-3 days +00:00:00.01'],
   ])('prints the interval %s', (written, printed) => {
     expect(intervalText(written)).toBe(printed);
+  });
+
+  // A target that keeps arrays as texts would differ from the source by a quotation mark.
+  it('quotes the elements of arrays that the server quotes, and no others', () => {
+    const elements = 'a\u2028|\u3000|\u00a0|\ufeff| |\t|\v|\r||Null|null |a,b|{|"|\\|é'.split('|');
+    const printed = '{a\u2028,\u3000,\u00a0,\ufeff," ","\t","\v","\r","","Null","null ","a,b","{","\\"","\\\\",é,NULL}';
+    const json = JSON.stringify([...elements, null]);
+    expect(arrayText(json, (element) => (element === null ? null : JSON.parse(element)))).toBe(printed);
   });
 });
 

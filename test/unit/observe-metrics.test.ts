@@ -221,6 +221,8 @@ function fill(status: RunStatus): void {
     value.stream = {
       ...{ changes: 7, read: 8, batches: 2, writeSeconds: 0.5, movedAtMs: 1_000, splitTransactions: 2 },
       ...{ lagSeconds: 0.5, lagBytes: 10, retainedBytes: 20 },
+      topic: { messages: 3, toSeconds: 0.4, fromSeconds: 0.1, stalled: null },
+      hot: null,
     };
     value.conditions['shop.orders'] = 'copying';
     value.verify = { chunks: 4, chunksDone: 1, rowsCompared: 9, differences: 0, pendingKeys: 3 };
@@ -236,6 +238,8 @@ function fill(status: RunStatus): void {
     value.stage = 'snapshot';
     value.writable = 'source';
     value.cutover = { attempt: 1, step: 'close', frozenAt: null, writePauseMs: 250 };
+    const probe = { side: 'target', name: 'connections', unit: '%', limit: 95, holds: ['apply'] } as const;
+    value.health = { probes: [{ ...probe, value: 97, state: 'unwell', reason: '' }], leftOut: [] };
     value.answerSeconds = { source: 0.001, target: 0.002 };
     value.lastError = { code: 'TARGET.CONNECTION', message: '', fix: '', at: '' };
   });

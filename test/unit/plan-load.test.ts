@@ -36,7 +36,7 @@ describe('loading', () => {
       code: 'PLAN.INVALID',
       message: [
         `${path}:2:31 source.url needs the environment variable PW, which is not set`,
-        `${path}:5:1 x is not known; known here: version, name, source, target, tables, schema, convert, stream, snapshot, apply, verify, cutover, limits, control`,
+        `${path}:5:1 x is not known; known here: version, name, source, target, tables, schema, convert, stream, snapshot, apply, verify, cutover, health, limits, control, notify`,
       ].join('\n'),
     });
   });

@@ -74,6 +74,9 @@ describe('a map of names', () => {
   });
 });
 
+const UNCAPPED = { maxRowsPerSecond: 'off', maxBytesPerSecond: 'off' };
+const HEALTH = { connections: 95, runningStatements: 'off', lockWaits: 'off', logPressure: 'off', replicaLag: 'off' };
+
 describe('a good plan', () => {
   it('fills in every default, durations in ms and sizes in bytes', () => {
     expect(good(SMALLEST)).toEqual({
@@ -85,12 +88,16 @@ describe('a good plan', () => {
       schema: { target: 'create', changes: 'stop' },
       convert: { zeroDates: 'refuse', tinyint1: 'smallint', json: 'json', caseInsensitive: 'distinct', columns: {} },
       stream: { via: 'native' },
-      snapshot: { readers: 2, chunkRows: 100_000, maxAge: 86_400_000 },
+      snapshot: { readers: 2, chunkRows: 100_000, ...UNCAPPED, maxAge: 86_400_000 },
       apply: {
         lanes: 2,
         batchRows: 20_000,
         batchBytes: 8_388_608,
         batchWait: 20,
+        shareAfter: 5_000,
+        ...UNCAPPED,
+        batchPause: 0,
+        batchGoal: 'off',
         maxTransactionRows: 1_000_000,
         onBadRow: 'stop',
         deadLetterLimit: 100,
@@ -106,8 +113,17 @@ describe('a good plan', () => {
         switch: [],
         reverse: 'off',
       },
+      health: {
+        interval: 2_000,
+        after: 2,
+        recover: 10_000,
+        source: { ...HEALTH, historyLength: 1_000_000, retainedLog: 80 },
+        target: { ...HEALTH, historyLength: 'off' },
+        probes: [],
+      },
       limits: { networkTimeout: 30_000, giveUpAfter: 900_000, decodingMemory: 268_435_456 },
-      control: { metricsPort: 'off' },
+      control: { httpPort: 0, metricsPort: 'off' },
+      notify: [],
     });
   });
 
@@ -165,7 +181,7 @@ cutover:
       '3:16 source.kind must be postgres or mysql or mariadb',
       '4:1 target.url is missing; it must be text',
       '7:12 snapshot.readers must be at least 1',
-      '8:3 snapshot.reader is not known; known here: readers, chunkRows, maxAge',
+      '8:3 snapshot.reader is not known; known here: readers, chunkRows, maxRowsPerSecond, maxBytesPerSecond, maxAge',
       '9:11 snapshot.maxAge must be a duration such as 500ms, 30s, 5m or 2h',
       '11:15 apply.batchBytes must be from 1KB to 1GB',
       '12:10 apply.lanes must be a whole number',

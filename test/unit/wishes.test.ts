@@ -28,6 +28,7 @@ function waiting(
         wake = resolve;
         signal.addEventListener('abort', () => reject(signal.reason));
       }),
+    unwell: undefined,
     freezing: () => undefined,
     failed: () => undefined,
   };

@@ -78,7 +78,7 @@ export class MysqlSource implements Source {
   /** The lease has to be held before. */
   get fence(): Fence {
     const { server, id, claim, tables, onWaiting } = this.#options;
-    this.#fence ??= new MysqlFence({ server, id, claim: claim(), onWaiting, ...(tables.length > 0 ? { tables } : {}) });
+    this.#fence ??= new MysqlFence({ server, id, claim, onWaiting, ...(tables.length > 0 ? { tables } : {}) });
     return this.#fence;
   }
 

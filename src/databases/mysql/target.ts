@@ -10,6 +10,7 @@ import type { ConversionOf } from '../conversion.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { LeaseClaim } from '../lease-store.ts';
+import type { Scratch } from '../scratch.ts';
 import type { Sequences } from '../sequences.ts';
 import type { SchemaRecord } from '../source.ts';
 import type {
@@ -44,6 +45,7 @@ import { MysqlLoader } from './load.ts';
 import { renameCatalog } from './rename.ts';
 import { RowsOf } from './rows.ts';
 import { changeSchema, type SchemaChanges } from './schema-session.ts';
+import { MysqlScratch } from './scratch.ts';
 import { MysqlSequences } from './sequences.ts';
 import { MysqlLane } from './write/lane.ts';
 
@@ -71,6 +73,7 @@ export class MysqlTarget implements Target {
   readonly traits: Traits;
   readonly digests: Digests;
   readonly sequences: Sequences;
+  readonly scratch: Scratch;
   readonly foreignKeys: MysqlForeignKeys;
   readonly #options: MysqlTargetOptions;
   #fence: Fence | undefined;
@@ -83,11 +86,12 @@ export class MysqlTarget implements Target {
     this.digests = new MysqlDigests(server, new RowsOf(conversionOf));
     this.sequences = new MysqlSequences(server);
     this.foreignKeys = new MysqlForeignKeys(options);
+    this.scratch = new MysqlScratch({ ...options, run: () => options.claim().run });
   }
 
   get fence(): Fence {
     const { server, id, claim } = this.#options;
-    this.#fence ??= new MysqlFence({ server, id, claim: claim() });
+    this.#fence ??= new MysqlFence({ server, id, claim });
     return this.#fence;
   }
 
@@ -177,6 +181,11 @@ export class MysqlTarget implements Target {
   checkpoints(): Promise<readonly LaneCheckpoint[]> {
     const { server, claim } = this.#options;
     return server.use((session) => readCheckpoints(session, claim(), DIRECTION));
+  }
+
+  reached(): Promise<readonly LaneCheckpoint[]> {
+    const { server, claim } = this.#options;
+    return server.use((session) => readCheckpoints(session, claim(), DIRECTION, false));
   }
 
   async drop(catalog: Catalog): Promise<boolean> {

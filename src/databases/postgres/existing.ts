@@ -134,7 +134,8 @@ export async function emptyTables(session: Session, claim: LeaseClaim, tables: r
     await session.query("SET LOCAL lock_timeout = '30s'");
     for (const table of tables) await emptyTable(session, quoteTable(table));
     await session.query(
-      `UPDATE migrate.chunk SET at = NULL, rows = 0, done_at = NULL WHERE run = $1 AND table_id = ANY ($2::text[])`,
+      `UPDATE migrate.chunk SET at = NULL, rows = 0, done_at = NULL, claim_epoch = NULL, claimed_by = NULL
+       WHERE run = $1 AND table_id = ANY ($2::text[])`,
       [claim.run, tables.map(({ id }) => id)],
     );
   });

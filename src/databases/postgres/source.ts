@@ -88,7 +88,7 @@ export class PostgresSource implements Source {
   get fence(): Fence {
     const { server, id, claim, onWaiting } = this.#options;
     const waiting = onWaiting === undefined ? {} : { onWaiting };
-    this.#fence ??= new PostgresFence({ server, id, claim: claim(), ...waiting });
+    this.#fence ??= new PostgresFence({ server, id, claim, ...waiting });
     return this.#fence;
   }
 

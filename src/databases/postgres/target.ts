@@ -9,6 +9,7 @@ import type { Table } from '../../model/table.ts';
 import type { Digests } from '../digests.ts';
 import type { Fence } from '../fence.ts';
 import type { LeaseClaim } from '../lease-store.ts';
+import type { Scratch } from '../scratch.ts';
 import type { Sequences } from '../sequences.ts';
 import type { SchemaRecord } from '../source.ts';
 import type {
@@ -43,6 +44,7 @@ import { proveLease } from './lease-proof.ts';
 import { PostgresLoader } from './load.ts';
 import { needsPass, preparePass } from './pass.ts';
 import { renameCatalog } from './rename.ts';
+import { PostgresScratch } from './scratch.ts';
 import { PostgresSequences } from './sequences.ts';
 import { readCheckpoints } from './write/journal-moves.ts';
 import { PostgresLane } from './write/lane.ts';
@@ -75,6 +77,7 @@ export class PostgresTarget implements Target {
   readonly traits: Traits;
   readonly digests: Digests;
   readonly sequences: Sequences;
+  readonly scratch: Scratch;
   readonly foreignKeys: PostgresForeignKeys;
   readonly #options: PostgresTargetOptions;
   #fence: Fence | undefined;
@@ -92,11 +95,12 @@ export class PostgresTarget implements Target {
     });
     this.sequences = new PostgresSequences(options.server);
     this.foreignKeys = new PostgresForeignKeys(options);
+    this.scratch = new PostgresScratch({ ...options, run: () => options.claim().run });
   }
 
   get fence(): Fence {
     const { server, id, claim } = this.#options;
-    this.#fence ??= new PostgresFence({ server, id, claim: claim() });
+    this.#fence ??= new PostgresFence({ server, id, claim });
     return this.#fence;
   }
 
@@ -208,6 +212,11 @@ export class PostgresTarget implements Target {
   checkpoints(): Promise<readonly LaneCheckpoint[]> {
     const { server, claim } = this.#options;
     return server.with('checkpoints', (session) => readCheckpoints(session, claim(), DIRECTION));
+  }
+
+  reached(): Promise<readonly LaneCheckpoint[]> {
+    const { server, claim } = this.#options;
+    return server.with('checkpoints', (session) => readCheckpoints(session, claim(), DIRECTION, false));
   }
 
   async drop(catalog: Catalog): Promise<boolean> {

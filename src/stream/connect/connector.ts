@@ -15,6 +15,8 @@ export interface ConnectorDefinition {
   readonly name: string;
   /** As they would be best: what the Connect cluster does not allow is left out. */
   readonly options: ConnectorOptions;
+  /** The begin of the transaction that a place of the connector stands in, or just that place. Default: any place is good. */
+  readonly beginOf?: (offset: Readonly<Record<string, unknown>>) => ConnectorOffset;
   /** How long a change of its state may take. */
   readonly timeoutMs: number;
 }
@@ -45,6 +47,15 @@ export class Connector {
     await this.#stop();
   }
 
+  /**
+   * Has it work with these options from the next start on: when this resolves nothing is written with others any more. Does nothing
+   * when it has them. Rejects with CONNECT.*.
+   */
+  async change(): Promise<void> {
+    if ((await this.#rest.options(this.name)) === undefined) await this.create();
+    else await this.#update();
+  }
+
   /** Of a stopped one: its place in the log, whatever it was before. Undefined: none, where the source itself knows it. */
   async setOffset(offset: ConnectorOffset | undefined): Promise<void> {
     await this.#rest.deleteOffsets(this.name);
@@ -61,8 +72,7 @@ export class Connector {
    * when that is lost too. Resolves when it runs. Rejects with CONNECT.*, or STREAM.GONE when the source no longer has its log.
    */
   async start(lost?: () => Promise<ConnectorOffset | undefined>): Promise<void> {
-    if ((await this.#rest.options(this.name)) === undefined) await this.create();
-    else await this.#update();
+    await this.change();
     if (lost !== undefined && (await this.offset()) === undefined) {
       await this.#stop();
       const offset = await lost();
@@ -119,7 +129,18 @@ export class Connector {
   async #update(): Promise<void> {
     const [found, { options }] = [await this.#rest.options(this.name), await this.#allowedOptions()];
     if (found !== undefined && differences(found, options).length === 0) return;
-    await this.#rest.update(this.name, await this.#acceptedOptions());
+    const accepted = await this.#acceptedOptions();
+    await this.#stop();
+    // Before it has them: whoever dies in between does both again.
+    await this.#rewind();
+    await this.#rest.update(this.name, accepted);
+  }
+
+  /** With other tables the changes of a transaction have other numbers: one that was written in part is written again as a whole. */
+  async #rewind(): Promise<void> {
+    const { beginOf } = this.#definition;
+    const offset = beginOf === undefined ? undefined : await this.offset();
+    if (beginOf !== undefined && offset !== undefined) await this.setOffset(beginOf(offset));
   }
 
   async #stop(): Promise<void> {

@@ -36,6 +36,7 @@ interface Answer {
 }
 
 const BUSY_PAUSE_MS = 250;
+const COMING_UP_MS = 15_000;
 const SECRET_OPTION = /pass|secret|token|credential|private|key\.pem|jaas/i;
 
 export class ConnectRest {
@@ -85,7 +86,7 @@ export class ConnectRest {
   /** Undefined when there is no such connector, or nothing is known of it yet. */
   async status(name: string): Promise<ConnectorStatus | undefined> {
     const answer = await this.#send('GET', `${path(name)}/status`);
-    if (answer.status === 404) return undefined;
+    if (isMissing(answer)) return undefined;
     const { connector, tasks } = record(this.#accepted(answer, 'GET status').body);
     return { connector: stateOf(connector), tasks: list(tasks).map(stateOf) };
   }
@@ -93,7 +94,7 @@ export class ConnectRest {
   /** The options as they were posted; undefined when there is no such connector. */
   async options(name: string): Promise<ConnectorOptions | undefined> {
     const answer = await this.#send('GET', `${path(name)}/config`);
-    if (answer.status === 404) return undefined;
+    if (isMissing(answer)) return undefined;
     const options = record(this.#accepted(answer, 'GET config').body);
     return Object.fromEntries(Object.entries(options).map(([option, value]) => [option, String(value)]));
   }
@@ -142,8 +143,9 @@ export class ConnectRest {
 
   async #known(method: string, where: string): Promise<boolean> {
     const answer = await this.#send(method, where);
-    if (answer.status !== 404) this.#accepted(answer, `${method} ${where}`);
-    return answer.status !== 404;
+    if (isMissing(answer)) return false;
+    this.#accepted(answer, `${method} ${where}`);
+    return true;
   }
 
   async #done(method: string, where: string, body?: Readonly<Record<string, unknown>>): Promise<Answer> {
@@ -152,10 +154,12 @@ export class ConnectRest {
 
   /** Waits while the cluster rebalances. Rejects with CONNECT.UNREACHABLE. */
   async #send(method: string, where: string, body?: Readonly<Record<string, unknown>>): Promise<Answer> {
-    const deadline = Date.now() + this.#timeoutMs;
+    const begun = Date.now();
     for (;;) {
       const answer = await this.#once(method, where, body);
-      if (!isBusy(answer) || Date.now() > deadline) return answer;
+      // What has no such page for long is perhaps not Connect.
+      const patienceMs = isComingUp(answer) ? Math.min(this.#timeoutMs, COMING_UP_MS) : this.#timeoutMs;
+      if (!isBusy(answer) || Date.now() - begun > patienceMs) return answer;
       await sleep(BUSY_PAUSE_MS);
     }
   }
@@ -182,7 +186,8 @@ export class ConnectRest {
     const message = `Kafka Connect at ${this.#base} answered ${status} to ${doing}${said === '' ? '' : `: ${said}`}`;
     if (status === 401 || status === 403) throw new MigrateError('CONNECT.AUTHENTICATION', message);
     // A worker that lost its group, or whose answer came from another one that is not up yet, says 500.
-    throw new MigrateError(status === 409 || status >= 500 ? 'CONNECT.UNREACHABLE' : 'CONNECT.REFUSED', message);
+    const isPassing = status === 409 || status >= 500 || isComingUp(answer);
+    throw new MigrateError(isPassing ? 'CONNECT.UNREACHABLE' : 'CONNECT.REFUSED', message);
   }
 }
 
@@ -190,10 +195,21 @@ function isThere({ status, body }: Answer): boolean {
   return status === 409 && /already exists/.test(String(record(body).message));
 }
 
+/** There is no such connector. */
+function isMissing({ status, body }: Answer): boolean {
+  return status === 404 && record(body).error_code === 404;
+}
+
+/** A worker that is coming up has no page at all yet, and no words of Connect's own to say so. */
+function isComingUp(answer: Answer): boolean {
+  return answer.status === 404 && !isMissing(answer);
+}
+
 /** True of what can be asked again in a moment. */
 function isBusy(answer: Answer): boolean {
   const { status, body } = answer;
   if (status === 409) return !isThere(answer);
+  if (isComingUp(answer)) return true;
   return status === 503 || (status === 500 && /rebalance|timed out/i.test(String(record(body).message)));
 }
 

@@ -23,6 +23,8 @@ export interface WatchOptions {
 
 interface Outcome {
   readonly error?: MigrateError;
+  /** What may pass by itself, and nothing is written as long as it lasts. */
+  readonly complaint?: string;
   readonly restart?: true;
 }
 
@@ -37,25 +39,38 @@ const RESTARTS_WITHIN_MS = 600_000;
 /** A worker that has just come up does not know everything yet. */
 const SURE_MS = 3_000;
 
-/** Calls `failed` once when the connector needs somebody. Closing waits for what is under way. */
+export interface ConnectorWatch {
+  /** Why the connector may write nothing at present, as far as it is known. */
+  complaint(): string | undefined;
+  /** Waits for what is under way. */
+  close(): Promise<void>;
+}
+
+/** Calls `failed` once when the connector needs somebody. */
 export function watchConnector(
   connector: Watched,
   { intervalMs = INTERVAL_MS, patienceMs }: WatchOptions,
   failed: (error: MigrateError) => void,
-): { close(): Promise<void> } {
+): ConnectorWatch {
   const ended = new AbortController();
   const judge = new Judge(connector.name, patienceMs);
+  let complaint: string | undefined;
+  let askedAt = Date.now();
   const watching = (async () => {
     while (!ended.signal.aborted) {
-      const { error, restart } = judge.judge(await see(connector), Date.now());
+      askedAt = Date.now();
+      const { error, restart, complaint: seen } = judge.judge(await see(connector), Date.now());
       if (ended.signal.aborted) return;
+      complaint = seen;
       if (error !== undefined) return failed(error);
       // Whether it helped is seen next time.
       if (restart) await connector.restart().catch(() => undefined);
       await sleep(intervalMs, undefined, { signal: ended.signal }).catch(() => undefined);
     }
   })();
+  const unanswered = `Kafka Connect does not say how connector ${connector.name} is`;
   return {
+    complaint: () => complaint ?? (Date.now() - askedAt > intervalMs + SURE_MS ? unanswered : undefined),
     close: async () => {
       ended.abort();
       await watching;
@@ -89,11 +104,14 @@ export class Judge {
     if ('unreachable' in sight) {
       const { unreachable } = sight;
       const passing = unreachable.disposition === 'retry';
-      return this.#lasting('unreachable', now, passing ? this.#patienceMs : 0) ? { error: unreachable } : {};
+      const isOver = this.#lasting('unreachable', now, passing ? this.#patienceMs : 0);
+      return isOver ? { error: unreachable } : { complaint: unreachable.message };
     }
     const { status, changed } = sight;
     if (changed === undefined) {
-      return this.#lasting('deleted', now, SURE_MS) ? { error: this.#changed('was deleted') } : {};
+      return this.#lasting('deleted', now, SURE_MS)
+        ? { error: this.#changed('was deleted') }
+        : this.#idleFor('is not there');
     }
     if (changed.length > 0) return { error: this.#changed(`was given other options: ${changed.join(', ')}`) };
     if (status === undefined) return this.#idle(now);
@@ -101,7 +119,8 @@ export class Judge {
     if (trace !== undefined) return this.#failure(failureOf(this.#name, trace), now);
     const { state } = status.connector;
     if (state === 'STOPPED' || state === 'PAUSED') {
-      return this.#lasting('stopped', now, SURE_MS) ? { error: this.#changed(`is ${state.toLowerCase()}`) } : {};
+      const is = `is ${state.toLowerCase()}`;
+      return this.#lasting('stopped', now, SURE_MS) ? { error: this.#changed(is) } : this.#idleFor(is);
     }
     if (!isRunning(status)) return this.#idle(now);
     this.#since.clear();
@@ -109,7 +128,7 @@ export class Judge {
   }
 
   #idle(now: number): Outcome {
-    if (!this.#lasting('idle', now, this.#patienceMs)) return {};
+    if (!this.#lasting('idle', now, this.#patienceMs)) return this.#idleFor('has no task at work');
     const seconds = Math.round(this.#patienceMs / 1_000);
     return {
       error: new MigrateError('CONNECT.STUCK', `connector ${this.#name} has had no task at work for ${seconds} s`),
@@ -121,10 +140,15 @@ export class Judge {
     if (error.disposition !== 'retry') return { error };
     this.#restarts = this.#restarts.filter((at) => now - at < RESTARTS_WITHIN_MS);
     // The failure before is told for a while after a restart.
-    if (now - (this.#restarts.at(-1) ?? -SURE_MS) < SURE_MS) return {};
+    const again = { complaint: `${error.message}; it is started again` };
+    if (now - (this.#restarts.at(-1) ?? -SURE_MS) < SURE_MS) return again;
     if (this.#restarts.length >= RESTARTS) return { error };
     this.#restarts = [...this.#restarts, now];
-    return { restart: true };
+    return { ...again, restart: true };
+  }
+
+  #idleFor(what: string): Outcome {
+    return { complaint: `connector ${this.#name} ${what}` };
   }
 
   #changed(what: string): MigrateError {

@@ -10,12 +10,15 @@ import type { RunQueue } from '../run-queue.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
 import type { Message, MessageKind, Origin } from './envelope.ts';
 import { formatPlace, parsePlace, type TopicPlace } from './position.ts';
+import { placeWithin, Restarted } from './restarted.ts';
 
 export interface TopicRecord {
   readonly offset: number;
   readonly value: Buffer | null;
   /** The names of its headers. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  /** When it was written to the topic, in ms since 1970. */
+  readonly writtenAt?: number;
 }
 
 export interface AssemblerOptions {
@@ -38,8 +41,13 @@ interface Open {
   readonly end: LogPlace | undefined;
   /** So many of its changes have been met. */
   count: number;
-  /** Of the last one of them. */
+  /** Of the first and of the last one of them. */
+  first: Origin | undefined;
   origin: Origin | undefined;
+  /** It is the first half of a change of key, or the second. */
+  half: 'first' | 'second' | undefined;
+  /** The connector has told its begin again. */
+  restarted: Restarted | undefined;
   /** Too large to be kept until its end is known: it is read over, then from its begin again. */
   isAhead: boolean;
   /** A piece of it was delivered. */
@@ -53,6 +61,7 @@ export class TopicAssembler {
   #isFirst = true;
   /** Where the last transaction ended. Undefined while the first one is read. */
   #ended: LogPlace | undefined;
+  #told = -1;
   /** The last BEGIN. */
   #begun: { readonly number: string; readonly offset: number } | undefined;
   #open: Open | undefined;
@@ -77,6 +86,11 @@ export class TopicAssembler {
   /** The record that has to come first: the one that the position to resume from names. Undefined: the first there is. */
   get first(): number | undefined {
     return this.#resume.offset;
+  }
+
+  /** The offset of the last record that ended a transaction; -1 before. */
+  get told(): number {
+    return this.#told;
   }
 
   /** Takes the next record. Returned: the offset of the record that has to come next, when it is another. */
@@ -120,38 +134,72 @@ export class TopicAssembler {
   }
 
   #begin(offset: number): void {
-    const { number = '' } = this.#options.message;
+    const { message } = this.#options;
+    const { number = '' } = message;
     this.#begun = { number, offset };
+    const open = this.#open;
+    if (open?.number !== number) return;
+    const [first, last] = [open.first, open.origin].map((origin) => origin && message.withinAt(origin));
+    // Sent again from its begin.
+    if (first === undefined || last === undefined) {
+      if (open.end === undefined) this.#openTransaction(number, offset);
+      return;
+    }
+    const place = placeWithin(last, open.half === 'second');
+    open.restarted = new Restarted({
+      count: open.count,
+      first: placeWithin(first, false),
+      place,
+      isHalf: open.half === 'first',
+    });
   }
 
   #openTransaction(number: string, begin: number): Open {
     const end = this.#known?.begin === begin ? this.#known.end : undefined;
     this.#reset();
-    this.#open = { number, begin, end, count: 0, origin: undefined, isAhead: false, isCut: false };
+    const none = { first: undefined, origin: undefined, half: undefined, restarted: undefined };
+    this.#open = { number, begin, end, count: 0, ...none, isAhead: false, isCut: false };
     return this.#open;
   }
 
   #change(number: string, headers: Readonly<Record<string, unknown>>): void {
     const { message } = this.#options;
-    let open = this.#open;
-    if (open?.number !== number) {
-      if (!this.#isNew()) return;
-      if (open !== undefined) throw broken('a transaction begins before the one in front of it has ended');
-      if (this.#begun?.number !== number) throw broken('a transaction has no begin');
-      open = this.#openTransaction(number, this.#begun.offset);
-    }
-    const { order } = message;
+    const half = '__debezium.newkey' in headers ? 'first' : '__debezium.oldkey' in headers ? 'second' : undefined;
+    const open = this.#opened(number, half);
+    if (open === undefined) return;
+    const order = open.restarted?.orderOf(message.order, this.#place(half)) ?? message.order;
     if (order <= open.count) return;
     if (order !== open.count + 1) throw broken(`change ${order} of a transaction follows change ${open.count}`);
     open.count = order;
     open.origin = message.origin;
+    open.first ??= open.origin;
+    open.half = half;
     if (open.isAhead || (open.begin === this.#resume.offset && order <= this.#resume.ordinal)) return;
     this.#messages++;
     this.#logged += message.bytes;
     const change = message.toChange();
-    if (change !== undefined) this.#keep(change, '__debezium.oldkey' in headers);
+    if (change !== undefined) this.#keep(change, half === 'second');
     // The two halves of a change of key stay together, and so do the tables of one TRUNCATE.
-    if (!('__debezium.newkey' in headers) && !message.isTruncate) this.#cut(open);
+    if (half !== 'first' && !message.isTruncate) this.#cut(open);
+  }
+
+  /** The transaction that the change is of; undefined for one that was sent again. */
+  #opened(number: string, half: Open['half']): Open | undefined {
+    const open = this.#open;
+    if (open === undefined || open.number !== number) {
+      if (!this.#isNew()) return undefined;
+      if (open !== undefined) throw broken('a transaction begins before the one in front of it has ended');
+      if (this.#begun?.number !== number) throw broken('a transaction has no begin');
+      return this.#openTransaction(number, this.#begun.offset);
+    }
+    if (open.restarted === undefined || !open.restarted.isWhole(this.#place(half))) return open;
+    // The connector may have been given more tables meanwhile: then the changes have other numbers.
+    open.restarted = undefined;
+    return open.end === undefined ? this.#openTransaction(number, this.#begun?.offset ?? open.begin) : open;
+  }
+
+  #place(half: Open['half']): number {
+    return placeWithin(this.#options.message.within() ?? 0, half === 'second');
   }
 
   /** False for what was sent again. */
@@ -196,8 +244,9 @@ export class TopicAssembler {
     const { dialect, message } = this.#options;
     const open = this.#open;
     if (open === undefined || open.number !== message.number) return undefined;
-    if (open.origin === undefined || message.changes !== open.count)
-      throw broken(`a transaction of ${message.changes} changes ends after ${open.count}`);
+    const changes = open.restarted?.countOf(message.changes) ?? message.changes;
+    if (open.origin === undefined || changes !== open.count)
+      throw broken(`a transaction of ${changes} changes ends after ${open.count}`);
     const end = dialect.endOf(message.id, message.placeAt(open.origin));
     if (open.end !== undefined && open.end.position !== end.position)
       throw new MigrateError(
@@ -211,6 +260,7 @@ export class TopicAssembler {
       return open.begin;
     }
     this.#ended = end;
+    this.#told = offset;
     if (isCovered) this.#reset();
     else this.#commit(formatPlace(offset, end.position), open.isCut || open.begin === this.#resume.offset);
     return undefined;
@@ -234,6 +284,7 @@ export class TopicAssembler {
       this.#commit(formatPlace(offset, end.position), false);
     }
     this.#ended = end;
+    this.#told = offset;
   }
 
   /** A position of the source, not of the topic: only the end of a transaction tells whether it was before. */
@@ -263,6 +314,6 @@ export class TopicAssembler {
 
 function broken(what: string): MigrateError {
   return new MigrateError('STREAM.FORMAT', `the topic is not in order: ${what}`, {
-    fix: 'Something else writes to the topic, or the broker lost records: abort with --drop and start again.',
+    fix: 'Something else writes to the topic, the broker lost records, or MariaDB logged a transaction in two phases (XA), which needs stream.via: native. Abort with --drop and start again.',
   });
 }

@@ -38,6 +38,11 @@ export interface Dialect {
    * any change of it; changes of one statement may stand at one place.
    */
   isAfter(place: LogPlace, end: LogPlace): boolean;
+  /**
+   * Where the row of a change stands among those of its transaction: it grows with them, and stays below 2^52. Left out where a
+   * connector that begins again in the middle of a transaction goes on with its numbers; MySQL's begins them anew.
+   */
+  within?(source: JsonObject): number;
   /** The transaction's own number, without what differs between its messages: PostgreSQL's ids end with the place of each. */
   transactionOf(id: string): string;
   /**

@@ -3,7 +3,8 @@
 import { MigrateError } from '../../lib/errors.ts';
 import type { Change, LoggedValue, Truncate } from '../../model/change.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
-import { JsonMembers } from './json.ts';
+import { isNull, JsonMembers } from './json.ts';
+import { KnownSchemas } from './known-schemas.ts';
 import { type CapturedTable, RowReader } from './rows.ts';
 
 /** `nothing`: heartbeats, tombstones, and what a connector says of the schema when it begins. */
@@ -38,7 +39,12 @@ export class Message {
   readonly #payload = new JsonMembers();
   readonly #source = new JsonMembers();
   readonly #transaction = new JsonMembers();
+  readonly #inner = [
+    { name: Buffer.from('source'), members: this.#source },
+    { name: Buffer.from('transaction'), members: this.#transaction },
+  ];
   readonly #earlier = new JsonMembers();
+  readonly #schemas = new KnownSchemas();
   #value = NONE;
   #bytes = 0;
   #op = 0;
@@ -56,13 +62,8 @@ export class Message {
   read(value: Buffer | null): MessageKind {
     if (value === null) return 'nothing';
     this.#value = value;
-    const payload = this.#payload.over(value, 0, value.length);
-    this.#bytes = value.length;
-    const index = payload.count === 2 && payload.find('schema') >= 0 ? payload.find('payload') : -1;
-    if (index >= 0) {
-      this.#bytes = payload.end(index) - payload.start(index);
-      if (!payload.lay(index, payload)) return 'nothing';
-    }
+    const payload = this.#payload;
+    if (!this.#layPayload(value)) return 'nothing';
     const op = payload.find('op');
     if (op >= 0) return this.#readChange(op);
     const status = payload.text('status');
@@ -129,6 +130,15 @@ export class Message {
     return this.#dialect.placeOf(this.#earlier.over(value, start, end), id);
   }
 
+  /** See `Dialect.within`. */
+  within(): number | undefined {
+    return this.#dialect.within?.(this.#source);
+  }
+
+  withinAt({ value, start, end }: Origin): number | undefined {
+    return this.#dialect.within?.(this.#earlier.over(value, start, end));
+  }
+
   /** Undefined for what does not concern the run. An insert may lack values when it is the second half of a change of key. */
   toChange(): Change | undefined {
     const reader = this.#op === LOGICAL_MESSAGE ? undefined : this.#reader();
@@ -148,6 +158,25 @@ export class Message {
     return this.#dialect.defined(this.#payload.text('ddl') ?? '', this.#payload.text('databaseName') ?? '');
   }
 
+  /** Lays out what stands in the message without its schema; false when that is null. */
+  #layPayload(value: Buffer): boolean {
+    const payload = this.#payload;
+    const known = this.#schemas.end(value);
+    let [start, end] = [known, known === 0 ? value.length : value.length - 1];
+    if (known === 0) {
+      payload.over(value, 0, value.length, this.#inner);
+      const index = payload.count === 2 && payload.find('schema') >= 0 ? payload.find('payload') : -1;
+      this.#bytes = value.length;
+      if (index < 0) return true;
+      [start, end] = [payload.start(index), payload.end(index)];
+      this.#schemas.learn(value, start, end);
+    }
+    this.#bytes = end - start;
+    if (isNull(value, start)) return false;
+    payload.over(value, start, end, this.#inner);
+    return true;
+  }
+
   #readChange(op: number): MessageKind {
     const payload = this.#payload;
     this.#op = payload.end(op) - payload.start(op) === 3 ? (this.#value[payload.start(op) + 1] ?? 0) : 0;
@@ -155,8 +184,10 @@ export class Message {
     if (!isKnown && this.#op !== LOGICAL_MESSAGE) {
       throw new MigrateError('STREAM.UNKNOWN', `the topic holds a change of kind ${payload.textAt(op).slice(0, 20)}`);
     }
-    if (!payload.lay(payload.find('source'), this.#source)) throw incomplete('source');
-    if (payload.lay(payload.find('transaction'), this.#transaction)) {
+    if (!payload.isObject(payload.find('source'))) throw incomplete('source');
+    const transaction = payload.find('transaction');
+    if (payload.holds(transaction)) {
+      if (!payload.isObject(transaction)) throw incomplete('transaction');
       this.#identify(this.#transaction);
       return 'change';
     }
@@ -167,7 +198,7 @@ export class Message {
   }
 
   #readDefinition(): MessageKind {
-    if (!this.#payload.lay(this.#payload.find('source'), this.#source)) throw incomplete('source');
+    if (!this.#payload.isObject(this.#payload.find('source'))) throw incomplete('source');
     this.#id = undefined;
     this.#number = undefined;
     return this.#source.text('snapshot') === 'false' ? 'definition' : 'nothing';
@@ -178,7 +209,7 @@ export class Message {
     if (!members.holds(index)) throw incomplete('id');
     if (!members.isWritten(index, this.#known.written)) {
       const id = members.textAt(index);
-      this.#known = { written: Buffer.from(members.bytesAt(index)), id, number: this.#dialect.transactionOf(id) };
+      this.#known = { written: members.bytesAt(index), id, number: this.#dialect.transactionOf(id) };
     }
     this.#id = this.#known.id;
     this.#number = this.#known.number;

@@ -99,14 +99,43 @@ function nestedEnd(bytes: Buffer, start: number, end: number): number {
 const NUMBERS = 4;
 const FIRST_ROOM = 32 * NUMBERS;
 
+/** A member of an object, and what to lay over it. */
+interface InnerObject {
+  /** In UTF-8. */
+  readonly name: Buffer;
+  readonly members: JsonMembers;
+}
+
+function innerOf(inner: readonly InnerObject[], bytes: Buffer, start: number, end: number): JsonMembers | undefined {
+  for (const { name, members } of inner) if (isToken(name, bytes, start, end)) return members;
+  return undefined;
+}
+
+function isToken(token: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (end - start !== token.length) return false;
+  for (let at = 0; at < token.length; at++) if (bytes[start + at] !== token[at]) return false;
+  return true;
+}
+
 /** The members of one object. Made once and laid over one object after another. */
 export class JsonMembers implements JsonObject {
   #bytes: Buffer = Buffer.alloc(0);
   #count = 0;
   #places = new Int32Array(FIRST_ROOM);
 
-  /** Of the object that begins at `start`; what follows it up to `end` must be white space. Keeps the buffer. */
-  over(bytes: Buffer, start: number, end: number): this {
+  /**
+   * Of the object that begins at `start`; what follows it up to `end` must be white space. Keeps the buffer. `inner`: members that,
+   * where they are objects, are laid out in the same pass.
+   */
+  over(bytes: Buffer, start: number, end: number, inner?: readonly InnerObject[]): this {
+    const after = this.#lay(bytes, start, end, inner);
+    // The buffer may hold more than this object.
+    if (after > end || afterSpace(bytes, after) < end) throw new JsonError(after);
+    return this;
+  }
+
+  /** Behind the object. */
+  #lay(bytes: Buffer, start: number, end: number, inner: readonly InnerObject[] | undefined): number {
     this.#bytes = bytes;
     this.#count = 0;
     let place = 0;
@@ -121,7 +150,9 @@ export class JsonMembers implements JsonObject {
         const colon = afterSpace(bytes, nameEnd);
         if (bytes[colon] !== COLON) throw new JsonError(colon);
         const value = afterSpace(bytes, colon + 1);
-        const after = valueEnd(bytes, value, end);
+        const object =
+          inner === undefined || bytes[value] !== OPEN ? undefined : innerOf(inner, bytes, at + 1, nameEnd - 1);
+        const after = object === undefined ? valueEnd(bytes, value, end) : object.#lay(bytes, value, end, undefined);
         if (place === this.#places.length) this.#grow();
         this.#places[place] = at + 1;
         this.#places[place + 1] = nameEnd - 1;
@@ -135,10 +166,8 @@ export class JsonMembers implements JsonObject {
         at = afterSpace(bytes, at);
       }
     }
-    // The buffer may hold more than this object.
-    if (at > end || afterSpace(bytes, at) < end) throw new JsonError(at);
     this.#count = place / NUMBERS;
-    return this;
+    return at;
   }
 
   #grow(): void {
@@ -193,12 +222,14 @@ export class JsonMembers implements JsonObject {
     return index >= 0 && !isNull(this.#bytes, this.start(index));
   }
 
+  /** True when there is a member of that index and it is an object. */
+  isObject(index: number): boolean {
+    return index >= 0 && this.#bytes[this.start(index)] === OPEN;
+  }
+
   /** True when the member is written as `token` is. */
   isWritten(index: number, token: Buffer): boolean {
-    const start = this.start(index);
-    if (this.end(index) - start !== token.length) return false;
-    for (let at = 0; at < token.length; at++) if (this.#bytes[start + at] !== token[at]) return false;
-    return true;
+    return isToken(token, this.#bytes, this.start(index), this.end(index));
   }
 
   /** As it is written; shares the bytes. */
@@ -234,12 +265,5 @@ export class JsonMembers implements JsonObject {
   object(name: string): JsonMembers | undefined {
     const index = this.find(name);
     return this.holds(index) ? new JsonMembers().over(this.#bytes, this.start(index), this.end(index)) : undefined;
-  }
-
-  /** Lays `members` over the object that the member is; false when there is none. */
-  lay(index: number, members: JsonMembers): boolean {
-    if (!this.holds(index)) return false;
-    members.over(this.#bytes, this.start(index), this.end(index));
-    return true;
   }
 }

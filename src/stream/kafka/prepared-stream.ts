@@ -2,7 +2,7 @@
 
 import type { Finding } from '../../model/finding.ts';
 import type { Covers, Position } from '../../model/position.ts';
-import type { ChangeStream, Shard, ShardId } from '../change-stream.ts';
+import type { Backlog, ChangeStream, Shard, ShardId } from '../change-stream.ts';
 import { coversWith, parsePlace } from './position.ts';
 
 export interface PreparedStreamOptions {
@@ -13,6 +13,7 @@ export interface PreparedStreamOptions {
 }
 
 export class PreparedStream implements ChangeStream {
+  readonly isShareable = true;
   readonly covers: Covers;
   readonly #prepare: PreparedStreamOptions['prepare'];
   #stream: ChangeStream | undefined;
@@ -48,6 +49,10 @@ export class PreparedStream implements ChangeStream {
 
   async retainedBytes(): Promise<number | undefined> {
     return this.#stream?.retainedBytes();
+  }
+
+  backlog(applied: Position): Backlog | undefined {
+    return this.#stream?.backlog?.(applied);
   }
 
   async close(): Promise<void> {

@@ -4,9 +4,10 @@ import type { Kafka } from 'kafkajs';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Covers, Position } from '../../model/position.ts';
-import type { ChangeStream, Shard, ShardId } from '../change-stream.ts';
+import type { Backlog, ChangeStream, Shard, ShardId } from '../change-stream.ts';
 import { RunQueue } from '../run-queue.ts';
 import { TopicAssembler, type TopicRecord } from './assembler.ts';
+import { TopicBacklog } from './backlog.ts';
 import type { Dialect } from './dialect.ts';
 import { Message } from './envelope.ts';
 import { JsonError } from './json.ts';
@@ -15,7 +16,13 @@ import type { CapturedTable } from './rows.ts';
 import { TopicReader } from './topic-reader.ts';
 
 /** Something that is looked after while the topic is read: the connector, the source's log. `failed` ends the reading. */
-export type Guard = (failed: (error: MigrateError) => void) => Promise<{ close(): Promise<void> }>;
+export type Guard = (failed: (error: MigrateError) => void) => Promise<Guarding>;
+
+export interface Guarding {
+  /** Why nothing may come into the topic at present. */
+  complaint?(): string | undefined;
+  close(): Promise<void>;
+}
 
 export interface DebeziumStreamOptions {
   readonly client: Kafka;
@@ -37,12 +44,14 @@ export interface DebeziumStreamOptions {
 interface Reading {
   readonly queue: RunQueue;
   readonly reader: TopicReader;
-  readonly guards: Awaited<ReturnType<Guard>>[];
+  readonly backlog: TopicBacklog;
+  readonly guards: Guarding[];
 }
 
 const LOG_SHARD: ShardId = 'log';
 
 export class DebeziumStream implements ChangeStream {
+  readonly isShareable = true;
   readonly covers: Covers;
   readonly #options: DebeziumStreamOptions;
   #reading: Reading | undefined;
@@ -102,6 +111,13 @@ export class DebeziumStream implements ChangeStream {
     }
   }
 
+  backlog(applied: Position): Backlog | undefined {
+    const reading = this.#reading;
+    if (reading === undefined || this.#failed) return undefined;
+    const complaints = reading.guards.flatMap((guard) => guard.complaint?.() ?? []);
+    return { ...reading.backlog.of(parsePlace(applied).offset, Date.now()), stalled: complaints[0] ?? null };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#reading?.queue.end();
@@ -112,7 +128,8 @@ export class DebeziumStream implements ChangeStream {
     const { client, topic, group, dialect, tables, networkTimeoutMs = 60_000, watchIntervalMs = 5_000 } = this.#options;
     const queue = new RunQueue({ full: () => reader.pause(), drained: () => reader.resume() });
     const assembler = new TopicAssembler({ queue, dialect, message: new Message(dialect, tables), resume: from });
-    const guards: Reading['guards'] = [];
+    const guards: Guarding[] = [];
+    const backlog = new TopicBacklog();
     const failed = (error: MigrateError): void => {
       this.#failed = true;
       queue.fail(error);
@@ -125,12 +142,20 @@ export class DebeziumStream implements ChangeStream {
       first: assembler.first,
       networkTimeoutMs,
       watchIntervalMs,
-      handler: { record: (record) => take(assembler, record, topic), failed },
+      handler: {
+        record: (record) => {
+          const other = take(assembler, record, topic);
+          backlog.read(record.offset, record.writtenAt ?? Date.now(), assembler.told);
+          return other;
+        },
+        ends: (offset) => backlog.ends(offset, Date.now()),
+        failed,
+      },
     });
     try {
       for (const guard of this.#options.guards ?? []) guards.push(await guard(failed));
       await reader.start();
-      return { queue, reader, guards };
+      return { queue, reader, backlog, guards };
     } catch (error) {
       await Promise.all([reader.close(), ...guards.map((guard) => guard.close())]);
       throw error;

@@ -37,6 +37,8 @@ export interface ArrivedBatch extends Pick<EachBatchPayload, 'batch' | 'heartbea
 const PARTITION = 0;
 /** The broker answers after this time at the latest, and as soon as it has something. */
 const LONGEST_WAIT_MS = 200;
+/** Compressed, at a time: unpacked it is some ten times as much, and all of it is held until it is taken. */
+const FETCH_BYTES = 512 * 1024;
 export const HEARTBEAT_MS = 1_000;
 /** To lose the membership does no harm. */
 const SESSION_MS = 10_000;
@@ -97,6 +99,7 @@ export class TopicConsumer {
       groupId,
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: LONGEST_WAIT_MS,
+      maxBytesPerPartition: FETCH_BYTES,
       heartbeatInterval: HEARTBEAT_MS,
       sessionTimeout: SESSION_MS,
       rebalanceTimeout: SESSION_MS,

@@ -25,6 +25,8 @@ export interface TopicReaderOptions {
 export interface TopicHandler {
   /** The offset of the record to read on from, when it is not the next one. What it throws ends the reading. */
   record(record: TopicRecord): number | undefined;
+  /** The topic was seen to end before the record with that offset. */
+  ends(offset: number): void;
   /** Called once, and nothing after it. */
   failed(error: MigrateError): void;
 }
@@ -143,9 +145,10 @@ export class TopicReader {
   async #batch(arrived: ArrivedBatch): Promise<void> {
     if (this.#ended || !(await this.#isNext(arrived))) return;
     const { batch } = arrived;
-    for (const { offset: text, value, headers } of batch.messages) {
+    this.#options.handler.ends(Number(batch.highWatermark));
+    for (const { offset: text, value, headers, timestamp } of batch.messages) {
       const offset = Number(text);
-      const other = this.#record({ offset, value, headers });
+      const other = this.#record({ offset, value, headers, writtenAt: Number(timestamp) });
       this.#next = other ?? offset + 1;
       while (this.#room !== undefined && !arrived.isOver()) await this.#wait(arrived);
       if (this.#ended || arrived.isOver()) return;
@@ -194,7 +197,9 @@ export class TopicReader {
   /** True when what has to come next is in the topic, or its end. */
   async #check(): Promise<boolean> {
     try {
-      return await this.#watch.check(this.#next);
+      const end = await this.#watch.check(this.#next);
+      if (end !== undefined) this.#options.handler.ends(end);
+      return end !== undefined;
     } catch (error) {
       // Of a broker that does not answer the consumer's clock tells.
       if (error instanceof MigrateError) this.#fail(error);

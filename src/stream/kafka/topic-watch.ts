@@ -26,13 +26,13 @@ export class TopicWatch {
     this.#compare(found, first ?? 0, first === undefined ? 0 : 1);
   }
 
-  /** Throws STREAM.GONE when the topic is gone, was made anew, or its records from `next` on were removed. False: not known yet. */
-  async check(next: number): Promise<boolean> {
+  /** Throws STREAM.GONE when the topic is gone, was made anew, or its records from `next` on were removed. Returned: where it ends; undefined: not known yet. */
+  async check(next: number): Promise<number | undefined> {
     const found = await this.#bounds();
     this.#timesMissed = found === undefined ? this.#timesMissed + 1 : 0;
     if (found !== undefined) this.#compare(found, next, 0);
     else if (this.#timesMissed > 1) throw gone(`topic ${this.#topic} is not there any more`);
-    return found !== undefined;
+    return found?.high;
   }
 
   /** Also removes the groups, which nobody needs. */

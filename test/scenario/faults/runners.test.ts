@@ -18,7 +18,8 @@ test('a second runner of the same run gives way before it writes anything', asyn
   const s = await openScene({ sections: { cutover: AUTO, snapshot: { chunkRows: 5, readers: 1 } } });
   const gate = s.hold('go');
   const first = s.start(undefined, { failpoints: `chunk.after_commit@3=pause(${gate.path})` });
-  await first.waitFor(/failpoint chunk.after_commit 3/);
+  // The other loader of the pair has a chunk in its hands as well.
+  await first.waitFor(/failpoint chunk.after_commit 4/);
   const before = await contents(s);
   const second = await s.run();
   expect(second).toMatchObject({ code: 2, json: { result: 'failed', code: 'LEASE.HELD' } });

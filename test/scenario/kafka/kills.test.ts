@@ -1,5 +1,5 @@
-// A run through Debezium whose runner, worker and broker are killed: nothing is lost, and nothing is there twice. Where STORM_SEED
-// is set it chooses the source.
+// A run through Debezium whose runner, worker and broker are killed: nothing is lost, and nothing is there twice; so with tables
+// that join it. Where STORM_SEED is set it chooses the source.
 
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +8,8 @@ import { type ConnectServer, startConnect } from '../../fleet/connect.ts';
 import { type KafkaServer, startKafka } from '../../fleet/kafka.ts';
 import { startMysql } from '../../fleet/mysql.ts';
 import type { MysqlServer } from '../../fleet/mysqld.ts';
+import { runMigrate } from '../../fleet/runner.ts';
+import { said } from '../migration.ts';
 import { Crossing, type Endpoint, rootUrl } from '../mysql/crossing.ts';
 
 let mysql: MysqlServer;
@@ -66,4 +68,30 @@ test.each(chosen)('%s: the worker, the broker and the runner die under live clie
   });
   await crossing.expectComplete(result);
   expect(await (await fetch(`${connect.url}/connectors`)).json()).toEqual([]);
+});
+
+test.each(chosen)('%s: tables join while their clients write and the worker and the runner die', async (kind) => {
+  const source: Endpoint = { kind, url: kind === 'mysql' ? rootUrl(mysql.port) : '' };
+  const tables = { include: ['work.accounts', 'work.lines'] };
+  const crossing = await Crossing.open({ source, accounts: 40, clients: 1, plan: { ...plan(), tables } });
+  const begun = await crossing.start(undefined, '--until', 'verify').exited;
+  expect(begun.code, said(begun)).toBe(0);
+  await connect.kill9();
+  const up = connect.restart();
+  for (const name of ['work.documents', 'work.ledger']) {
+    const added = await runMigrate(['table', 'add', name, '--plan', crossing.plan, '--json']);
+    expect(added.code, said(added)).toBe(0);
+  }
+  await up;
+  // With the tables in the log and not in the connector, then with both and not in the journal.
+  await crossing.dieAt('table.published', 'table.joining');
+  const go = crossing.path('go');
+  const result = await crossing.run(`table.copied=pause(${go})`, async (process) => {
+    await process.waitFor(/^failpoint table\.copied 1$/);
+    await connect.kill9();
+    await crossing.writers.more('source', 10);
+    await connect.restart();
+    await writeFile(go, '');
+  });
+  await crossing.expectComplete(result);
 });

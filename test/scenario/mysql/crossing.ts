@@ -98,6 +98,18 @@ export class Crossing {
     return process;
   }
 
+  /** A further process of the run. */
+  work(): MigrateProcess {
+    const process = startMigrate(['worker', this.plan, '--json']);
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Lets a failpoint go on that is held by this file. */
+  release(held: string): Promise<void> {
+    return writeFile(held, '');
+  }
+
   /** Runs until the process ends; where both sides are closed and the target is about to open it is held until they are compared. */
   async run(
     failpoints?: string,

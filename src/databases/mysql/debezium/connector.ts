@@ -17,9 +17,11 @@ export interface MysqlReading {
 
 export function mysqlConfig({ tables, serverId }: MysqlReading): Readonly<Record<string, string>> {
   const captured = [...tables, { schema: MARKER_SCHEMA, name: MARKER_TABLE }];
+  const names = captured.map(({ schema, name }) => `${exactly(schema)}\\.${exactly(name)}`);
   return {
     'database.server.id': String(serverId),
-    'table.include.list': captured.map(({ schema, name }) => `${exactly(schema)}\\.${exactly(name)}`).join(','),
+    // In one order: with another one the connector would have been changed.
+    'table.include.list': names.toSorted().join(','),
     'snapshot.mode': 'recovery',
     'snapshot.locking.mode': 'none',
     'schema.history.internal': 'io.debezium.relational.history.MemorySchemaHistory',
@@ -42,6 +44,12 @@ function exactly(name: string): string {
 export function mysqlOffset(position: Position): Readonly<Record<string, string | number>> {
   const { name, at, gtids } = parsePlace(position);
   return { file: name, pos: at, ...(gtids === '' ? {} : { gtids }) };
+}
+
+/** Without how much of a transaction was written: what is left says where it begins. */
+export function mysqlBegin(offset: Readonly<Record<string, unknown>>): Readonly<Record<string, string | number>> {
+  const { file, pos, gtids } = offset;
+  return { file: String(file), pos: Number(pos), ...(typeof gtids === 'string' && gtids !== '' ? { gtids } : {}) };
 }
 
 /** The words for `disable`, `require`, `verify-ca` and `verify-full`. */

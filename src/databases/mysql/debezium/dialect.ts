@@ -15,6 +15,9 @@ import type { LoggedTables } from '../log/tables.ts';
 import { NATIVE_FIX } from './partial.ts';
 import { readerOfColumn, whyNotWhole } from './values.ts';
 
+/** More than one event has. */
+const ROWS_OF_EVENT = 2 ** 20;
+
 export interface DialectOptions {
   /** Whose markers are met. */
   readonly run: string;
@@ -61,6 +64,11 @@ export class MysqlDialect implements Dialect {
 
   isAfter(place: LogPlace, end: LogPlace): boolean {
     return !covers(end.position, place.position);
+  }
+
+  /** The rows of one event stand at one place. */
+  within(source: JsonObject): number {
+    return Number(source.text('pos')) * ROWS_OF_EVENT + Number(source.text('row'));
   }
 
   transactionOf(id: string): string {

@@ -12,8 +12,9 @@ import { type LogFiles, LogWatch } from '../log/log-watch.ts';
 import { covers, parsePlace } from '../log/position.ts';
 import { askTexts, readFacts } from '../log/source-facts.ts';
 import { LoggedTables } from '../log/tables.ts';
-import { MARIADB_CONNECTOR, MYSQL_CONNECTOR, mysqlAccess, mysqlConfig, mysqlOffset } from './connector.ts';
+import { MARIADB_CONNECTOR, MYSQL_CONNECTOR, mysqlAccess, mysqlBegin, mysqlConfig, mysqlOffset } from './connector.ts';
 import { MysqlDialect } from './dialect.ts';
+import { SettingsWatch } from './settings-watch.ts';
 import { whatIsLost, whyNotWhole } from './values.ts';
 
 export interface MysqlDebeziumOptions {
@@ -29,10 +30,13 @@ export interface MysqlDebeziumOptions {
 }
 
 const WATCH_INTERVAL_MS = 10_000;
+/** What is written between two looks is not seen. */
+const SETTINGS_INTERVAL_MS = 2_000;
 
 export class MysqlDebezium implements DebeziumSource {
   readonly connector: string;
   readonly covers = covers;
+  readonly beginOf = mysqlBegin;
   readonly #options: MysqlDebeziumOptions;
 
   constructor(options: MysqlDebeziumOptions) {
@@ -66,7 +70,7 @@ export class MysqlDebezium implements DebeziumSource {
           return lost === undefined ? [] : [warningFinding({ code: 'DEBEZIUM_TYPE', subject, message: lost })];
         }),
       );
-      return [...found, ...(await dates(connection, all))];
+      return [...(await compression(connection)), ...found, ...(await dates(connection, all))];
     } finally {
       connection.destroy();
     }
@@ -76,6 +80,11 @@ export class MysqlDebezium implements DebeziumSource {
     const { server, run, networkTimeoutMs } = this.#options;
     const connection = await server.connect();
     const watch = new LogWatch(connection);
+    const settings = new SettingsWatch(connection);
+    const close = async (): Promise<void> => {
+      settings.close();
+      watch.close();
+    };
     try {
       const { captured, ...facts } = await readFacts(connection, tables);
       const charsetOf = await readCharsets(connection, tables);
@@ -98,13 +107,14 @@ export class MysqlDebezium implements DebeziumSource {
             },
             failed,
           });
-          return { close: async () => watch.close() };
+          settings.start(SETTINGS_INTERVAL_MS, failed);
+          return { close };
         },
         retainedBytes: async () => undefined,
-        close: async () => watch.close(),
+        close,
       };
     } catch (error) {
-      watch.close();
+      await close();
       throw error;
     }
   }
@@ -143,6 +153,20 @@ async function dates(connection: Connection, tables: readonly Table[]): Promise<
         'the source lets its users write dates that are no days, such as 0000-00-00: Debezium writes NULL or 1970-01-01 instead, ' +
         'which shows only when the tables are compared',
       cure: `SET GLOBAL sql_mode = CONCAT(@@global.sql_mode, ',${NEEDED_MODES.join(',')},STRICT_TRANS_TABLES');`,
+    }),
+  ];
+}
+
+/** The changes of a compressed transaction stand at one place: where a connector began again within it nobody could tell them apart. */
+async function compression(connection: Connection): Promise<readonly Finding[]> {
+  const [row] = await askTexts(connection, "SHOW GLOBAL VARIABLES LIKE 'binlog_transaction_compression'");
+  if (row === undefined || row[1] === 'OFF') return [];
+  return [
+    errorFinding({
+      code: 'DEBEZIUM_COMPRESSED',
+      subject: 'binlog_transaction_compression',
+      message: 'is ON: when the connector starts again within a transaction, nobody could tell what it left out',
+      cure: 'SET PERSIST binlog_transaction_compression = OFF;  -- every session must reconnect, or stream: { via: native }',
     }),
   ];
 }

@@ -23,7 +23,7 @@ import { FenceTriggers } from './triggers.ts';
 
 export interface MysqlFenceOptions {
   readonly server: MysqlServer;
-  readonly claim: LeaseClaim;
+  readonly claim: () => LeaseClaim;
   /** The run's id: part of the triggers' names. */
   readonly id: string;
   /** The captured tables, where known before `arm`. */

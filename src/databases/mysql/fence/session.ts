@@ -20,13 +20,18 @@ export const FENCE_SETTINGS: readonly string[] = [
 
 export class FenceSession {
   readonly server: MysqlServer;
-  readonly claim: LeaseClaim;
+  readonly #claim: () => LeaseClaim;
   readonly #kept: Kept<MysqlSession>;
 
-  constructor(server: MysqlServer, claim: LeaseClaim) {
+  constructor(server: MysqlServer, claim: () => LeaseClaim) {
     this.server = server;
-    this.claim = claim;
+    this.#claim = claim;
     this.#kept = new Kept(() => openFenceSession(server));
+  }
+
+  /** As of now: the epoch is raised when what workers were given is taken back. */
+  get claim(): LeaseClaim {
+    return this.#claim();
   }
 
   use<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {

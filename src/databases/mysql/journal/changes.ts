@@ -51,7 +51,8 @@ export async function recordJoined(
 /** Nothing of these tables is copied any more; their chunks stay as they were planned. */
 export async function recordEmptied(session: MysqlSession, run: string, tables: readonly TableId[]): Promise<void> {
   await session.execute(
-    sql`UPDATE migrate.chunk SET \`at\` = NULL, \`rows\` = 0, done_at = NULL WHERE run = ${run} AND table_id IN ${tables}`,
+    sql`UPDATE migrate.chunk SET \`at\` = NULL, \`rows\` = 0, done_at = NULL, claim_epoch = NULL, claimed_by = NULL
+        WHERE run = ${run} AND table_id IN ${tables}`,
   );
 }
 

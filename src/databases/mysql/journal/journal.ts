@@ -11,8 +11,9 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
-import { expectFormat, runRecord } from '../../../journal/records.ts';
+import { runRecord } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
+import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Position } from '../../../model/position.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
@@ -21,11 +22,12 @@ import { PASS_SCHEMA } from '../pass.ts';
 import { inPieces, type StatementValue, sql, tuple } from '../statement.ts';
 import { MysqlCutoverJournal } from './cutovers.ts';
 import { MysqlDeadLetterJournal } from './dead-letters.ts';
-import { JOURNAL_SCHEMA, RUN_TABLES } from './schema.ts';
+import { ADD_CHUNK_CLAIMS, CHUNK_CLAIMS, JOURNAL_SCHEMA, RUN_TABLES } from './schema.ts';
 import { columns, isoText, JournalSession, truth } from './session.ts';
 import { MysqlStageJournal } from './stages.ts';
 import { MysqlTableStateJournal } from './table-states.ts';
 import { MysqlTableJournal } from './tables.ts';
+import { MysqlWorkerJournal } from './workers.ts';
 
 const RUN = {
   ...columns('name', 'id', 'format', 'plan_hash', 'plan_fields', 'source_identity', 'source_lineage'),
@@ -45,12 +47,15 @@ const RUN = {
   created_at: isoText('created_at'),
 };
 
+const STANDING = { ...columns('outcome'), paused: truth('paused') };
+
 export class MysqlJournal implements Journal {
   readonly stages: StageJournal;
   readonly tables: TableJournal;
   readonly states: TableStateJournal;
   readonly cutovers: CutoverJournal;
   readonly deadLetters: DeadLetterJournal;
+  readonly workers: WorkerJournal;
   readonly #session: JournalSession;
 
   /** `claim` is asked at each write; it throws while no lease is held. */
@@ -61,25 +66,26 @@ export class MysqlJournal implements Journal {
     this.states = new MysqlTableStateJournal(this.#session);
     this.cutovers = new MysqlCutoverJournal(this.#session);
     this.deadLetters = new MysqlDeadLetterJournal(this.#session);
+    this.workers = new MysqlWorkerJournal(this.#session);
   }
 
   async load(): Promise<RunRecord | undefined> {
-    const { run } = this.#session;
-    const found = await this.#session.read(
-      columns('TABLE_NAME'),
-      "information_schema.TABLES WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = 'run'",
-    );
-    if (found.length === 0) return undefined;
-    const [format] = await this.#session.read(columns('format'), sql`migrate.run WHERE name = ${run}`);
-    if (format === undefined) return undefined;
-    expectFormat(format.format);
-    const [row] = await this.#session.read(RUN, sql`migrate.run WHERE name = ${run}`);
+    if (!(await this.#session.hasRun())) return undefined;
+    const [row] = await this.#session.read(RUN, sql`migrate.run WHERE name = ${this.#session.run}`);
     return row && runRecord(row);
+  }
+
+  async standing(): ReturnType<Journal['standing']> {
+    if (!(await this.#session.hasRun())) return undefined;
+    const [row] = await this.#session.read(STANDING, sql`migrate.run WHERE name = ${this.#session.run}`);
+    return row && { paused: row.paused === 't', outcome: row.outcome as RunRecord['outcome'] };
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
     const name = this.#session.run;
     await this.#session.ddl([...JOURNAL_SCHEMA, ...PASS_SCHEMA]);
+    const claims = await this.#session.read(columns('COLUMN_NAME'), CHUNK_CLAIMS);
+    if (claims.length === 0) await this.#session.ddl([ADD_CHUNK_CLAIMS]);
     const tables = run.catalog.tables.map(({ table }) => table);
     const lanes = assignLanes(tables, run.lanes);
     const rows = tables.map(({ id, spread }, index) => tuple([name, id, lanes[index] ?? 0, Number(spread)]));
@@ -123,9 +129,10 @@ export class MysqlJournal implements Journal {
   async forget(): Promise<void> {
     const { run } = this.#session;
     await this.#session.write(
+      // First of all: who joins waits for it, and then finds no run.
+      sql`DELETE FROM migrate.run WHERE name = ${run}`,
       ...RUN_TABLES.map((table) => `DELETE FROM migrate.${table} WHERE ${sql`run = ${run}`}`),
       sql`DELETE FROM migrate.pass WHERE run = ${run}`,
-      sql`DELETE FROM migrate.run WHERE name = ${run}`,
     );
   }
 

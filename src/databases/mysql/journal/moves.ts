@@ -10,7 +10,7 @@ import type { Table } from '../../../model/table.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { CheckpointMove, LaneCheckpoint } from '../../target.ts';
 import type { MysqlSession } from '../connection.ts';
-import { bytesLiteral } from '../sql.ts';
+import { bytesLiteral, quoteName } from '../sql.ts';
 import { sql } from '../statement.ts';
 
 export type Direction = 'forward' | 'reverse';
@@ -21,20 +21,22 @@ export type Direction = 'forward' | 'reverse';
  */
 export async function moveCheckpoints(
   session: MysqlSession,
-  { claim, direction }: { readonly claim: LeaseClaim; readonly direction: Direction },
+  owner: { readonly claim: LeaseClaim; readonly direction: Direction; readonly journal?: string },
   moves: readonly CheckpointMove[],
 ): Promise<void> {
   if (moves.length === 0) return;
+  const { claim, direction, journal = 'migrate' } = owner;
+  const within = quoteName(journal);
   // The lease is proved in the same statement: on a long network every round trip of a batch is lag.
   const moved = await session.execute(
-    `UPDATE migrate.checkpoint SET
+    `UPDATE ${within}.checkpoint SET
        changes = changes + ${byLane(moves, ({ changes }) => sql`${changes}`)},
        splits = splits + ${byLane(moves, ({ splits = 0 }) => sql`${splits}`)},
        position = ${byLane(moves, ({ position }) => sql`${position}`)},
        updated_at = UTC_TIMESTAMP(6)
      WHERE ${sql`run = ${claim.run} AND direction = ${direction} AND lane IN ${moves.map(({ lane }) => lane)}`}
        AND position = ${byLane(moves, ({ from }) => sql`${from}`)}
-       AND EXISTS (${sql`SELECT 1 FROM migrate.lease WHERE run = ${claim.run} AND epoch = ${claim.epoch} FOR SHARE`})`,
+       AND EXISTS (SELECT 1 FROM ${within}.lease WHERE ${sql`run = ${claim.run} AND epoch = ${claim.epoch}`} FOR SHARE)`,
   );
   if (moved !== moves.length) {
     throw new MigrateError('LEASE.LOST', `another runner has taken over run ${claim.run} or moved its checkpoints`);
@@ -68,10 +70,10 @@ export async function readCheckpoints(
   session: MysqlSession,
   { run }: Pick<LeaseClaim, 'run'>,
   direction: Direction,
+  isLocked = true,
 ): Promise<readonly LaneCheckpoint[]> {
-  const rows = await session.query(
-    sql`SELECT lane, position FROM migrate.checkpoint WHERE run = ${run} AND direction = ${direction} ORDER BY lane FOR UPDATE`,
-  );
+  const all = sql`SELECT lane, position FROM migrate.checkpoint WHERE run = ${run} AND direction = ${direction} ORDER BY lane`;
+  const rows = await session.query(isLocked ? `${all} FOR UPDATE` : all);
   return rows.map(([lane, position]) => ({ lane: Number(lane), position: position as Position }));
 }
 

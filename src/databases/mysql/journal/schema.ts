@@ -13,6 +13,9 @@ const POSITION = 'mediumtext';
 /** By the server's clock, in UTC. */
 const NOW = 'datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))';
 
+/** Whom a chunk was given to: a worker, or NULL for whoever leads. Void when the run's epoch is a later one. */
+const CLAIM = ['claim_epoch bigint', 'claimed_by int'];
+
 /** Which hold rows of a run, besides its own record; the audit outlives it. */
 export const RUN_TABLES = [
   'stage',
@@ -23,6 +26,7 @@ export const RUN_TABLES = [
   'cutover',
   'table_state',
   'dead_letter',
+  'worker',
   'made_database',
 ];
 
@@ -74,6 +78,7 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   \`at\` ${POSITION},
   \`rows\` bigint NOT NULL DEFAULT 0,
   done_at datetime(6),
+  ${CLAIM.join(',\n  ')},
   PRIMARY KEY (run, table_id, ordinal)
 ) ${OPTIONS}`,
   // A key can be longer than what an index takes.
@@ -135,6 +140,19 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   settled_at datetime(6),
   KEY (run, id)
 ) ${OPTIONS}`,
+  // The further processes that work on a run.
+  `CREATE TABLE IF NOT EXISTS migrate.worker (
+  id int NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  ${RUN},
+  name text NOT NULL,
+  joined_at ${NOW},
+  beat_at ${NOW},
+  doing text NOT NULL DEFAULT (''),
+  changes bigint NOT NULL DEFAULT 0,
+  epoch bigint,
+  lanes longtext NOT NULL DEFAULT ('[]'),
+  KEY (run, id)
+) ${OPTIONS}`,
   // Databases that were not there before the run.
   `CREATE TABLE IF NOT EXISTS migrate.made_database (
   ${RUN},
@@ -150,3 +168,9 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   detail longtext NOT NULL
 ) ${OPTIONS}`,
 ];
+
+/** Of the table of chunks, a row when it has what later versions added to it: the server does not add only what is missing. */
+export const CHUNK_CLAIMS =
+  "information_schema.COLUMNS WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = 'chunk' AND COLUMN_NAME = 'claimed_by'";
+/** Asks for a right that a run has no other use for in database `migrate`. */
+export const ADD_CHUNK_CLAIMS = `ALTER TABLE migrate.chunk ${CLAIM.map((column) => `ADD COLUMN ${column}`).join(', ')}`;

@@ -1,11 +1,13 @@
 // How the journal is read and written: statements one after another, each write a transaction that first proves the lease.
 
+import { expectFormat } from '../../../journal/records.ts';
 import { Kept } from '../../kept.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { MysqlServer, MysqlSession } from '../connection.ts';
 import { serverErrno } from '../errors.ts';
 import { proveLease } from '../lease-proof.ts';
 import { quoteName } from '../sql.ts';
+import { sql } from '../statement.ts';
 import { expectFits } from './packet.ts';
 
 /** Every value as text, by the name of its column. */
@@ -48,19 +50,37 @@ export class JournalSession {
   }
 
   /** One transaction that proves the lease before anything else; begun again when it met a deadlock. */
-  transaction<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {
+  transaction<T>(work: (session: MysqlSession, claim: LeaseClaim) => Promise<T>): Promise<T> {
     return this.#use(async (session) => {
       for (let tries = 1; ; tries++) {
         try {
           return await session.transaction(async () => {
-            await proveLease(session, this.#claim());
-            return work(session);
+            const claim = this.#claim();
+            await proveLease(session, claim);
+            return work(session, claim);
           });
         } catch (error) {
           if (session.broken || tries === TRIES || !REPEATABLE.has(serverErrno(error) ?? 0)) throw error;
         }
       }
     });
+  }
+
+  /** What a process without a lease does: it proves none. */
+  unproven<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {
+    return this.#use(work);
+  }
+
+  /** Whether there is a record of the run. Rejects with RUN.FORMAT when another version wrote it. */
+  async hasRun(): Promise<boolean> {
+    const found = await this.read(
+      columns('TABLE_NAME'),
+      "information_schema.TABLES WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = 'run'",
+    );
+    if (found.length === 0) return false;
+    const [row] = await this.read(columns('format'), sql`migrate.run WHERE name = ${this.run}`);
+    if (row !== undefined) expectFormat(row.format);
+    return row !== undefined;
   }
 
   /** Each commits by itself. */

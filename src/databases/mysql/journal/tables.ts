@@ -20,9 +20,10 @@ export class MysqlTableJournal implements TableJournal {
 
   async list(): Promise<readonly TableProgress[]> {
     const mine = sql`WHERE run = ${this.#session.run}`;
+    const claimed = `\`at\` IS NULL AND claim_epoch = (SELECT epoch FROM migrate.lease ${mine})`;
     const tables = await this.#session.read(TABLE, `migrate.tables ${mine} ORDER BY table_id`);
     const chunks = await this.#session.read(
-      columns('table_id', 'ordinal', 'at', 'rows'),
+      { ...columns('table_id', 'ordinal', 'at', 'rows', 'claimed_by'), claimed: `IF(${claimed}, 't', 'f')` },
       `migrate.chunk ${mine} ORDER BY table_id, ordinal`,
     );
     const keyChunks = await this.#session.read(columns('table_id', 'key', 'at'), `migrate.key_chunk ${mine}`);

@@ -19,8 +19,10 @@ import { TransactionAssembler } from './transactions.ts';
 export interface MysqlStreamOptions {
   /** A new connection of mysql2, logged in, that nobody else uses. Its errors are SOURCE.*. */
   readonly connect: (purpose: string) => Promise<Connection>;
-  /** The run: its markers are delivered, and it has one reader, the last one. */
+  /** The run: its markers are delivered. */
   readonly run: string;
+  /** Names the reader: of two of one name the last one reads on. Default: the run. */
+  readonly reader?: string;
   readonly tables: readonly Table[];
   /** How long the source may send nothing while it is read. Default 60 s. */
   readonly networkTimeoutMs?: number;
@@ -43,6 +45,7 @@ const FILE_START = 4;
 const FAR = 2 ** 32;
 
 export class MysqlStream implements ChangeStream {
+  readonly isShareable = true;
   readonly covers = covers;
   readonly isWhole = isWhole;
   readonly #options: MysqlStreamOptions;
@@ -164,7 +167,7 @@ export class MysqlStream implements ChangeStream {
     resume: Position,
     found: string | undefined,
   ): { queue: RunQueue; dump: BinlogDump; assembler: TransactionAssembler } {
-    const { run, networkTimeoutMs = NETWORK_TIMEOUT_MS } = this.#options;
+    const { run, reader = run, networkTimeoutMs = NETWORK_TIMEOUT_MS } = this.#options;
     const queue = new RunQueue({ full: () => dump.pause(), drained: () => dump.resume() });
     const tables = new LoggedTables({ captured, charsetOf, isMariadb, caseSensitive });
     const assembler = new TransactionAssembler({ queue, tables, run, isMariadb, resume, takenOver: found });
@@ -172,7 +175,7 @@ export class MysqlStream implements ChangeStream {
     const dump = new BinlogDump({
       connection,
       networkTimeoutMs,
-      reader: run,
+      reader,
       handler: {
         event: (bytes, start, end) => assembler.event(parser.parse(bytes, start, end)),
         payload: () => ({

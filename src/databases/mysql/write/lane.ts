@@ -40,6 +40,8 @@ export interface MysqlLaneOptions {
   readonly direction: Direction;
   /** By the target's columns. */
   readonly conversionOf: ConversionOf;
+  /** The database of the checkpoints and of the lease. Default `migrate`: those of the run. */
+  readonly journal?: string;
 }
 
 /** A network that fails while the server works is noticed no later than this. */

@@ -51,8 +51,11 @@ export function arrayText(json: string, print: (element: string | null) => strin
   return `{${texts.map((text) => (text === null ? 'NULL' : quoted(text))).join(',')}}`;
 }
 
+// Only the white space of ASCII: the server does not quote other spaces, such as U+2028 and U+3000, which \s has too.
+const ARRAY_QUOTED = /[{}",\\\t-\r ]/;
+
 function quoted(text: string): string {
-  if (text !== '' && !/[{}",\\\s]/.test(text) && text.toUpperCase() !== 'NULL') return text;
+  if (text !== '' && !ARRAY_QUOTED.test(text) && text.toUpperCase() !== 'NULL') return text;
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 

@@ -17,7 +17,7 @@ import { FenceTriggers } from './triggers.ts';
 
 export interface PostgresFenceOptions {
   readonly server: PostgresServer;
-  readonly claim: LeaseClaim;
+  readonly claim: () => LeaseClaim;
   /** The run's id: part of the function's name. */
   readonly id: string;
   /** The captured tables, where known before `arm`. */

@@ -12,10 +12,11 @@ const TIMEOUT_MS = 5_000;
 export class FenceSession {
   /** The fence's function, as triggers call it. */
   readonly call: string;
-  readonly #claim: LeaseClaim;
+  /** Asked each time: the epoch is raised when what workers were given is taken back. */
+  readonly #claim: () => LeaseClaim;
   readonly #kept: KeptSession;
 
-  constructor(server: PostgresServer, claim: LeaseClaim, id: string) {
+  constructor(server: PostgresServer, claim: () => LeaseClaim, id: string) {
     this.call = `${fenceFunction(id)}()`;
     this.#claim = claim;
     const settings = { statement_timeout: `${TIMEOUT_MS}ms`, lock_timeout: `${TIMEOUT_MS}ms` };
@@ -37,7 +38,7 @@ export class FenceSession {
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.use((session) =>
       session.transaction(async () => {
-        await proveLease(session, this.#claim);
+        await proveLease(session, this.#claim());
         return work(session);
       }),
     );

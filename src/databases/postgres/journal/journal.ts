@@ -11,8 +11,9 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
-import { expectFormat, runRecord } from '../../../journal/records.ts';
+import { runRecord } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
+import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Position } from '../../../model/position.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
@@ -24,6 +25,7 @@ import { isoText, JournalSession } from './session.ts';
 import { PostgresStageJournal } from './stages.ts';
 import { PostgresTableStateJournal } from './table-states.ts';
 import { PostgresTableJournal } from './tables.ts';
+import { PostgresWorkerJournal } from './workers.ts';
 
 export class PostgresJournal implements Journal {
   readonly stages: StageJournal;
@@ -31,6 +33,7 @@ export class PostgresJournal implements Journal {
   readonly states: TableStateJournal;
   readonly cutovers: CutoverJournal;
   readonly deadLetters: DeadLetterJournal;
+  readonly workers: WorkerJournal;
   readonly #session: JournalSession;
 
   /** `claim` is asked at each write; it throws while no lease is held. */
@@ -41,20 +44,21 @@ export class PostgresJournal implements Journal {
     this.states = new PostgresTableStateJournal(this.#session);
     this.cutovers = new PostgresCutoverJournal(this.#session);
     this.deadLetters = new PostgresDeadLetterJournal(this.#session);
+    this.workers = new PostgresWorkerJournal(this.#session);
   }
 
   async load(): Promise<RunRecord | undefined> {
-    const [exists] = await this.#session.read(
-      `SELECT to_regclass('migrate.run') IS NOT NULL AS it WHERE $1::text IS NOT NULL`,
-    );
-    if (exists?.it !== 't') return undefined;
-    const [format] = await this.#session.read('SELECT format FROM migrate.run WHERE name = $1');
-    if (format === undefined) return undefined;
-    expectFormat(format.format);
+    if (!(await this.#session.hasRun())) return undefined;
     const [row] = await this.#session.read(
       `SELECT *, ${isoText('created_at')} AS created FROM migrate.run WHERE name = $1`,
     );
     return row && runRecord({ ...row, created_at: row.created ?? null });
+  }
+
+  async standing(): ReturnType<Journal['standing']> {
+    if (!(await this.#session.hasRun())) return undefined;
+    const [row] = await this.#session.read('SELECT paused, outcome FROM migrate.run WHERE name = $1');
+    return row && { paused: row.paused === 't', outcome: row.outcome as RunRecord['outcome'] };
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {

@@ -47,6 +47,9 @@ CREATE TABLE IF NOT EXISTS migrate.chunk (
   at text,
   rows bigint NOT NULL DEFAULT 0,
   done_at timestamptz,
+  -- Whom it was given to: a worker, or NULL for whoever leads. Void when the run's epoch is a later one.
+  claim_epoch bigint,
+  claimed_by int,
   PRIMARY KEY (run, table_id, ordinal),
   FOREIGN KEY (run, table_id) REFERENCES migrate.tables ON DELETE CASCADE
 );
@@ -109,6 +112,19 @@ CREATE TABLE IF NOT EXISTS migrate.dead_letter (
   settled_at timestamptz,
   PRIMARY KEY (run, id)
 );
+-- The further processes that work on a run.
+CREATE TABLE IF NOT EXISTS migrate.worker (
+  run text NOT NULL REFERENCES migrate.run ON DELETE CASCADE,
+  id int GENERATED ALWAYS AS IDENTITY,
+  name text NOT NULL,
+  joined_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  doing text NOT NULL DEFAULT '',
+  changes bigint NOT NULL DEFAULT 0,
+  epoch bigint,
+  lanes jsonb NOT NULL DEFAULT '[]',
+  PRIMARY KEY (run, id)
+);
 -- Of runs that cannot switch triggers off: what their sessions show to the fence of the target.
 CREATE TABLE IF NOT EXISTS migrate.pass (
   run text PRIMARY KEY REFERENCES migrate.run ON DELETE CASCADE,
@@ -127,4 +143,6 @@ ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS joining jsonb NOT NULL DEFAULT 
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS ended jsonb;
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS settled text;
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
+ALTER TABLE migrate.chunk ADD COLUMN IF NOT EXISTS claim_epoch bigint;
+ALTER TABLE migrate.chunk ADD COLUMN IF NOT EXISTS claimed_by int;
 ALTER TABLE migrate.checkpoint ADD COLUMN IF NOT EXISTS splits bigint NOT NULL DEFAULT 0`;

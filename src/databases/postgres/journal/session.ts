@@ -1,5 +1,6 @@
 // How the journal is read and written: statements one after another, each write a transaction that first proves the lease.
 
+import { expectFormat } from '../../../journal/records.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { PostgresServer, Session, TextRow } from '../connection.ts';
 import { KeptSession } from '../kept-session.ts';
@@ -37,13 +38,28 @@ export class JournalSession {
   }
 
   /** One transaction that proves the lease before anything else. */
-  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  transaction<T>(work: (session: Session, claim: LeaseClaim) => Promise<T>): Promise<T> {
     return this.#kept.use((session) =>
       session.transaction(async () => {
-        await proveLease(session, this.#claim());
-        return work(session);
+        const claim = this.#claim();
+        await proveLease(session, claim);
+        return work(session, claim);
       }),
     );
+  }
+
+  /** What a process without a lease does: it proves none. */
+  unproven<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#kept.use(work);
+  }
+
+  /** Whether there is a record of the run. Rejects with RUN.FORMAT when another version wrote it. */
+  async hasRun(): Promise<boolean> {
+    const [exists] = await this.read(`SELECT to_regclass('migrate.run') IS NOT NULL AS it WHERE $1::text IS NOT NULL`);
+    if (exists?.it !== 't') return false;
+    const [row] = await this.read('SELECT format FROM migrate.run WHERE name = $1');
+    if (row !== undefined) expectFormat(row.format);
+    return row !== undefined;
   }
 
   /** DDL takes no parameters. */

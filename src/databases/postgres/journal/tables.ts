@@ -20,7 +20,9 @@ export class PostgresTableJournal implements TableJournal {
       'SELECT table_id, lane, spread, bounds FROM migrate.tables WHERE run = $1 ORDER BY table_id',
     );
     const chunks = await this.#session.read(
-      'SELECT table_id, ordinal, at, rows FROM migrate.chunk WHERE run = $1 ORDER BY table_id, ordinal',
+      `SELECT table_id, ordinal, at, rows, claimed_by,
+         at IS NULL AND claim_epoch = (SELECT epoch FROM migrate.lease WHERE run = $1) AS claimed
+       FROM migrate.chunk WHERE run = $1 ORDER BY table_id, ordinal`,
     );
     const keyChunks = await this.#session.read('SELECT table_id, key, at FROM migrate.key_chunk WHERE run = $1');
     return tableProgress(tables, chunks, keyChunks);

@@ -114,13 +114,18 @@ async function endHolder(session: Session, slot: string): Promise<void> {
   );
 }
 
+/** True when another session holds the slot. */
+export function isTaken(error: unknown): boolean {
+  return sqlState(error) === '55006';
+}
+
 /** Runs `work` until no other session holds the slot; the last refusal is thrown. */
 export async function whenFree<T>(session: Session, slot: string, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (sqlState(error) !== '55006' || attempt === HOLDER_ATTEMPTS) throw error;
+      if (!isTaken(error) || attempt === HOLDER_ATTEMPTS) throw error;
     }
     await endHolder(session, slot);
     await sleep(HOLDER_WAIT_MS);

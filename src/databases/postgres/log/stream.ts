@@ -13,7 +13,7 @@ import { PgoutputDecoder } from './pgoutput.ts';
 import { publishedRelations } from './publication.ts';
 import { translateStreamError, WalReceiver } from './receiver.ts';
 import { type CapturedTable, Relations, type ServerType } from './relations.ts';
-import { whenFree } from './slot.ts';
+import { isTaken, whenFree } from './slot.ts';
 import { SlotWatch } from './slot-watch.ts';
 
 export interface PostgresStreamOptions {
@@ -29,6 +29,11 @@ export interface PostgresStreamOptions {
   readonly decodingMemory?: number;
   /** How often slot and publication are looked at. Default 10 s. */
   readonly watchIntervalMs?: number;
+  /**
+   * True for one who only looks on: where another session reads from the slot, opening rejects with TUNE.NOT_NOW. By default that
+   * session is ended: the slot is this run's alone, so that it is one the run left behind.
+   */
+  readonly givesWay?: boolean;
 }
 
 /** What one opening holds. */
@@ -41,6 +46,8 @@ interface Reading {
 const LOG_SHARD: ShardId = 'log';
 
 export class PostgresStream implements ChangeStream {
+  /** A slot has one reader. */
+  readonly isShareable = false;
   readonly covers = covers;
   readonly distance = distance;
   readonly #options: PostgresStreamOptions;
@@ -126,8 +133,10 @@ export class PostgresStream implements ChangeStream {
         },
       });
       const { queue, receiver } = this.#connect(session, relations, from);
-      await whenFree(asking, slot, () => receiver.start(slot, publication, from)).catch((error: unknown) => {
-        throw translateStreamError(asking, error);
+      const begin = (): Promise<void> => receiver.start(slot, publication, from);
+      const begun = this.#options.givesWay === true ? begin() : whenFree(asking, slot, begin);
+      await begun.catch((error: unknown) => {
+        throw this.#options.givesWay === true && isTaken(error) ? inUse(slot) : translateStreamError(asking, error);
       });
       watch.start(this.#options.watchIntervalMs ?? 10_000, (error) => receiver.fail(error));
       return { queue, receiver, watch };
@@ -165,6 +174,12 @@ export class PostgresStream implements ChangeStream {
     if (reading === undefined) return;
     await Promise.all([reading.receiver.stop(), reading.watch.close()]);
   }
+}
+
+function inUse(slot: string): MigrateError {
+  return new MigrateError('TUNE.NOT_NOW', `the run is at work: it reads from slot ${slot}, and a slot has one reader`, {
+    fix: 'Stop the run (Ctrl-C), tune, and start it again: it goes on where it stopped. With stream.via: debezium a run need not be stopped.',
+  });
 }
 
 /** The types of the tables' columns as the server numbers them. */

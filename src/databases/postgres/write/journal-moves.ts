@@ -8,26 +8,28 @@ import type { LeaseClaim } from '../../lease-store.ts';
 import type { CheckpointMove, LaneCheckpoint } from '../../target.ts';
 import type { Session } from '../connection.ts';
 import { field } from '../row.ts';
-import { arrayLiteral, valueText } from '../sql.ts';
+import { arrayLiteral, quoteName, valueText } from '../sql.ts';
 
 export type Direction = 'forward' | 'reverse';
 
 // A checkpoint that is not where this lane left it was moved by another runner. The lease is proved in the same statement:
 // on a long network every round trip of a batch is lag.
-const MOVE = `
-WITH held AS (SELECT 1 FROM migrate.lease WHERE run = $1 AND epoch = $7 FOR SHARE)
-UPDATE migrate.checkpoint AS c
+const moveIn = (schema: string): string => `
+WITH held AS (SELECT 1 FROM ${schema}.lease WHERE run = $1 AND epoch = $7 FOR SHARE)
+UPDATE ${schema}.checkpoint AS c
 SET position = m.new, changes = c.changes + m.changes, splits = c.splits + m.splits, updated_at = now()
 FROM unnest($3::int[], $4::text[], $5::text[], $6::bigint[], $8::bigint[]) AS m(lane, old, new, changes, splits)
 WHERE c.run = $1 AND c.direction = $2 AND c.lane = m.lane AND c.position = m.old AND EXISTS (SELECT FROM held)`;
+const MOVE = moveIn('migrate');
 
 /** Moves checkpoints by compare-and-set and proves the lease. Rejects with LEASE.LOST when either does not hold. */
 export async function moveCheckpoints(
   session: Session,
-  owner: { readonly claim: LeaseClaim; readonly direction: Direction },
+  owner: { readonly claim: LeaseClaim; readonly direction: Direction; readonly journal?: string },
   moves: readonly CheckpointMove[],
 ): Promise<void> {
-  const moved = await session.prepared('move_checkpoints', MOVE, [
+  const move = owner.journal === undefined ? MOVE : moveIn(quoteName(owner.journal));
+  const moved = await session.prepared('move_checkpoints', move, [
     owner.claim.run,
     owner.direction,
     arrayLiteral(moves.map(({ lane }) => String(lane))),
@@ -67,10 +69,9 @@ export async function readCheckpoints(
   session: Session,
   claim: Pick<LeaseClaim, 'run'>,
   direction: Direction,
+  isLocked = true,
 ): Promise<readonly LaneCheckpoint[]> {
-  const rows = await session.query(
-    'SELECT lane, position FROM migrate.checkpoint WHERE run = $1 AND direction = $2 ORDER BY lane FOR UPDATE',
-    [claim.run, direction],
-  );
+  const all = 'SELECT lane, position FROM migrate.checkpoint WHERE run = $1 AND direction = $2 ORDER BY lane';
+  const rows = await session.query(isLocked ? `${all} FOR UPDATE` : all, [claim.run, direction]);
   return rows.map((row) => ({ lane: Number(field(row, 'lane')), position: field(row, 'position') as Position }));
 }

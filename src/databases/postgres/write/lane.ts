@@ -27,6 +27,8 @@ export interface PostgresLaneOptions {
   readonly server: PostgresServer;
   readonly claim: LeaseClaim;
   readonly direction: Direction;
+  /** The schema of the checkpoints and of the lease. Default `migrate`: those of the run. */
+  readonly journal?: string;
 }
 
 const STATEMENT_TIMEOUT = '120s';

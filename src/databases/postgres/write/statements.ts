@@ -98,7 +98,7 @@ export function unnestedValue(column: Column, index: number): string {
   return ridesAsText(column) ? `s.c${index}::${column.castType}` : `s.c${index}`;
 }
 
-function sameKey(table: Table): string {
+export function sameKey(table: Table): string {
   return table.key
     .map((column, index) => {
       const definition = columnAt(table, column);

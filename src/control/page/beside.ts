@@ -1,0 +1,36 @@
+// What stands beside the run: how well the servers are, and the further processes that help.
+
+import type { ProbeStatus, StatusSnapshot, WorkerStatus } from '../../observe/status.ts';
+import { byId, element } from './dom.ts';
+import { count, short, UNKNOWN } from './format.ts';
+
+export function drawHealth({ health }: StatusSnapshot): void {
+  const probes = health.probes.toSorted((a, b) => Number(a.state === 'well') - Number(b.state === 'well'));
+  byId('health', HTMLElement).hidden = probes.length === 0;
+  byId('probes', HTMLElement).replaceChildren(...probes.map(probeItem));
+}
+
+function probeItem({ side, name, unit, value, limit, state, reason, holds }: ProbeStatus): HTMLElement {
+  const amount = (number: number): string =>
+    `${Number.isInteger(number) ? count(number) : number.toFixed(1)} ${unit}`.trim();
+  const held = state === 'well' || holds.length === 0 ? '' : `${reason}; holds ${holds.join(', ')}`;
+  return element(
+    'li',
+    { class: state },
+    element('span', { class: `state ${state}` }, state),
+    element('b', {}, `${side}: ${name}`),
+    element('span', { class: 'sub' }, `${value === null ? UNKNOWN : amount(value)}, limit ${amount(limit)}`),
+    ...(held === '' ? [] : [element('span', { class: 'sub' }, held)]),
+  );
+}
+
+export function drawWorkers({ workers }: StatusSnapshot): void {
+  byId('workers', HTMLElement).hidden = workers.length === 0;
+  byId('worker-list', HTMLElement).replaceChildren(...workers.map(workerItem));
+}
+
+function workerItem({ name, doing, rows, changes, silentSeconds }: WorkerStatus): HTMLElement {
+  const silence = silentSeconds < 10 ? '' : `, silent for ${count(silentSeconds)} s`;
+  const done = `${doing}: ${short(rows)} rows copied, ${short(changes)} changes applied${silence}`;
+  return element('li', {}, element('b', {}, name), element('span', { class: 'sub' }, done));
+}

@@ -1,0 +1,115 @@
+// Every command of the control API, once: what it takes and what it does. The Unix socket, the HTTP server and the OpenAPI
+// document are made from this table.
+
+import { z } from 'zod';
+import type { Controls, Effect } from './controls.ts';
+
+/** Nobody has said who asks. */
+const UNNAMED = 'unknown';
+
+const by = z.string().trim().min(1).max(200).optional().describe('Who asks, for the audit trail.');
+const ids = z
+  .array(z.int().min(1))
+  .min(1)
+  .max(100_000)
+  .describe('Of dead letters, as `migrate dead-letters list` has them.');
+const table = z.string().min(1).max(500).describe('As `migrate table list` has it.');
+const reason = z.string().trim().min(1).max(2_000).describe('Kept in the report.');
+
+const cap = z.number().positive().nullable().optional();
+const caps = z
+  .strictObject({ rowsPerSecond: cap, bytesPerSecond: cap })
+  .optional()
+  .describe('At most; null takes a limit away, what is not named stays.');
+const throttle = z.strictObject({ apply: caps, snapshot: caps, by });
+
+const nothing = z.strictObject({ by });
+const cutover = z.strictObject({
+  by,
+  decision: z
+    .enum(['switched', 'undo'])
+    .optional()
+    .describe('Settles an ambiguous switch: where the applications write. It is no permission to cut over.'),
+});
+const tableRequest = z.discriminatedUnion('verb', [
+  z.strictObject({ verb: z.literal('skip'), table, reason, by }).describe('Leaves the table out.'),
+  z.strictObject({ verb: z.literal('add'), table, by }).describe('Adds a table of the source to the run.'),
+  z.strictObject({ verb: z.literal('copy'), table, by }).describe('Copies it again.'),
+  z.strictObject({ verb: z.literal('retry'), table, by }).describe('Takes back what `skip` left out.'),
+]);
+const letterRequest = z.discriminatedUnion('verb', [
+  z
+    .strictObject({ verb: z.literal('retry'), ids: ids.optional(), table: table.optional(), by })
+    .describe('Replays letters; without `ids` and `table` all that are open.'),
+  z.strictObject({ verb: z.literal('waive'), ids, reason, by }).describe('Lets the run end without these changes.'),
+]);
+
+/** What a command has done; `answer` is what it tells besides. */
+export interface Done extends Effect {
+  readonly answer?: object;
+}
+
+export interface Command {
+  /** Below the root of the Unix socket, and below /api over HTTP. */
+  readonly path: string;
+  readonly summary: string;
+  readonly body: z.ZodType;
+  /** Rejects with what the run refuses it with. `body` has the form that `body` says. */
+  readonly run: (controls: Controls, body: unknown) => Promise<Done>;
+}
+
+export const COMMANDS: readonly Command[] = [
+  command('/pause', 'Hold copy and apply after the work in hand; survives restarts.', nothing, (controls, body) =>
+    controls.pause(nameOf(body)),
+  ),
+  command('/resume', 'Go on after a pause.', nothing, (controls, body) => controls.resume(nameOf(body))),
+  command(
+    '/throttle',
+    'Change how fast the copy and the apply may be, until the process ends.',
+    throttle,
+    (controls, { apply, snapshot, ...body }) => controls.throttle({ apply, snapshot }, nameOf(body)),
+  ),
+  command('/cutover', 'Allow the cutover to begin as soon as it can.', cutover, (controls, body) =>
+    controls.cutover(nameOf(body), body.decision),
+  ),
+  command(
+    '/cutover/cancel',
+    'Take back the permission to cut over; refused once the freeze has begun.',
+    nothing,
+    (controls, body) => controls.cancelCutover(nameOf(body)),
+  ),
+  command(
+    '/table',
+    'Add a table, leave one out, take it back or copy it again.',
+    tableRequest,
+    async (controls, body) => {
+      const answer = await controls.table({ ...body, by: nameOf(body) });
+      return { changed: answer.changed, said: `${body.verb} of ${body.table} is recorded`, answer };
+    },
+  ),
+  command(
+    '/letters',
+    'Replay or waive dead letters; answered when it is done.',
+    letterRequest,
+    async (controls, body) => {
+      const answer = await controls.letters({ ...body, by: nameOf(body) });
+      return { changed: true, said: `dead letters: ${body.verb} is done`, answer };
+    },
+  ),
+  command('/stop', 'Begin to end the process, as Ctrl-C would; the run can go on later.', nothing, (controls, body) =>
+    controls.stop(nameOf(body)),
+  ),
+];
+
+function command<Body>(
+  path: string,
+  summary: string,
+  body: z.ZodType<Body>,
+  run: (controls: Controls, body: Body) => Promise<Done>,
+): Command {
+  return { path, summary, body, run: (controls, parsed) => run(controls, parsed as Body) };
+}
+
+function nameOf(body: { readonly by?: string | undefined }): string {
+  return body.by ?? UNNAMED;
+}

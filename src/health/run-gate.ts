@@ -1,0 +1,70 @@
+// The latches of a run: that of everything, and those of its parts, which may also be slowed down.
+
+import type { ThrottleStatus } from '../observe/status.ts';
+import type { Plan } from '../plan/plan.ts';
+import { Gate } from './gate.ts';
+import { Throttle } from './throttle.ts';
+
+/** The parts of a run that are held apart. */
+export const SCOPES = ['snapshot', 'apply', 'verify'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who asks at which stage; at others nothing is held. */
+const ASKED_AT: Readonly<Record<string, readonly Scope[]>> = {
+  snapshot: ['snapshot'],
+  'catch-up': ['apply'],
+  verify: ['apply', 'verify'],
+  cutover: ['apply', 'verify'],
+};
+
+/** The gate of everything, which the operator holds, and those of its parts. */
+export class RunGate extends Gate {
+  readonly snapshot: Throttle;
+  readonly apply: Throttle;
+  readonly verify = new Gate(this);
+
+  /** Without a plan nothing is slowed down. */
+  constructor(plan?: Pick<Plan, 'snapshot' | 'apply'>) {
+    super();
+    this.snapshot = new Throttle(this, capsOf(plan?.snapshot));
+    this.apply = new Throttle(this, {
+      ...capsOf(plan?.apply),
+      goalMs: capOf(plan?.apply.batchGoal),
+      pauseMs: plan?.apply.batchPause ?? 0,
+    });
+  }
+
+  get throttles(): Readonly<Record<'snapshot' | 'apply', ThrottleStatus>> {
+    return { snapshot: this.snapshot.status, apply: this.apply.status };
+  }
+
+  /** In a freeze nothing is slowed down. */
+  exempt(isExempt: boolean): void {
+    this.snapshot.exempt(isExempt);
+    this.apply.exempt(isExempt);
+  }
+
+  override get heldMs(): number {
+    return Math.max(super.heldMs, ...SCOPES.map((scope) => this[scope].heldMs));
+  }
+
+  /** Why nothing moves at this stage; undefined when it does. */
+  reasonAt(stage: string): string | undefined {
+    return [...this.reasons, ...(ASKED_AT[stage] ?? []).flatMap((scope) => this[scope].reasons)][0];
+  }
+
+  /** Resolves when no part is held. */
+  async passAll(signal: AbortSignal): Promise<void> {
+    while (SCOPES.some((scope) => this[scope].reasons.length > 0)) {
+      for (const scope of SCOPES) await this[scope].pass(signal);
+    }
+  }
+}
+
+function capsOf(plan: Pick<Plan['apply'], 'maxRowsPerSecond' | 'maxBytesPerSecond'> | undefined) {
+  return { rowsPerSecond: capOf(plan?.maxRowsPerSecond), bytesPerSecond: capOf(plan?.maxBytesPerSecond) };
+}
+
+function capOf(limit: number | 'off' | undefined): number | null {
+  return limit === undefined || limit === 'off' ? null : limit;
+}

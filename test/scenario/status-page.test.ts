@@ -1,0 +1,196 @@
+// The status page in a real browser: on a run that is made up, whose state a test chooses, and on one that migrates.
+
+import { expect, onTestFinished, test } from 'vitest';
+import { type Chromium, type Look, startChromium } from '../fleet/chromium.ts';
+import { MadeUpRun, type Moment } from '../fleet/made-up-run.ts';
+import { MANUAL, openScene } from './scene.ts';
+
+/** As it is built: the page's scripts are compiled. */
+const built = (await import(new URL('../../dist/control/http.js', import.meta.url).href)) as {
+  readonly serveHttp: typeof import('../../src/control/http.ts').serveHttp;
+};
+
+const COPYING: Moment = { stage: 'snapshot', copied: 0.55, rate: 184_000 };
+const READY: Moment = { stage: 'cutover', copied: 1, rate: 0 };
+const DESKTOP: Look = { width: 1280, height: 900 };
+
+async function openBrowser(look: Look): Promise<Chromium> {
+  const browser = await startChromium();
+  onTestFinished(() => browser.close());
+  await browser.look(look);
+  return browser;
+}
+
+async function serve(moment: Moment) {
+  const run = new MadeUpRun(moment);
+  const server = await built.serveHttp({ controls: run, scrub: (text) => text, port: 0, former: undefined });
+  onTestFinished(() => server.close());
+  const { port, token } = server.access;
+  return { run, server, url: `http://127.0.0.1:${port}/#${token}` };
+}
+
+const isLive = 'document.body.dataset.link === "live" && document.querySelectorAll("#rows tr").length > 0';
+const click = (id: string): string => `document.getElementById('${id}').click()`;
+
+/** What people who use it in another way than by looking at it would trip over, in the page. */
+const FAULTS = `(() => {
+  const faults = [];
+  const shown = (e) => e.checkVisibility() && e.getClientRects().length > 0;
+  const nameOf = (e) => (e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent ?? '').trim();
+  for (const e of document.querySelectorAll('button, a, input, [role=progressbar]'))
+    if (shown(e) && !nameOf(e)) faults.push('no name: ' + e.outerHTML.slice(0, 80));
+  const all = [...document.querySelectorAll('[id]')].map((e) => e.id);
+  for (const id of all) if (all.indexOf(id) !== all.lastIndexOf(id)) faults.push('twice: ' + id);
+  for (const e of document.querySelectorAll('[aria-labelledby], [aria-describedby]'))
+    for (const id of (e.getAttribute('aria-labelledby') + ' ' + (e.getAttribute('aria-describedby') ?? '')).split(' '))
+      if (id && id !== 'null' && !document.getElementById(id)) faults.push('names nothing: ' + id);
+  for (const image of document.images) if (!image.hasAttribute('alt')) faults.push('no alt: ' + image.src);
+  for (const tag of ['header', 'main', 'footer', 'h1']) if (document.querySelectorAll('body ' + tag).length !== 1) faults.push('not once: ' + tag);
+  let level = 0;
+  for (const h of document.querySelectorAll('h1, h2, h3')) {
+    if (h.closest('dialog:not([open])')) continue;
+    if (Number(h.tagName[1]) > level + 1) faults.push('a level is left out: ' + h.textContent);
+    level = Number(h.tagName[1]);
+  }
+  if (!document.documentElement.lang || !document.title) faults.push('no language or title');
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data; };
+  const light = (color) => { const [r, g, b] = [...rgba(color)].map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = (e) => { for (; e; e = e.parentElement) { const color = getComputedStyle(e).backgroundColor; if (rgba(color)[3] === 255) return color; } return 'white'; };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    const e = node.parentElement;
+    if (!node.data.trim() || !shown(e) || e.closest(':disabled, script, .visually-hidden')) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(e.namespaceURI.endsWith('svg') ? style.fill : style.color), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) faults.push('contrast ' + ratio.toFixed(2) + ': ' + node.data.trim().slice(0, 40));
+  }
+  return [...new Set(faults)];
+})()`;
+
+const LOOKS: readonly (readonly [string, Moment, Look])[] = [
+  ['light', COPYING, DESKTOP],
+  ['dark', READY, { ...DESKTOP, scheme: 'dark' }],
+  ['light, 360 px wide', READY, { width: 360, height: 740 }],
+  ['dark, 360 px wide', COPYING, { width: 360, height: 740, scheme: 'dark' }],
+];
+
+test('in light and dark, wide and narrow, everything has a name, is readable and fits', async () => {
+  const browser = await openBrowser(DESKTOP);
+  for (const [name, moment, look] of LOOKS) {
+    const { url, server } = await serve(moment);
+    await browser.look(look);
+    await browser.open('about:blank');
+    await browser.open(url);
+    await browser.until(isLive);
+    expect(await browser.evaluate(FAULTS), name).toEqual([]);
+    expect(await browser.evaluate('document.documentElement.scrollWidth'), name).toBe(look.width);
+    const ground = await browser.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    expect(ground, name).toBe(look.scheme === 'dark' ? 'rgb(14, 17, 21)' : 'rgb(245, 246, 248)');
+    await browser.evaluate(click('pause'));
+    await browser.until('document.getElementById("confirm").open');
+    expect(await browser.evaluate(FAULTS), `${name}, asking`).toEqual([]);
+    await browser.open('about:blank');
+    await server.close();
+  }
+  expect(browser.complaints).toEqual([]);
+});
+
+test('by keyboard alone a run is paused and resumed, and a cutover is confirmed with the name of the run', async () => {
+  const browser = await openBrowser(DESKTOP);
+  const { url, run } = await serve(READY);
+  await browser.open(url);
+  await browser.until(isLive);
+  expect(await browser.evaluate('[location.hash, document.getElementById("wait").textContent]')).toEqual([
+    '',
+    'ready: waiting for `migrate cutover`',
+  ]);
+  const reach = async (id: string): Promise<void> => {
+    for (let presses = 0; presses < 40; presses++) {
+      if ((await browser.evaluate('document.activeElement.id')) === id) return;
+      await browser.press('Tab');
+    }
+    throw new Error(`${id} cannot be reached by Tab`);
+  };
+  await reach('pause');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("confirm").open');
+  await reach('confirm-name');
+  await browser.send('Input.insertText', { text: 'Ada' });
+  await browser.press('Enter');
+  await browser.until('document.getElementById("wait").textContent.includes("paused by the operator")');
+  await browser.until('document.getElementById("toast").textContent.startsWith("paused")');
+  await reach('pause');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("confirm").open');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("pause").textContent === "Pause"');
+
+  await reach('cutover');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("confirm").open');
+  expect(await browser.evaluate('document.getElementById("confirm-yes").disabled')).toBe(true);
+  await browser.press('Escape');
+  await browser.until('!document.getElementById("confirm").open');
+  await reach('cutover');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("confirm").open');
+  await browser.send('Input.insertText', { text: 'orders-to-pg18' });
+  await reach('confirm-yes');
+  await browser.press('Enter');
+  await browser.until('document.getElementById("cutover").textContent.startsWith("Cancel")');
+  expect(run.asked).toEqual([
+    'pause by Ada (status page)',
+    'resume by Ada (status page)',
+    'cutover by Ada (status page)',
+  ]);
+});
+
+test('a page of another origin can neither read nor command, even with the token', async () => {
+  const browser = await openBrowser(DESKTOP);
+  const [victim, other] = [await serve(READY), await serve(READY)];
+  await browser.open(other.url);
+  const { port, token } = victim.server.access;
+  const tried = await browser.evaluate<string[]>(`(async () => {
+    const base = 'http://127.0.0.1:${port}/api';
+    const headers = { authorization: 'Bearer ${token}', 'content-type': 'application/json' };
+    const attempts = [
+      fetch(base + '/status', { headers }),
+      fetch(base + '/pause', { method: 'POST', headers, body: '{}' }),
+      fetch(base + '/pause', { method: 'POST', mode: 'no-cors', body: '{}' }),
+    ];
+    return (await Promise.allSettled(attempts)).map(({ status }) => status);
+  })()`);
+  expect(tried).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(victim.run.asked).toEqual([]);
+});
+
+test('a page follows a run through a restart of its process, pauses it, and learns how it ended', async () => {
+  const scene = await openScene({ sections: { cutover: MANUAL } });
+  const first = scene.start();
+  await scene.ready(first);
+  const { stdout } = await scene.run(['status']);
+  const url = /^page +(\S+)$/m.exec(stdout)?.[1] ?? '';
+  const browser = await openBrowser(DESKTOP);
+  await browser.open(url);
+  await browser.until(isLive);
+  await browser.until('document.querySelector("#stages .now b").textContent === "Cutover"');
+
+  first.kill('SIGKILL');
+  await first.exited;
+  await browser.until('document.getElementById("lost").textContent.startsWith("Disconnected since")');
+  const second = scene.start();
+  await browser.until(`${isLive} && document.getElementById("lost").hidden`);
+  await scene.ready(second);
+  await browser.until('!document.getElementById("pause").disabled');
+  await browser.evaluate(click('pause'));
+  await browser.until('document.getElementById("confirm").open');
+  await browser.press('Enter');
+  expect(await scene.until(second, ({ paused }) => paused)).toMatchObject({ waiting: 'paused by the operator' });
+  expect((await scene.run(['resume'])).code).toBe(0);
+  expect((await scene.run(['cutover'])).code).toBe(0);
+  expect((await second.exited).code).toBe(0);
+  await browser.until('document.getElementById("wait").textContent.startsWith("Complete")');
+  expect(await browser.evaluate('document.getElementById("lost").hidden')).toBe(true);
+});
