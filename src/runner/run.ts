@@ -5,6 +5,7 @@ import { Notifier } from '../control/notifier.ts';
 import { openControls } from '../control/open.ts';
 import { Monitor } from '../health/monitor.ts';
 import { RunGate } from '../health/run-gate.ts';
+import { backoffMs } from '../lib/backoff.ts';
 import { Closer } from '../lib/closer.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import { once } from '../lib/once.ts';
@@ -20,9 +21,6 @@ import type { OpenEndpoints } from './endpoints.ts';
 import { Operator } from './operator.ts';
 import type { RunRequest } from './request.ts';
 import type { Runner } from './runner.ts';
-
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
 
 export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise<RunOutcome> {
   const closer = new Closer();
@@ -79,8 +77,7 @@ async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Pr
       if (request.signal.aborted) throw toMigrateError(request.signal.reason);
       if (error.disposition !== 'retry') throw error;
       const failures = progress.failed(status.snapshot(), gate.heldMs, error);
-      const pauseMs =
-        Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.75 + Math.random() / 2);
+      const pauseMs = backoffMs(failures);
       showError(status, error, request.scrub);
       status.update((value) => {
         value.restarts = count + 1;

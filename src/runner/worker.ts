@@ -8,6 +8,7 @@ import { RunGate } from '../health/run-gate.ts';
 import type { RunRecord } from '../journal/journal.ts';
 import { noRun } from '../journal/no-run.ts';
 import type { WorkerId } from '../journal/workers.ts';
+import { backoffMs } from '../lib/backoff.ts';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import type { Log } from '../observe/log.ts';
 import { RunStatus } from '../observe/status.ts';
@@ -33,8 +34,6 @@ export interface WorkResult {
 }
 
 const LOOK_MS = 1_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
 const PAUSED = 'the run is paused';
 const CUT_OFF: ReadonlySet<string> = new Set(['LEASE.LOST', 'TARGET.CONNECTION', 'TARGET.COMMIT_UNKNOWN']);
 
@@ -53,8 +52,7 @@ export async function workPlan(request: WorkRequest, open: OpenEndpoints): Promi
       if (signal.aborted) throw toMigrateError(signal.reason);
       if (error.code !== 'LEASE.LOST' && error.disposition !== 'retry') throw error;
       if (performance.now() - since > plan.limits.giveUpAfter) throw error;
-      const pauseMs =
-        Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures++, 10)) * (0.75 + Math.random() / 2);
+      const pauseMs = backoffMs(failures++);
       if (!isCutOff(error) || failures > 1)
         log.warn('the worker stopped; trying again', { code: error.code, err: error, ms: Math.round(pauseMs) });
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
