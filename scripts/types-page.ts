@@ -1,8 +1,11 @@
 // docs/types.md, from the table of types that the contract tests take through every part of a run, and from the tables that
 // convert between engines.
 
+import { MYSQL_TYPES as MYSQL_FOR_ORACLE, oracleTypeOfMysql } from '../src/convert/mysql-to-oracle.ts';
 import { MYSQL_TYPES, mappedType } from '../src/convert/mysql-to-postgres.ts';
+import type { OracleType } from '../src/convert/oracle-types.ts';
 import { mysqlType, OTHER_TYPES, POSTGRES_TYPES, resolvedType } from '../src/convert/postgres-to-mysql.ts';
+import { oracleTypeOfPostgres, POSTGRES_TYPES as POSTGRES_FOR_ORACLE } from '../src/convert/postgres-to-oracle.ts';
 import { planSchema } from '../src/plan/plan.ts';
 import { TYPE_GROUPS, type TypeEntry } from '../test/contract/types-fixture.ts';
 import { heading, table } from './markdown.ts';
@@ -22,7 +25,9 @@ export function typesPage(): string {
     '[Between two databases of PostgreSQL](#between-two-databases-of-postgresql) ·' +
       ' [from MySQL and MariaDB to PostgreSQL](#from-mysql-and-mariadb-to-postgresql) ·' +
       ' [from PostgreSQL to MySQL](#from-postgresql-to-mysql) ·' +
-      ' [from MySQL and MariaDB to MySQL](#from-mysql-and-mariadb-to-mysql)\n',
+      ' [from MySQL and MariaDB to MySQL](#from-mysql-and-mariadb-to-mysql) ·' +
+      ' [from PostgreSQL to Oracle](#from-postgresql-to-oracle) ·' +
+      ' [from MySQL and MariaDB to Oracle](#from-mysql-and-mariadb-to-oracle)\n',
     '# Between two databases of PostgreSQL\n',
     'Each line is a test: these values, and NULL, go through the copy, through the log as sets and row by row, and through' +
       ' verification, between databases whose defaults for printing values differ. Values travel as the text that the server' +
@@ -34,6 +39,9 @@ export function typesPage(): string {
     toPostgres(),
     toMysql(),
     BETWEEN_MYSQLS,
+    fromPostgresToOracle(),
+    fromMysqlToOracle(),
+    TO_ORACLE,
   ].join('\n');
 }
 
@@ -76,6 +84,48 @@ function toMysql(): string {
     table(['type', 'becomes', 'or', 'note'], [...rows, enums, domains, others]),
     TO_MYSQL,
   ].join('\n');
+}
+
+interface OracleRule {
+  readonly shown: string;
+  readonly example: string;
+  readonly choices: readonly { readonly shown: string }[];
+  readonly note?: string;
+}
+
+function oracleRow({ shown: name, example, choices, note = '' }: OracleRule, made: OracleType | undefined) {
+  const refused = made?.refuses === undefined ? '' : `refused: ${made.refuses}`;
+  return [
+    name,
+    `${code(example)} → ${code(made?.type ?? '')}`,
+    choices.map((choice) => code(choice.shown)).join(' '),
+    [note, refused].filter((text) => text !== '').join('; '),
+  ];
+}
+
+function fromPostgresToOracle(): string {
+  const rows = POSTGRES_FOR_ORACLE.map((rule) =>
+    oracleRow(rule, oracleTypeOfPostgres(resolvedType(rule.example, []), {})),
+  );
+  const others = [OTHER_TYPES.shown, code('CLOB'), code('VARCHAR2(n CHAR)'), 'the text that PostgreSQL prints'];
+  const enums = [
+    'enum',
+    code('VARCHAR2(n CHAR)'),
+    `${code('VARCHAR2(n CHAR)')} ${code('CLOB')}`,
+    'with a check for its labels',
+  ];
+  const domains = ['domain', 'what it is made of', '', 'without its checks'];
+  return [
+    '# From PostgreSQL to Oracle\n',
+    CHOSEN,
+    table(['type', 'becomes', 'or', 'note'], [...rows, enums, domains, others]),
+  ].join('\n');
+}
+
+function fromMysqlToOracle(): string {
+  const options = planSchema.shape.convert.parse({});
+  const rows = MYSQL_FOR_ORACLE.map((rule) => oracleRow(rule, oracleTypeOfMysql({ type: rule.example }, {}, options)));
+  return ['# From MySQL and MariaDB to Oracle\n', CHOSEN, table(['type', 'becomes', 'or', 'note'], rows)].join('\n');
 }
 
 function row({ type, copied, key, values, since }: TypeEntry): readonly string[] {
@@ -139,4 +189,22 @@ Types stay as they are. Of MariaDB \`uuid\` becomes \`char(36)\`, \`inet4\` and 
 a check that it is there. Collations that MySQL does not have become the nearest that it has, with a warning; defaults and checks that
 MySQL may not know are listed. What is in a \`json\` travels as text: a decimal in it becomes the double that is the same number, or stops
 the run where there is none; dates and bytes in it become texts.
+`;
+
+const TO_ORACLE = `# What else changes in Oracle
+
+- An empty text, or no bytes at all, is NULL to Oracle: \`convert.emptyText\` says what becomes of it. Verification takes the two for
+  one where the plan does, and in a key an empty text stops the run unless another text stands for it.
+- Names are in capitals, so that they need no quotes there. What would be called the same, is too long (\`convert.longestName\`) or is
+  \`ROWID\` gets a mark at its end, with a warning that tells the name. A schema, or a database of MySQL, is a user of that name.
+- A text in a key or unique constraint becomes a \`VARCHAR2\` that fits an index, and what refers to it as well; a \`CLOB\` or \`BLOB\` is in
+  no index: its index is listed.
+- A unique constraint over several columns, one of which may be NULL, becomes a unique index over expressions: Oracle would take
+  rows for equal that have the same values and a NULL beside them. A reference to such a constraint is listed.
+- Sequences are carried. The first column of a table that has one becomes an identity column, others draw from theirs by default.
+- Checks and generated columns are carried where they mean the same: comparisons, arithmetic but division, \`coalesce\`, lengths; not what
+  compares with an empty text or joins texts. Generated columns are virtual.
+- There is no ON UPDATE of a foreign key, and no time of update: preflight warns of both, and offers a trigger for the latter.
+- Partitions and heirs are refused. Full text, spatial and functional indexes, those for some rows only, and a second index over the
+  same columns are listed.
 `;

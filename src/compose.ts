@@ -6,6 +6,7 @@ import type { Application } from './cli/application.ts';
 import { conversionFor } from './compose/conversion.ts';
 import { mysqlSource, mysqlTarget } from './compose/mysql.ts';
 import type { SourceDatabase, TargetDatabase } from './compose/opening.ts';
+import { oracleTarget } from './compose/oracle.ts';
 import { postgresSource, postgresTarget } from './compose/postgres.ts';
 import { convertedSource } from './convert/converted-source.ts';
 import { runDemo } from './demo/demo.ts';
@@ -34,7 +35,7 @@ export function createApplication(): Application {
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
     work: (request) => workPlan(request, openEndpoints),
-    setPaused: (plan, paused) => recordPause(plan, paused, openEndpoints),
+    setPaused: (plan, request) => recordPause(plan, request, openEndpoints),
     requestTable: (plan, request) => recordTable(plan, request, openEndpoints),
     letters: (plan, wanted) => readLetters(plan, wanted, openEndpoints),
     settleLetters: (plan, request) => settleLetters(plan, request, openEndpoints),
@@ -51,8 +52,14 @@ function openSource(plan: Plan): SourceDatabase {
 }
 
 function openTarget(plan: Plan): TargetDatabase {
-  return plan.target.kind === 'postgres' ? postgresTarget(plan) : mysqlTarget(plan);
+  return TARGETS[plan.target.kind](plan);
 }
+
+const TARGETS: Readonly<Record<Plan['target']['kind'], (plan: Plan) => TargetDatabase>> = {
+  postgres: postgresTarget,
+  mysql: mysqlTarget,
+  oracle: oracleTarget,
+};
 
 /** Opens both sides of a plan. The lock comes first: what an earlier runner left open is ended by its age. */
 async function openEndpoints(plan: Plan, options: OpenOptions, former?: FormerLock): Promise<Endpoints> {

@@ -2,6 +2,7 @@
 
 import type { LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
+import type { PauseRequest } from '../model/pause.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunOutcome } from '../report/partial.ts';
 import type { AbortOptions, AbortResult } from '../runner/abort.ts';
@@ -24,7 +25,7 @@ export interface Application {
   /** Works on a run that another process leads, until it is over. */
   work(request: WorkRequest): Promise<WorkResult>;
   /** Records pause or resume while no process is working on the run. */
-  setPaused(plan: Plan, paused: boolean): Promise<void>;
+  setPaused(plan: Plan, request: PauseRequest): Promise<void>;
   /** Records what is asked for a table while no process is working on the run. */
   requestTable(plan: Plan, request: TableRequest): Promise<TableAnswer>;
   /** Every dead letter; `wanted` says of which the values are read. */

@@ -113,7 +113,7 @@ function lettersOf({ letters }: RunView): StatusSnapshot['deadLetters'] {
 
 function offlineLine(view: RunView, stage: StatusSnapshot['stage']): string {
   const facts = view.record.outcome === 'running' ? ['no process is working on it'] : [];
-  if (view.record.paused) facts.push('paused');
+  if (view.record.paused.length > 0) facts.push('paused');
   const error = lastErrorOf(view);
   if (error !== null) facts.push(`last error: ${errorText(error)}`);
   return `${view.record.name}: ${[stage, ...facts, `writable: ${view.writable}`].join(' · ')}`;
@@ -125,7 +125,7 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     `run       ${view.record.name}`,
     `stage     ${stage}${ended ? '' : ' (no process is working on it)'}`,
     `writable  ${view.writable}${view.writable === 'none' ? ': both sides are closed' : ''}`,
-    ...(view.record.paused ? ['paused    yes'] : []),
+    ...view.record.paused.map((part) => `paused    ${part}`),
     ...(ended ? [] : endLines(view)),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,

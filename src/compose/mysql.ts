@@ -80,9 +80,9 @@ export function mysqlSource(plan: Plan): SourceDatabase {
   };
 }
 
-/** Only PostgreSQL has none, and Debezium cannot write them. */
+/** Only MySQL has them, and Debezium cannot write them. */
 function zeroDatesOf({ target, convert, stream }: Plan): 'carried' | 'refused' | 'nulled' {
-  if (target.kind !== 'postgres') return stream.via === 'debezium' ? 'refused' : 'carried';
+  if (target.kind === 'mysql') return stream.via === 'debezium' ? 'refused' : 'carried';
   return convert.zeroDates === 'setNull' ? 'nulled' : 'refused';
 }
 

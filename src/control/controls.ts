@@ -3,6 +3,7 @@
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { CapsChange } from '../health/throttle.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Pausable } from '../model/pause.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 
 /** What can be asked for one table, named as in the journal. */
@@ -41,9 +42,10 @@ export interface Effect {
 /** `by` is who asks, for the audit trail. */
 export interface Controls {
   status(): StatusSnapshot;
-  /** Holds snapshot and apply; survives restarts. Idempotent. */
-  pause(by: string): Promise<Effect>;
-  resume(by: string): Promise<Effect>;
+  /** Holds a part of the run, or all of it; survives restarts. Idempotent. */
+  pause(part: Pausable, by: string): Promise<Effect>;
+  /** With `run` everything goes on. */
+  resume(part: Pausable, by: string): Promise<Effect>;
   /** Until the process ends, in place of what the plan says. */
   throttle(request: ThrottleRequest, by: string): Promise<Effect>;
   /** Allows the cutover to begin as soon as it can; with `decision` it only settles an ambiguous switch. */

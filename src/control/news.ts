@@ -1,5 +1,6 @@
 // What of a status is worth telling somebody who does not watch.
 
+import { pauseReason } from '../model/pause.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 import type { NEWS } from '../plan/notify.ts';
 import { READY } from '../stages/permission.ts';
@@ -64,6 +65,7 @@ export class NewsDesk {
 }
 
 function heldBy({ paused, health }: StatusSnapshot): string | undefined {
-  if (paused) return 'paused by the operator';
+  const [part] = paused;
+  if (part !== undefined) return pauseReason(part);
   return health.probes.find(({ state, holds }) => state !== 'well' && holds.length > 0)?.reason;
 }

@@ -24,6 +24,10 @@ const caps = z
 const throttle = z.strictObject({ apply: caps, snapshot: caps, by });
 
 const nothing = z.strictObject({ by });
+const pause = z.strictObject({
+  only: z.enum(['snapshot', 'apply']).optional().describe('The copy, or the apply, instead of both.'),
+  by,
+});
 const cutover = z.strictObject({
   by,
   decision: z
@@ -59,10 +63,12 @@ export interface Command {
 }
 
 export const COMMANDS: readonly Command[] = [
-  command('/pause', 'Hold copy and apply after the work in hand; survives restarts.', nothing, (controls, body) =>
-    controls.pause(nameOf(body)),
+  command('/pause', 'Hold copy and apply after the work in hand; survives restarts.', pause, (controls, body) =>
+    controls.pause(body.only ?? 'run', nameOf(body)),
   ),
-  command('/resume', 'Go on after a pause.', nothing, (controls, body) => controls.resume(nameOf(body))),
+  command('/resume', 'Go on after a pause; without `only` everything.', pause, (controls, body) =>
+    controls.resume(body.only ?? 'run', nameOf(body)),
+  ),
   command(
     '/throttle',
     'Change how fast the copy and the apply may be, until the process ends.',

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { STAGES } from '../journal/journal.ts';
+import { PAUSABLE } from '../model/pause.ts';
 
 const count = z.int().min(0);
 const seconds = z.number().min(0);
@@ -66,7 +67,7 @@ export const statusSchema = z.object({
     .describe('Those that were begun, over all processes.'),
   writable: z.enum(['source', 'target', 'none', 'unknown']).describe('Which side applications can write to.'),
   waiting: z.string().nullable().describe('Why nothing moves; null when it does.'),
-  paused: z.boolean().describe("True while an operator's pause holds copy and apply."),
+  paused: z.array(z.enum(PAUSABLE)).describe('What an operator holds: everything, the copy, the apply.'),
   tables: z.record(z.string(), tableStatus),
   conditions: z.record(z.string(), condition),
   snapshot: z.object({

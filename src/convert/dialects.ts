@@ -1,9 +1,12 @@
 // How names and texts are written in the definitions of each engine.
 
-export interface Dialect {
-  readonly engine: 'mysql' | 'postgres';
+export interface Spelling {
   name(name: string): string;
   text(text: string): string;
+}
+
+export interface Dialect extends Spelling {
+  readonly engine: 'mysql' | 'postgres';
 }
 
 export const POSTGRES: Dialect = {
@@ -21,14 +24,20 @@ export const MYSQL: Dialect = {
   text: (text) => `'${text.replace(/['\\]/g, '$&$&')}'`,
 };
 
+/** Definitions are only written in it. What cannot be quoted was replaced in names before, and is in no literal. */
+export const ORACLE: Spelling = {
+  name: (name) => `"${name}"`,
+  text: (text) => `'${text.replaceAll("'", "''")}'`,
+};
+
 /** `"shop"."orders"` */
 export function tableName(
-  dialect: Dialect,
+  dialect: Pick<Spelling, 'name'>,
   { schema, name }: { readonly schema: string; readonly name: string },
 ): string {
   return `${dialect.name(schema)}.${dialect.name(name)}`;
 }
 
-export function nameList(dialect: Dialect, names: readonly string[]): string {
+export function nameList(dialect: Pick<Spelling, 'name'>, names: readonly string[]): string {
   return names.map(dialect.name).join(', ');
 }

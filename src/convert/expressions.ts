@@ -36,10 +36,16 @@ function read(text: string, dialect: Dialect): Expression | undefined {
   return tokens === undefined ? undefined : new ExpressionReader(tokens, dialect).whole();
 }
 
+/** A condition or value of one engine; undefined for one that may not mean the same to others. */
+export function understood(text: string, from: Dialect, classOf: ClassOf): Expression | undefined {
+  const expression = read(text, from);
+  return expression === undefined || classIn(expression, classOf) === undefined ? undefined : expression;
+}
+
 /** A condition or value of one engine as the other writes it; undefined for one that may not mean the same there. */
 export function translate(text: string, from: Dialect, to: Dialect, classOf: ClassOf): Translated | undefined {
-  const expression = read(text, from);
-  if (expression === undefined || classIn(expression, classOf) === undefined) return undefined;
+  const expression = understood(text, from, classOf);
+  if (expression === undefined) return undefined;
   return { text: print(expression, to), columns: [...new Set(columnsIn(expression))] };
 }
 

@@ -27,23 +27,25 @@ export class Findings {
   }
 }
 
-/** The types that a plan gives to single columns. */
-export class ChosenTypes {
-  readonly #types: ReadonlyMap<string, string>;
+/** What a plan says of single columns, in `field`. */
+export class ColumnChoices {
+  readonly #chosen: ReadonlyMap<string, string>;
   readonly #written: ReadonlyMap<string, string>;
+  readonly #field: string;
 
-  constructor({ columns }: ConvertOptions) {
-    const entries = Object.entries(columns).map(([written, type]) => [
+  constructor(columns: Readonly<Record<string, string>>, field: string) {
+    const entries = Object.entries(columns).map(([written, chosen]) => [
       placeOf(splitName(written) ?? []),
       written,
-      type,
+      chosen,
     ]);
-    this.#types = new Map(entries.map(([place = '', , type = '']) => [place, type]));
+    this.#chosen = new Map(entries.map(([place = '', , chosen = '']) => [place, chosen]));
     this.#written = new Map(entries.map(([place = '', written = '']) => [place, written]));
+    this.#field = field;
   }
 
   of({ schema, name }: TableName, column: string): string | undefined {
-    return this.#types.get(placeOf([schema, name, column]));
+    return this.#chosen.get(placeOf([schema, name, column]));
   }
 
   /** Names what a plan says of columns that are not there. */
@@ -53,9 +55,16 @@ export class ChosenTypes {
     );
     for (const [place, written] of this.#written) {
       if (known.has(place)) continue;
-      const message = 'convert.columns names it, and no selected table has such a column';
-      findings.add('error', 'CONVERT_COLUMN', written, message, 'Correct or remove it in convert.columns of the plan.');
+      const message = `${this.#field} names it, and no selected table has such a column`;
+      findings.add('error', 'CONVERT_COLUMN', written, message, `Correct or remove it in ${this.#field} of the plan.`);
     }
+  }
+}
+
+/** The types that a plan gives to single columns. */
+export class ChosenTypes extends ColumnChoices {
+  constructor({ columns }: Pick<ConvertOptions, 'columns'>) {
+    super(columns, 'convert.columns');
   }
 }
 

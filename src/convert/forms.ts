@@ -2,7 +2,7 @@
 // `handling` once it was converted, so that a journalled catalog needs no plan. `print` makes the text that PostgreSQL prints,
 // `read` the value that MySQL has. Each refuses what the other side cannot hold.
 
-import type { Conversion } from '../databases/conversion.ts';
+import { type Conversion, EMPTY_IS_NULL } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { doubleText, realText } from '../lib/postgres-floats.ts';
 import type { Value } from '../model/change.ts';
@@ -28,7 +28,17 @@ export function conversionOfForm(column: Column): Conversion {
   const make = FORMS[form];
   if (make === undefined) throw new MigrateError('INTERNAL.BUG', `column ${column.name} was not converted`);
   const conversion = make(column, ...sizes.split(',').map(Number));
+  if (column.handling?.includes(EMPTY_IS_NULL) === true) return withoutEmpty(conversion);
   return column.handling?.includes(ZERO_DATES_ARE_NULL) === true ? withoutZeroDates(conversion) : conversion;
+}
+
+/** Neither texts nor bytes that may be empty are dates. */
+function withoutEmpty({ print, read, isSame = false }: Conversion): Conversion {
+  return {
+    print: (value) => (value.length === 0 ? null : print(value)),
+    read,
+    keeps: (_, start, end) => isSame && end > start,
+  };
 }
 
 /** Of values that the server hands out as texts, in either direction. */

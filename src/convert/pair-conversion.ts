@@ -5,6 +5,8 @@ import { canonicalOf } from './canonical.ts';
 import { conversionOfForm } from './forms.ts';
 import { convertCatalog } from './mysql-catalog.ts';
 import { convertMysqlCatalog, mysqlConversion } from './mysql-to-mysql.ts';
+import { mysqlCatalogForOracle, postgresCatalogForOracle } from './oracle-catalog.ts';
+import { oracleConversion } from './oracle-forms.ts';
 import type { ConvertOptions, PairConversion } from './pair.ts';
 import { convertPostgresCatalog } from './postgres-catalog.ts';
 
@@ -14,10 +16,21 @@ import { convertPostgresCatalog } from './postgres-catalog.ts';
  */
 export function pairConversion(
   source: EngineKind,
-  target: EngineKind,
+  target: EngineKind | 'oracle',
   options: ConvertOptions,
   castTypeOf: (type: string) => string,
 ): PairConversion | undefined {
+  if (target === 'oracle') {
+    const values = { ofTarget: oracleConversion, canonicalOf };
+    if (source === 'postgres') {
+      return { catalog: (found, joined) => postgresCatalogForOracle(found, options, joined), ...values };
+    }
+    return {
+      catalog: (found, joined) => mysqlCatalogForOracle(found, options, joined),
+      ofSource: conversionOfForm,
+      ...values,
+    };
+  }
   if (source === 'postgres') {
     if (target === 'postgres') return undefined;
     return {

@@ -99,7 +99,8 @@ function twinsAmong(names: readonly string[]): readonly string[] {
   });
 }
 
-function checkParts({ parents, tables }: Catalog, findings: Findings): void {
+/** What is divided among tables, or inherits from others, is not carried between engines. */
+export function checkParts({ parents, tables }: Catalog, findings: Findings): void {
   const refuse = (table: TableName, message: string): void =>
     findings.add('error', 'CONVERT_PARTITIONED', table.id, message, exclusion(`${table.schema}.${table.name}`));
   for (const { table } of parents) refuse(table, 'is partitioned');

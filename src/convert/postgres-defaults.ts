@@ -3,9 +3,9 @@
 import { MYSQL, POSTGRES } from './dialects.ts';
 import { type Token, tokensOf } from './tokens.ts';
 
-const NOW =
+export const NOW =
   /^(now\(\)|CURRENT_TIMESTAMP(\(\d\))?|LOCALTIMESTAMP(\(\d\))?|(transaction|statement|clock)_timestamp\(\))$/i;
-const UUID = /^(gen_random_uuid|uuid_generate_v[14]|[\w"]+\.uuid_generate_v[14])\(\)$/;
+export const UUID = /^(gen_random_uuid|uuid_generate_v[14]|[\w"]+\.uuid_generate_v[14])\(\)$/;
 
 /** `type` is MySQL's, `form` how values travel. Null for none at all, undefined for one that has no counterpart. */
 export function mysqlDefault(type: string, form: string, expression: string): string | null | undefined {
@@ -29,7 +29,7 @@ function now(type: string, form: string): string {
 }
 
 /** A text, number or truth value, with a cast or without one. */
-function literalOf(tokens: readonly Token[]): string | undefined {
+export function literalOf(tokens: readonly Token[]): string | undefined {
   const words = [...tokens];
   while (words[0]?.text === '(' && words[0].kind === 'sign') words.shift();
   const negative = words[0]?.kind === 'sign' && words[0].text === '-';

@@ -38,6 +38,9 @@ const IDENTITY: Conversion = { print: (value) => value, read: (value) => value, 
 /** Values stay as the source has them. */
 export const unconverted: ConversionOf = () => IDENTITY;
 
+/** In `Column.handling` of a source's column: the target holds an empty text, or no bytes at all, for NULL, and so does the core. */
+export const EMPTY_IS_NULL = 'empty is null';
+
 /** What a conversion has thrown, which knows the column only. */
 export function refusedIn({ id }: Pick<Table, 'id'>, error: MigrateError): MigrateError {
   return new MigrateError(error.code, `${id}: ${error.message}`, { cause: error, fix: error.fix });

@@ -27,6 +27,11 @@ export class Condition {
     return this.#okSinceMs === undefined ? 'unwell' : 'recovering';
   }
 
+  /** False while readings were bad, but not yet often enough in a row to mean anything. */
+  get isCertain(): boolean {
+    return this.#isUnwell || this.#bad === 0;
+  }
+
   /** `nowMs` must not go back. */
   take(level: Level, nowMs: number): void {
     const { after, recover } = this.#patience;

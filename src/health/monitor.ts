@@ -45,11 +45,11 @@ export class Monitor {
     this.#settle();
   }
 
-  /** Reads the probes until `signal` is aborted. Resolves when each was read once, or could not be. */
+  /** Reads the probes until `signal` is aborted. Resolves when it is known of each whether its side is well. */
   async watch(probes: readonly Probe[], signal: AbortSignal): Promise<void> {
     const { interval } = this.#options;
     const all = probes.map((probe) => new Watched(probe, this.#conditionOf(probe), answerMs({ interval })));
-    const readable = await Promise.all(all.map((watched) => this.#isReadable(watched)));
+    const readable = await Promise.all(all.map((watched) => this.#begin(watched, signal)));
     if (signal.aborted) return;
     const watched = all.filter((_, index) => readable[index]);
     this.#watched = watched;
@@ -70,10 +70,17 @@ export class Monitor {
     return condition;
   }
 
-  async #isReadable(watched: Watched): Promise<boolean> {
+  /** Reads until it is known what the readings mean. False when the server does not tell this. */
+  async #begin(watched: Watched, signal: AbortSignal): Promise<boolean> {
     const { side, name, isAsked } = watched.probe;
     const refusal = await watched.read();
-    if (isAsked || !isRefusal(refusal)) return true;
+    if (isAsked || !isRefusal(refusal)) {
+      while (!watched.isCertain && !signal.aborted) {
+        await pause(this.#options.interval, signal);
+        await watched.read();
+      }
+      return true;
+    }
     const reason = `${side}: ${labelOf(name)}: ${refusal instanceof Error ? refusal.message : String(refusal)}`;
     if (!this.#leftOut.has(reason)) this.#options.log.warn('the server does not tell this of its health', { reason });
     this.#leftOut.add(reason);

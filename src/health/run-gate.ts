@@ -1,5 +1,6 @@
 // The latches of a run: that of everything, and those of its parts, which may also be slowed down.
 
+import { PAUSABLE, type Pausable, pauseReason } from '../model/pause.ts';
 import type { ThrottleStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Gate } from './gate.ts';
@@ -8,6 +9,8 @@ import { Throttle } from './throttle.ts';
 /** The parts of a run that are held apart. */
 export const SCOPES = ['snapshot', 'apply', 'verify'] as const;
 export type Scope = (typeof SCOPES)[number];
+
+const OPERATOR = 'operator';
 
 /** Who asks at which stage; at others nothing is held. */
 const ASKED_AT: Readonly<Record<string, readonly Scope[]>> = {
@@ -22,6 +25,7 @@ export class RunGate extends Gate {
   readonly snapshot: Throttle;
   readonly apply: Throttle;
   readonly verify = new Gate(this);
+  #paused: readonly Pausable[] = [];
 
   /** Without a plan nothing is slowed down. */
   constructor(plan?: Pick<Plan, 'snapshot' | 'apply'>) {
@@ -36,6 +40,20 @@ export class RunGate extends Gate {
 
   get throttles(): Readonly<Record<'snapshot' | 'apply', ThrottleStatus>> {
     return { snapshot: this.snapshot.status, apply: this.apply.status };
+  }
+
+  /** What an operator holds from now on; who else holds something keeps it. */
+  pause(parts: readonly Pausable[]): void {
+    const gates = { run: this, snapshot: this.snapshot, apply: this.apply };
+    for (const part of PAUSABLE) {
+      if (parts.includes(part)) gates[part].hold(OPERATOR, pauseReason(part));
+      else gates[part].release(OPERATOR);
+    }
+    this.#paused = parts;
+  }
+
+  get paused(): readonly Pausable[] {
+    return this.#paused;
   }
 
   /** In a freeze nothing is slowed down. */

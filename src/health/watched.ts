@@ -25,6 +25,10 @@ export class Watched {
     return this.#condition.state !== 'well';
   }
 
+  get isCertain(): boolean {
+    return this.#condition.isCertain;
+  }
+
   get reason(): string {
     return this.#condition.state === 'recovering'
       ? `${this.#reason}; well again, waiting whether it stays so`

@@ -4,6 +4,7 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Key } from '../model/change.ts';
 import type { Chunk, KeyChunk } from '../model/chunk.ts';
+import type { Pausable } from '../model/pause.ts';
 import type { Position } from '../model/position.ts';
 import type { Table, TableId, TableName } from '../model/table.ts';
 import type { DeadLetterJournal } from './dead-letters.ts';
@@ -50,7 +51,8 @@ export interface RunRecord {
   /** Tables that are to join it as soon as an attempt begins: no part of anything else yet. */
   readonly joining: readonly TableName[];
   readonly lanes: number;
-  readonly paused: boolean;
+  /** What an operator holds; a process that begins holds it, too. */
+  readonly paused: readonly Pausable[];
   /** `copied`: the target was opened with a copy while the source stays in use. */
   readonly outcome: 'running' | 'complete' | 'copied' | 'aborted';
   /** How the last attempt ended; null while one is at work, and after one that could not say it because it was killed. */
@@ -137,7 +139,7 @@ export interface Journal {
   /** Before anything is copied that was not read exactly. A later read is never settled before an earlier one. */
   setSettled(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;
-  setPaused(paused: boolean): Promise<void>;
+  setPaused(paused: readonly Pausable[]): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;
   /** Null when an attempt begins. */
   setEnded(ended: RunEnd | null): Promise<void>;

@@ -4,6 +4,7 @@ import { MigrateError } from '../lib/errors.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Key, RowChange } from '../model/change.ts';
 import type { Chunk, KeyChunk } from '../model/chunk.ts';
+import { readPauses } from '../model/pause.ts';
 import type { Position } from '../model/position.ts';
 import type { TableId, TableName } from '../model/table.ts';
 import type { DeadLetter, LetterState, Refusal } from './dead-letters.ts';
@@ -48,7 +49,7 @@ export function runRecord(row: RecordRow): RunRecord {
     added: JSON.parse(row.added ?? '[]') as TableName[],
     joining: JSON.parse(row.joining ?? '[]') as TableName[],
     lanes: Number(row.lanes),
-    paused: row.paused === 't',
+    paused: readPauses(row.held),
     outcome: row.outcome as RunRecord['outcome'],
     ended: row.ended ? (JSON.parse(row.ended) as RunEnd) : null,
     createdAt: row.created_at ?? '',

@@ -7,6 +7,8 @@ export type WorkerId = number;
 
 /** A worker that has been silent for longer is taken for gone. */
 export const SILENT_SECONDS = 10;
+/** One that has been silent for longer is no worker of the run any more; a process that was only halted joins again. */
+export const FORGOTTEN_SECONDS = 60;
 
 export interface WorkerRecord {
   readonly id: WorkerId;

@@ -357,7 +357,7 @@ export const CODES = {
     2,
     'operator',
     'The target url is malformed.',
-    'Use postgres://user:password@host:port/database?sslmode=… or mysql://user:password@host:port?sslmode=….',
+    'Use postgres://user:password@host:port/database?sslmode=…, mysql://user:password@host:port?sslmode=… or oracle://user:password@host:port/service?sslmode=….',
   ),
   'TEST.FAILPOINT': entry(2, 'retry', 'A failpoint threw, as a test asked it to.', 'Nothing to do.'),
   ...TUNE_CODES,

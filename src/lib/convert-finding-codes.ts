@@ -19,6 +19,10 @@ export const CONVERT_FINDING_CODES = {
     'The target has no domains: the column is of the type that the domain is made of, without its checks.',
     'Nothing, or add the checks to the table after the cutover.',
   ),
+  CONVERT_EMPTY: entry(
+    'Oracle holds an empty text for NULL: on the target the two are one, and a column that has empty texts cannot be NOT NULL.',
+    'Nothing where the applications can live with it; else choose in convert.emptyText, or for one column in convert.emptyColumns.',
+  ),
   CONVERT_KEY_LENGTH: entry(
     'A text in a key or index has to have a longest length on the target. A value that is longer stops the run.',
     'Choose another length in convert.columns, such as varchar(700) where the column is alone in its key.',

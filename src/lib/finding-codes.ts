@@ -3,6 +3,7 @@
 
 import { CONVERT_FINDING_CODES } from './convert-finding-codes.ts';
 import { entry, type FindingEntry } from './finding-entry.ts';
+import { ORACLE_FINDING_CODES } from './oracle-finding-codes.ts';
 
 const EXCLUDE = 'Exclude the table in tables.exclude of the plan and move it by other means.';
 
@@ -193,6 +194,7 @@ export const FINDING_CODES = {
     'A transaction has been open for long. The start waits for its end: before that there is no exact moment to begin at.',
     'End it, or wait for it.',
   ),
+  ...ORACLE_FINDING_CODES,
   ORPHANS: entry(
     'MySQL and MariaDB: rows refer to none in spite of a foreign key. The target may refuse the foreign key, or have it violated from the start.',
     'Correct or delete the rows on the source.',
@@ -252,7 +254,7 @@ export const FINDING_CODES = {
     'Nothing, or set it yourself before the run begins.',
   ),
   RIGHT: entry(
-    'MySQL and MariaDB: the account of the url lacks a right that the run needs, or could use where it is a warning.',
+    'MySQL, MariaDB and Oracle: the account of the url lacks a right that the run needs, or could use where it is a warning.',
     'Run the GRANT that the finding prints; migrate grants prints all of them.',
   ),
   ROW_SECURITY: entry(

@@ -1,6 +1,7 @@
 // What a run is doing, as one value: filled by the parts that work, read by the terminal, the control socket and the metrics.
 
 import { type RunError, STAGES, type StageName } from '../journal/journal.ts';
+import type { Pausable } from '../model/pause.ts';
 import type { Side } from '../model/side.ts';
 
 export interface TableStatus {
@@ -109,8 +110,8 @@ export interface StatusSnapshot {
   readonly writable: WritableSide;
   /** Why nothing moves, or null when it does: `paused by operator`, `waiting for 2 open transactions`. */
   readonly waiting: string | null;
-  /** True while an operator's pause holds copy and apply. */
-  readonly paused: boolean;
+  /** What an operator holds. */
+  readonly paused: readonly Pausable[];
   readonly tables: Readonly<Record<string, Readonly<TableStatus>>>;
   /** By table; empty until the run has begun. */
   readonly conditions: Readonly<Record<string, TableCondition>>;
@@ -221,7 +222,7 @@ export class RunStatus {
       stages: [],
       writable: 'unknown',
       waiting: null,
-      paused: false,
+      paused: [],
       tables: {},
       conditions: {},
       snapshot: { rows: 0, rowsExpected: 0, rowsBefore: 0, bytes: 0, seconds: 0 },

@@ -3,20 +3,23 @@
 import { z } from 'zod';
 import { splitName } from './names.ts';
 
-const columnsSchema = z
-  .record(z.string(), z.string().trim().min(1))
-  .prefault({})
-  .superRefine(
-    (columns, context) => {
-      for (const name of Object.keys(columns)) {
-        if (splitName(name)?.length === 3) continue;
-        const message =
-          'is not a column: it must be schema.table.column; a backslash takes the character after it as it is';
-        context.addIssue({ code: 'custom', path: [name], message });
-      }
-    },
-    { when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value) },
-  );
+const byColumn = <Chosen extends z.ZodType<string, string>>(chosen: Chosen) =>
+  z
+    .record(z.string(), chosen)
+    .prefault({})
+    .superRefine(
+      (columns, context) => {
+        for (const name of Object.keys(columns)) {
+          if (splitName(name)?.length === 3) continue;
+          const message =
+            'is not a column: it must be schema.table.column; a backslash takes the character after it as it is';
+          context.addIssue({ code: 'custom', path: [name], message });
+        }
+      },
+      { when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value) },
+    );
+
+const EMPTY_TEXTS = ['relaxNotNull', 'sentinel', 'refuse'] as const;
 
 export const convertSchema = z
   .strictObject({
@@ -49,7 +52,32 @@ export const convertSchema = z
           'part of a key, a unique constraint or a foreign key. `distinct`: they are different there, so that a key lets in ' +
           'more. `icu`: their columns get a collation of ICU that ignores the same, made in the first schema of the run.',
       ),
-    columns: columnsSchema.describe(
+    emptyText: z
+      .enum(EMPTY_TEXTS)
+      .default('relaxNotNull')
+      .describe(
+        'What becomes of empty texts and bytes in Oracle, which holds them for NULL. `relaxNotNull`: NULL, in columns that are ' +
+          'not NOT NULL on the target then; in a key the run stops at the first. `sentinel`: `emptySentinel`; empty bytes ' +
+          'become NULL. `refuse`: the run stops at the first.',
+      ),
+    emptySentinel: z
+      .string()
+      .min(1)
+      .max(10)
+      .default(' ')
+      .describe(
+        'The text that stands for an empty one in Oracle where `emptyText` says so. A row that has this text itself stops the run.',
+      ),
+    emptyColumns: byColumn(z.enum(EMPTY_TEXTS)).describe(
+      'What `emptyText` says, for single columns, by `schema.table.column` of the source: `shop.users.nick: sentinel`.',
+    ),
+    longestName: z
+      .union([z.literal(30), z.literal(128)])
+      .default(128)
+      .describe(
+        'How many bytes a name has in Oracle: 30 before 12.2. A longer one is cut there, and ends with a mark that tells it from others.',
+      ),
+    columns: byColumn(z.string().trim().min(1)).describe(
       'The type of single columns on the target, by `schema.table.column` of the source: `shop.orders.paid: boolean`, ' +
         '`shop.users.id: uuid`, `public.notes.title: varchar(400)`. Only types that can hold the values without a loss are ' +
         'taken; what a value of the source does not fit stops the run. A dot within a name is written with a backslash before it.',

@@ -1,6 +1,6 @@
 // The first plan for two databases, as a commented file. Passwords become references to variables.
 
-import { ENGINES, type EngineKind } from './endpoint.ts';
+import { ENGINES, TARGETS } from './endpoint.ts';
 import { type Interpolated, interpolate } from './interpolate.ts';
 
 /** What the databases say, where they could be asked. */
@@ -108,7 +108,7 @@ cutover:
 }
 
 interface DraftEndpoint {
-  readonly kind: EngineKind;
+  readonly kind: string;
   readonly url: string;
   /** The database that a url names although a plan has it among its tables; '' for none. */
   readonly database: string;
@@ -116,8 +116,8 @@ interface DraftEndpoint {
 
 function endpointOf({ url }: DraftUrl): DraftEndpoint {
   const protocol = /^[a-z]+/.exec(url)?.[0];
-  const kind = ENGINES.find((engine) => engine === protocol) ?? 'postgres';
-  const path = kind === 'postgres' ? null : /^([a-z]+:\/\/[^/?#]*)\/([^/?#]+)/.exec(url);
+  const kind = [...ENGINES, ...TARGETS].find((engine) => engine === protocol) ?? 'postgres';
+  const path = kind === 'postgres' || kind === 'oracle' ? null : /^([a-z]+:\/\/[^/?#]*)\/([^/?#]+)/.exec(url);
   if (path === null) return { kind, url, database: '' };
   const [all, server = '', database = ''] = path;
   return { kind, url: `${server}/${url.slice(all.length)}`, database };

@@ -38,11 +38,12 @@ export function planFields(plan: Plan): Record<string, string> {
 const SELECTION = ['tables.include', 'tables.exclude'] as const;
 
 /** What is not converted by default: a run of before has none of these fields. */
-function conversions({ columns, ...fields }: Plan['convert']): Record<string, string> {
+function conversions({ columns, emptyColumns, ...fields }: Plan['convert']): Record<string, string> {
   const chosen = Object.entries(fields).filter(([name, value]) => value !== UNCONVERTED[name as keyof typeof fields]);
+  const byColumn = Object.entries({ columns, emptyColumns }).filter(([, each]) => Object.keys(each).length > 0);
   return {
-    ...Object.fromEntries(chosen.map(([name, value]) => [`convert.${name}`, value])),
-    ...(Object.keys(columns).length === 0 ? {} : { 'convert.columns': JSON.stringify(sorted(columns)) }),
+    ...Object.fromEntries(chosen.map(([name, value]) => [`convert.${name}`, String(value)])),
+    ...Object.fromEntries(byColumn.map(([name, each]) => [`convert.${name}`, JSON.stringify(sorted(each))])),
   };
 }
 

@@ -11,7 +11,7 @@ export interface HealthParts {
   readonly endpoints: Pick<Endpoints, 'health'>;
 }
 
-/** Settles as `work` does, which begins when every probe was read once: nothing is begun on a server known to be unwell. */
+/** Settles as `work` does, which begins when it is known of each whether it is well: nothing is begun on a server known to be unwell. */
 export async function whileWatched<T>({ monitor, plan, endpoints }: HealthParts, work: () => Promise<T>): Promise<T> {
   const over = new AbortController();
   try {

@@ -7,6 +7,7 @@ import { noRun } from '../journal/no-run.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
 import type { WorkerRecord } from '../journal/workers.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { type PauseRequest, pauseCommandText, pausing, resuming } from '../model/pause.ts';
 import type { WritableSide } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Endpoints, OpenEndpoints } from './endpoints.ts';
@@ -54,7 +55,7 @@ export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunVi
 }
 
 /** Records a pause or its end in the journal. */
-export async function recordPause(plan: Plan, paused: boolean, open: OpenEndpoints): Promise<void> {
+export async function recordPause(plan: Plan, { verb, part }: PauseRequest, open: OpenEndpoints): Promise<void> {
   const endpoints = await open(plan, { ...QUIET, lock: true });
   try {
     if (endpoints.record === undefined) {
@@ -64,8 +65,9 @@ export async function recordPause(plan: Plan, paused: boolean, open: OpenEndpoin
       throw new MigrateError('RUN.COMPLETE', `run ${plan.name} is ${endpoints.record.outcome}`);
     }
     await endpoints.claim();
-    await endpoints.journal.setPaused(paused);
-    await endpoints.journal.audit(paused ? 'pause' : 'resume', 'no process was running');
+    const change = verb === 'pause' ? pausing : resuming;
+    await endpoints.journal.setPaused(change(endpoints.record.paused, part));
+    await endpoints.journal.audit(pauseCommandText({ verb, part }), 'no process was running');
   } finally {
     await endpoints.close();
   }

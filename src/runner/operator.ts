@@ -14,12 +14,20 @@ import type { Monitor } from '../health/monitor.ts';
 import type { RunGate } from '../health/run-gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { type Pausable, type PauseRequest, pauseCommandText, pauseReason, pausing, resuming } from '../model/pause.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import { lettersObstacle, type Permission, READY } from '../stages/permission.ts';
 import type { LettersAnswer } from './letters.ts';
 
-const PAUSED = 'paused by the operator';
+/** How long a command waits for the attempt after one that is ending. */
+const PATIENCE_MS = 5_000;
+
+const HELD: Readonly<Record<Pausable, string>> = {
+  run: 'copy and apply hold',
+  snapshot: 'the copy holds',
+  apply: 'the apply holds',
+};
 
 export interface OperatorOptions {
   readonly gate: RunGate;
@@ -35,7 +43,7 @@ export interface OperatorOptions {
 export interface AttachedAttempt {
   readonly journal: Journal;
   /** Recorded earlier: takes effect at once. */
-  readonly paused: boolean;
+  readonly paused: readonly Pausable[];
   /** Records what is asked for a table. */
   readonly table: (request: TableRequest) => Promise<TableAnswer>;
   /** Aborted as soon as it ends, for whatever reason. */
@@ -68,7 +76,7 @@ export class Operator implements Controls, Permission {
     this.#journal = attempt.journal;
     this.#attempt = attempt;
     this.#wake();
-    if (attempt.paused) this.#hold(true);
+    this.#hold(attempt.paused);
   }
 
   /** From here on, until undefined is given, dead letters can be settled. */
@@ -86,30 +94,34 @@ export class Operator implements Controls, Permission {
     return { ...snapshot, permission, waiting, throttle: gate.throttles };
   }
 
-  async pause(by: string): Promise<Effect> {
-    const changed = !this.#paused;
-    await this.#record('pause', by, (journal) => journal.setPaused(true));
-    this.#hold(true);
-    return effect(changed, 'paused: copy and apply hold after the work in hand', 'it was paused before');
+  async pause(part: Pausable, by: string): Promise<Effect> {
+    const changed = await this.#pauses({ verb: 'pause', part }, by, pausing(this.#options.gate.paused, part));
+    return effect(changed, `paused: ${HELD[part]} after the work in hand`, 'it was paused before');
   }
 
-  async resume(by: string): Promise<Effect> {
-    const changed = this.#paused;
-    await this.#record('resume', by, (journal) => journal.setPaused(false));
-    this.#hold(false);
-    return effect(changed, 'resumed', 'it was not paused');
+  async resume(part: Pausable, by: string): Promise<Effect> {
+    const left = resuming(this.#options.gate.paused, part);
+    const changed = await this.#pauses({ verb: 'resume', part }, by, left);
+    return effect(changed, ['resumed', ...left.map(pauseReason)].join('; '), 'it was not paused');
   }
 
-  get #paused(): boolean {
-    return this.#options.gate.reasons.includes(PAUSED);
+  /** Resolves with whether it is anything new. */
+  async #pauses(request: PauseRequest, by: string, paused: readonly Pausable[]): Promise<boolean> {
+    const changed = paused.length !== this.#options.gate.paused.length;
+    await this.#record(pauseCommandText(request), by, (journal) => journal.setPaused(paused));
+    this.#hold(paused);
+    return changed;
   }
 
-  #hold(paused: boolean): void {
+  #holds(part: Pausable): boolean {
+    return this.#options.gate.paused.includes(part);
+  }
+
+  #hold(paused: readonly Pausable[]): void {
     const { gate, status } = this.#options;
-    if (paused) gate.hold(PAUSED);
-    else gate.release(PAUSED);
+    gate.pause(paused);
     status.update((value) => {
-      value.paused = paused;
+      value.paused = [...paused];
     });
   }
 
@@ -197,7 +209,7 @@ export class Operator implements Controls, Permission {
     if (this.#frozen)
       throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
     if (this.#letters === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run does not apply changes yet');
-    if (this.#paused) {
+    if (this.#holds('run') || this.#holds('apply')) {
       throw new MigrateError('CONTROL.NOT_READY', 'the run is paused', { fix: 'Resume it first: `migrate resume`.' });
     }
     this.#changing++;
@@ -210,7 +222,7 @@ export class Operator implements Controls, Permission {
   }
 
   async stop(by: string): Promise<Effect> {
-    await this.#record('stop', by).catch(() => undefined);
+    await this.#record('stop', by, undefined, AbortSignal.abort()).catch(() => undefined);
     this.#options.stop();
     return effect(true, 'the process ends; the run can go on later');
   }
@@ -300,10 +312,25 @@ export class Operator implements Controls, Permission {
     });
   }
 
-  async #record(command: string, by: string, change?: (journal: Journal) => Promise<void>): Promise<void> {
-    if (this.#journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
-    await change?.(this.#journal);
-    await this.#journal.audit(command, `by ${by}`);
+  /** An attempt that ends meanwhile has cut its connections: then the next one does it, if it comes soon. */
+  async #record(
+    command: string,
+    by: string,
+    change?: (journal: Journal) => Promise<void>,
+    patience = AbortSignal.timeout(PATIENCE_MS),
+  ): Promise<void> {
+    for (;;) {
+      const [journal, attempt] = [this.#journal, this.#attempt];
+      if (journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
+      try {
+        await change?.(journal);
+        await journal.audit(command, `by ${by}`);
+        return;
+      } catch (error) {
+        if (attempt?.signal.aborted !== true || patience.aborted) throw error;
+        if (this.#attempt === attempt) await this.wish(patience).catch(() => undefined);
+      }
+    }
   }
 }
 

@@ -34,7 +34,6 @@ export interface WorkResult {
 }
 
 const LOOK_MS = 1_000;
-const PAUSED = 'the run is paused';
 const CUT_OFF: ReadonlySet<string> = new Set(['LEASE.LOST', 'TARGET.CONNECTION', 'TARGET.COMMIT_UNKNOWN']);
 
 /** Resolves when the run is over. Rejects with what only a person can cure, and when there was no connection for too long. */
@@ -135,8 +134,7 @@ class Worker {
     const id = this.#id;
     const [standing, leading, workers] = await Promise.all([journal.standing(), leader(), journal.workers.list()]);
     if (standing === undefined) throw noRun(plan.name);
-    if (standing.paused) this.#gate.hold(PAUSED);
-    else this.#gate.release(PAUSED);
+    this.#gate.pause(standing.paused);
     const epoch = leading?.epoch ?? 0;
     const own = workers.find((worker) => worker.id === id);
     const isInvited = own !== undefined && own.epoch === epoch;

@@ -1,7 +1,13 @@
 // The further processes of a run, as seen by the one that leads: who lives, and what they are given. What they are given holds for the
 // epoch of the lease, so it is taken back by raising that.
 
-import { SILENT_SECONDS, type WorkerId, type WorkerJournal, type WorkerRecord } from '../journal/workers.ts';
+import {
+  FORGOTTEN_SECONDS,
+  SILENT_SECONDS,
+  type WorkerId,
+  type WorkerJournal,
+  type WorkerRecord,
+} from '../journal/workers.ts';
 import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 
@@ -29,7 +35,7 @@ export class Workers {
   /** Asked once a second. */
   readonly look = async (): Promise<void> => {
     const { journal, epoch, log, status } = this.#options;
-    const records = await journal.list();
+    const records = await this.#remaining(await journal.list());
     const before = this.#known;
     this.#known = new Map(records.map((record) => [record.id, record]));
     for (const { id, name } of records) if (!before.has(id)) log.info('a worker works on the run', { subject: name });
@@ -44,6 +50,12 @@ export class Workers {
     });
     if (this.#inviting > 0) await this.#invite();
   };
+
+  async #remaining(records: readonly WorkerRecord[]): Promise<readonly WorkerRecord[]> {
+    const gone = records.filter(({ silentSeconds }) => silentSeconds > FORGOTTEN_SECONDS);
+    if (gone.length > 0) await this.#options.journal.remove(gone.map(({ id }) => id));
+    return records.filter((record) => !gone.includes(record));
+  }
 
   /** While `work` goes on, workers may claim chunks. */
   async whileInviting<T>(work: () => Promise<T>): Promise<T> {

@@ -73,7 +73,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       ...newRun(run, catalogOf(tables)),
       outcome: 'running',
       ended: null,
-      paused: false,
+      paused: [],
       startPosition: null,
       settled: null,
       sourceLineage: '',
@@ -85,7 +85,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
     await journal.setStart(at(5));
     await journal.setSettled(at(6));
     await journal.setLineage('line');
-    await journal.setPaused(true);
+    await journal.setPaused(['run']);
     await journal.setOutcome('copied');
     await journal.setEnded(ended);
     expect(await world.journal(run, 7).load()).toEqual({
@@ -93,7 +93,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       startPosition: at(5),
       settled: at(6),
       sourceLineage: 'line',
-      paused: true,
+      paused: ['run'],
       outcome: 'copied',
       ended,
     });
@@ -130,7 +130,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       () => zombie.create(newRun('other', catalogOf([]))),
       () => zombie.setStart(at(9)),
       () => zombie.setLineage('x'),
-      () => zombie.setPaused(true),
+      () => zombie.setPaused(['run']),
       () => zombie.setOutcome('aborted'),
       () => zombie.setEnded({ at: '', error: null }),
       () => zombie.forget(),

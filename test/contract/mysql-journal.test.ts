@@ -163,7 +163,7 @@ test('a write that is the victim of a deadlock is made again', async () => {
   await other.query(sql`UPDATE migrate.checkpoint SET changes = 5 WHERE run = ${RUN} AND lane = 0`);
   const changed = journal.tables.setLanes(3, [table]);
   await someoneWaits();
-  await other.query(sql`UPDATE migrate.run SET paused = true WHERE name = ${RUN}`);
+  await other.query(sql`UPDATE migrate.run SET held = 'run' WHERE name = ${RUN}`);
   await other.query('COMMIT');
   expect(await changed).toBe(true);
   expect(await readCheckpoints(session, claim, 'forward')).toHaveLength(3);
@@ -177,15 +177,15 @@ test('a write that is the victim of a deadlock is made again', async () => {
 test('a connection that ends is replaced, and a write whose answer is lost is there', async () => {
   const far = new MysqlServer('target', proxy.url(`mysql://root@127.0.0.1:${fleet.port}/`));
   const broken = new MysqlJournal(far, RUN, () => claim);
-  await broken.setPaused(false);
+  await broken.setPaused([]);
   const fired = proxy.cutOn('COMMIT', 'after');
-  await expect(broken.setPaused(true)).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  await expect(broken.setPaused(['run'])).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
   await fired;
-  expect((await broken.load())?.paused).toBe(true);
+  expect((await broken.load())?.paused).toEqual(['run']);
   const before = proxy.cutOn('COMMIT', 'before');
-  await expect(broken.setPaused(false)).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+  await expect(broken.setPaused([])).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
   await before;
-  expect((await broken.load())?.paused).toBe(true);
+  expect((await broken.load())?.paused).toEqual(['run']);
   // One that ends while nobody asks anything is replaced as well.
   const kept = new Kept(() => far.session());
   const id = (): Promise<unknown> => kept.use((own) => own.query('SELECT CONNECTION_ID()'));

@@ -20,6 +20,8 @@ interface Told {
 export interface BankOptions {
   readonly source: string;
   readonly target: string;
+  /** Where the target's rows are read, if elsewhere. */
+  readonly readAt?: string;
   /** As in `openBank`. */
   readonly accounts: number;
   readonly clients?: number;
@@ -41,8 +43,8 @@ export class BankClients {
   #stopping = false;
   readonly #target: string;
 
-  constructor({ source, target, accounts, clients = 3, pauseMs = 30 }: BankOptions) {
-    this.#target = target;
+  constructor({ source, target, readAt = target, accounts, clients = 3, pauseMs = 30 }: BankOptions) {
+    this.#target = readAt;
     const note = (side: Side, told: Told): void => {
       this.#told.push(told);
       if (told.outcome === 'ok') this.#counts[side]++;

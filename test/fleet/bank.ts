@@ -86,7 +86,7 @@ export async function openBank(url: string, accounts: number): Promise<void> {
 }
 
 export function document(client: TextClient, id: string, token: string): string {
-  const bytes = client.kind === 'mysql' ? "x'00ff5c27'" : "'\\x00ff5c27'";
+  const bytes = client.bytes('00ff5c27');
   const data = client.quote('{"id": "Ä \\"q\\"", "list": [1, 2.5, null, true]}');
   const body = client.quote(`tab\t back\\slash 'quoted' line\n𝄞 ${'body '.repeat(200)}`);
   return `('${id}', 'new', ${body}, ${data}, ${bytes}, '2024-02-29 23:59:59.123456', 4294967295, ${token})`;

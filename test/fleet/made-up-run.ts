@@ -2,6 +2,7 @@
 
 import type { Controls, Effect, ThrottleRequest } from '../../src/control/controls.ts';
 import { STAGES, type StageName } from '../../src/journal/journal.ts';
+import type { Pausable } from '../../src/model/pause.ts';
 import { RunStatus, type StatusSnapshot } from '../../src/observe/status.ts';
 
 /** Name, and rows in thousands; copied in this order. */
@@ -113,14 +114,14 @@ export class MadeUpRun implements Controls {
     const ready = stage === 'cutover' && !this.#paused;
     return {
       ...this.shown.snapshot(),
-      paused: this.#paused,
+      paused: this.#paused ? ['run'] : [],
       waiting: this.#paused ? 'paused by the operator' : this.shown.snapshot().waiting,
       permission: { when: 'manual', granted: this.#granted, ready, budgetMs: 10_000 },
     };
   }
 
-  async pause(by: string): Promise<Effect> {
-    this.asked.push(`pause by ${by}`);
+  async pause(part: Pausable, by: string): Promise<Effect> {
+    this.asked.push(`pause ${part} by ${by}`);
     [this.#paused, this.#pausedAt] = [true, Date.now()];
     return { changed: true, said: 'paused: copy and apply hold after the work in hand' };
   }
@@ -130,8 +131,8 @@ export class MadeUpRun implements Controls {
     return { changed: true, said: 'as fast as now allowed' };
   }
 
-  async resume(by: string): Promise<Effect> {
-    this.asked.push(`resume by ${by}`);
+  async resume(part: Pausable, by: string): Promise<Effect> {
+    this.asked.push(`resume ${part} by ${by}`);
     this.#paused = false;
     return { changed: true, said: 'resumed' };
   }

@@ -2,6 +2,7 @@
 
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
+import { openOracleClient } from './oracle-client.ts';
 
 export interface Answer {
   readonly rows: readonly (readonly (string | null)[])[];
@@ -10,9 +11,12 @@ export interface Answer {
 }
 
 export interface TextClient {
+  /** Whose SQL it takes; Oracle's is nearer to PostgreSQL's. */
   readonly kind: 'mysql' | 'postgres';
   /** A text as a literal. */
   quote(text: string): string;
+  /** Bytes as a literal, from their hexadecimal digits. */
+  bytes(hex: string): string;
   query(text: string): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -26,6 +30,7 @@ export function sqlStateOf(error: unknown): string {
 }
 
 export async function openClient(url: string): Promise<TextClient> {
+  if (url.startsWith('oracle:')) return openOracleClient(url);
   return /^(mysql|mariadb):/.test(url) ? openMysql(url) : openPostgres(url);
 }
 
@@ -53,6 +58,7 @@ async function openMysql(url: string): Promise<TextClient> {
   return {
     kind: 'mysql',
     quote: (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
+    bytes: (hex) => `x'${hex}'`,
     query: async (sql) => {
       const [answer] = await connection.query({ sql, rowsAsArray: true, typeCast: (field) => field.string('utf8') });
       if (Array.isArray(answer)) return { rows: answer as unknown as Answer['rows'], affected: answer.length };
@@ -72,6 +78,7 @@ async function openPostgres(url: string): Promise<TextClient> {
   return {
     kind: 'postgres',
     quote: (text) => `'${text.replaceAll("'", "''")}'`,
+    bytes: (hex) => `'\\x${hex}'`,
     query: async (text) => {
       const { rows, rowCount } = await client.query({ text, rowMode: 'array', types });
       return { rows: rows as (string | null)[][], affected: rowCount ?? 0 };

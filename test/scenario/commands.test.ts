@@ -155,7 +155,7 @@ test('pause holds copy and apply, survives a restart, and can be set and taken b
   await s.onSource(`INSERT INTO app.items (id, name) VALUES (1000, 'while paused')`);
   first.kill('SIGKILL');
   await first.exited;
-  expect(await s.run(['status', '--json'])).toMatchObject({ json: { process: 'none', paused: true } });
+  expect(await s.run(['status', '--json'])).toMatchObject({ json: { process: 'none', paused: ['run'] } });
 
   const second = s.start();
   await s.until(second, ({ stage, waiting }) => stage === 'catch-up' && waiting?.includes('paused') === true);
@@ -165,10 +165,16 @@ test('pause holds copy and apply, survives a restart, and can be set and taken b
   await second.exited;
   for (let time = 0; time < 2; time++)
     expect(await s.run(['resume', '--json'])).toMatchObject({ code: 0, json: { result: 'resumed', process: 'none' } });
-  expect(await s.run(['pause', '--json'])).toMatchObject({ code: 0, json: { result: 'paused', process: 'none' } });
+  // The parts are held apart: what holds the apply is none of the copy's business, and the other way round.
+  for (const part of ['snapshot', 'apply'])
+    expect(await s.run(['pause', '--only', part, '--json'])).toMatchObject({ code: 0, json: { process: 'none' } });
+  expect((await s.run(['resume', '--only', 'snapshot'])).code).toBe(0);
 
   const third = s.start();
-  await s.until(third, ({ waiting }) => waiting?.includes('paused') === true);
+  const APPLY = 'the apply is paused by the operator';
+  expect(await s.until(third, ({ waiting }) => waiting === APPLY)).toMatchObject({ paused: ['apply'] });
+  expect((await s.run(['pause', '--only', 'snapshot'])).stdout).toContain('the copy holds');
+  expect((await s.run(['resume', '--only', 'snapshot'])).stdout).toContain(`resumed; ${APPLY}`);
   for (let time = 0; time < 2; time++)
     expect(await s.run(['resume', '--json'])).toMatchObject({ code: 0, json: { result: 'resumed', process: 'alive' } });
   await s.ready(third);

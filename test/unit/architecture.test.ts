@@ -106,14 +106,18 @@ describe('imports', () => {
     [/^(pg|pg-copy-streams|pg-[a-z-]+)(\/|$)/, 'databases/postgres/'],
     [/^mysql2(\/|$)/, 'databases/mysql/'],
     [/^kafkajs(\/|$)/, 'stream/kafka/'],
+    [/^oracledb(\/|$)/, 'databases/oracle/'],
   ])('of the drivers %s stay in %s: its types and its errors are translated there', (drivers, folder) => {
     const wrong = imports.filter(({ from, specifier }) => drivers.test(specifier) && !from.startsWith(folder));
     expect(wrong.map(shown)).toEqual([]);
   });
 
-  it('of kafkajs are of types, or made when it is needed: a run without Kafka does not load it', () => {
-    expect(lines(/^(import|export) (?!type\b).*'kafkajs'/)).toEqual([]);
-  });
+  it.each(['kafkajs', 'oracledb'])(
+    'of %s are of types, or made when it is needed: other runs do not load it',
+    (name) => {
+      expect(lines(new RegExp(`^(import|export) (?!type\\b).*'${name}'`))).toEqual([]);
+    },
+  );
 
   it('of a concrete database are made where a run is put together and in the demo: everything else sees ports', () => {
     const concrete = /^databases\/[^/]+\//;
@@ -158,7 +162,7 @@ describe('files', () => {
   });
 
   it('have lower-case names with hyphens: some file systems see no difference in case', () => {
-    expect(files.filter((name) => !/^([a-z0-9-]+\/)*[a-z0-9-]+\.ts$/.test(name))).toEqual([]);
+    expect(files.filter((name) => !/^([a-z0-9-]+\/)*[a-z0-9-]+(\.d)?\.ts$/.test(name))).toEqual([]);
   });
 
   it('do not switch the type checker off', () => {

@@ -57,10 +57,10 @@ test('the token opens everything, and says what a command has changed and who ha
     json: { run: 'orders-to-pg18', stage: 'snapshot' },
   });
   const answer = await ask(port, { method: 'POST', path: '/api/pause', headers, body: '{"by":"Ada"}' });
-  expect(answer).toMatchObject({ status: 200, json: { ok: true, changed: true, status: { paused: true } } });
+  expect(answer).toMatchObject({ status: 200, json: { ok: true, changed: true, status: { paused: ['run'] } } });
   expect(answer.json.said).toContain('paused');
   await ask(port, { method: 'POST', path: '/api/resume', headers });
-  expect(run.asked).toEqual(['pause by Ada', 'resume by unknown']);
+  expect(run.asked).toEqual(['pause run by Ada', 'resume run by unknown']);
 });
 
 const REFUSED: readonly (readonly [string, number, (token: string, port: number) => Asked])[] = [
@@ -214,7 +214,7 @@ test('a client that hangs up in the middle of a command does not stop it', async
   const { port, token, run } = await serve();
   let pause: () => void = () => undefined;
   const begun = new Promise<void>((resolve) => {
-    run.pause = async (by) => {
+    run.pause = async (_part, by) => {
       resolve();
       await new Promise<void>((go) => {
         pause = go;

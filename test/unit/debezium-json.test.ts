@@ -94,3 +94,11 @@ test('an object may have any number of members', () => {
   const written = Buffer.from(JSON.stringify(many));
   check(new JsonMembers().over(written, 0, written.length), many);
 });
+
+test('a member is a text only as the whole of that string', () => {
+  const written = Buffer.from('{"a":"7:12","b":"7:1","c":7,"d":"","e":"é"}');
+  const found = new JsonMembers().over(written, 0, written.length);
+  const members = ['a', 'b', 'c', 'd', 'e', 'none'];
+  const are = (text: string) => members.filter((name) => found.isText(found.find(name), text));
+  expect([are('7:12'), are('7:1'), are('7'), are(''), are('é')]).toEqual([['a'], ['b'], [], ['d'], []]);
+});

@@ -43,7 +43,8 @@ export function dialectOf(manner: Manner, more: Partial<Dialect> = {}): Dialect 
     isAfter: (place, end) =>
       isMysql ? Number(place.position) > Number(end.position) : Number(place.position) >= Number(end.position),
     transactionOf: (id) => (isMysql ? id : id.slice(0, id.indexOf(':'))),
-    endOf: (id, last) => (isMysql || id === undefined ? last : placed(id.slice(id.indexOf(':') + 1))),
+    endTells: !isMysql,
+    endOf: (id, last) => (isMysql || id === undefined ? last() : placed(id.slice(id.indexOf(':') + 1))),
     endsAt: (id, position) => isMysql || id.endsWith(`:${position}`),
     markerOf: (message) =>
       message.text('op') === 'm' ? (message.object('message')?.text('content') ?? '') : undefined,
@@ -162,13 +163,15 @@ export class LogWriter {
 
 /**
  * What a connector sends that begins again with the message of that number. MySQL's tells the begin of the transaction once more,
- * and numbers from 1 what is left of it.
+ * and numbers from 1 what is left of it. PostgreSQL's knows where the last transaction ended only from what it kept, which is older
+ * than what it had sent.
  */
 export function sentAgain(messages: readonly Written[], from: number, manner: Manner): readonly Written[] {
   const values = messages.map(({ value }) => JSON.parse(value?.toString() ?? '{}') as Loose);
   const begin = values.findLastIndex(({ status }, index) => status === 'BEGIN' && index < from);
   const end = values.findIndex(({ status }, index) => status === 'END' && index > begin);
-  if (manner !== 'mysql' || begin < 0 || end < from) return messages.slice(from);
+  if (manner === 'postgres') return forgetful(messages.slice(from));
+  if (begin < 0 || end < from) return messages.slice(from);
   // Never between the two halves of a change of key.
   const first = '__debezium.oldkey' in (messages[from]?.headers ?? {}) ? from - 1 : from;
   const before = first - begin - 1;
@@ -181,6 +184,14 @@ export function sentAgain(messages: readonly Written[], from: number, manner: Ma
     return { headers, value: Buffer.from(JSON.stringify(value)) };
   });
   return [messages[begin] ?? tombstone, ...renumbered, ...messages.slice(end + 1)];
+}
+
+function forgetful(messages: readonly Written[]): readonly Written[] {
+  const end = messages.findIndex(({ value }) => value?.includes('"END"'));
+  return messages.map(({ headers, value }, index) => {
+    const old = value?.toString().replace(/"sequence":\d+/, '"sequence":0') ?? '';
+    return { headers, value: index < end ? Buffer.from(old) : value };
+  });
 }
 
 interface Loose {

@@ -23,7 +23,7 @@ describe('the dialect of PostgreSQL', () => {
     dialect.placeOf(object({ lsn, sequence: JSON.stringify([before, lsn]) }));
 
   it('places a transaction behind the one that ended before it, wherever its changes stand', () => {
-    const end = dialect.endOf('7:299485256', change('1', '2'));
+    const end = dialect.endOf('7:299485256', () => change('1', '2'));
     expect(end.position).toBe('0/11D9C848');
     expect(dialect.isAfter(change('299485256', '299480000'), end)).toBe(true);
     expect(dialect.isAfter(change('299485255', '299490000'), end)).toBe(false);
@@ -33,6 +33,13 @@ describe('the dialect of PostgreSQL', () => {
     expect(dialect.endsAt('7:299485257', place('0/11D9C848'))).toBe(false);
   });
 
+  it('stops where a change does not say what ended before it', () => {
+    for (const sequence of [null, '[]', '["x","7"]'])
+      expect(() => dialect.placeOf(object({ lsn: '7', sequence }))).toThrow(
+        expect.objectContaining({ code: 'STREAM.UNKNOWN' }),
+      );
+  });
+
   it('prints moments of all times', () => {
     expect([-2_440_550, 0, 19_782, -719_163].map(dateText)).toEqual([
       '4713-01-01 BC',
@@ -40,8 +47,15 @@ describe('the dialect of PostgreSQL', () => {
       '2024-02-29',
       '0001-12-31 BC',
     ]);
-    expect(timestampText(-1n)).toBe('1969-12-31 23:59:59.999999');
-    expect(() => timestampText(-(2n ** 63n) + 5n)).toThrow(expect.objectContaining({ code: 'STREAM.FORMAT' }));
+    expect(timestampText('-1')).toBe('1969-12-31 23:59:59.999999');
+    // The last one that a number holds, the first one that it does not, and the one before all that it holds.
+    expect(['9007199254740991', '9007199254740993', '-9007199254740993'].map(timestampText)).toEqual([
+      '2255-06-05 23:47:34.740991',
+      '2255-06-05 23:47:34.740993',
+      '1684-07-28 00:12:25.259007',
+    ]);
+    expect(timestampText('9223372036854775807')).toBe('infinity');
+    expect(() => timestampText(String(-(2n ** 63n) + 5n))).toThrow(expect.objectContaining({ code: 'STREAM.FORMAT' }));
     expect(timestamptzText('-4712-01-01T00:00:00.000000Z')).toBe('4713-01-01 00:00:00+00 BC');
     expect(timestamptzText('+294276-12-31T23:59:59.100000Z')).toBe('294276-12-31 23:59:59.1+00');
   });

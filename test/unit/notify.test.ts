@@ -78,7 +78,7 @@ test('a run tells of stages, holds, errors, readiness and its end, each once', (
   status.enter('cutover');
   for (const reason of [READY, null, READY]) status.waitsFor(reason);
   status.update((value) => {
-    value.paused = true;
+    value.paused = ['run'];
   });
   status.update((value) => {
     value.lastError = { ...ERROR, code: 'INTERRUPTED' };
@@ -147,7 +147,7 @@ test('a receiver that is overrun loses messages instead of keeping all of them',
   const { status, notifier, warnings } = notifierFor([{ kind: 'webhook', url, on: ['paused'], timeout: 60_000 }]);
   for (let i = 0; i < 300; i++) {
     status.update((value) => {
-      value.paused = i % 2 === 0;
+      value.paused = i % 2 === 0 ? ['run'] : [];
     });
   }
   expect(warnings).toHaveLength(199);

@@ -86,7 +86,17 @@ describe('a good plan', () => {
       target: { kind: 'postgres', url: 'postgres://u@localhost:5433/shop' },
       tables: { include: ['*.*'], exclude: [], map: {} },
       schema: { target: 'create', changes: 'stop' },
-      convert: { zeroDates: 'refuse', tinyint1: 'smallint', json: 'json', caseInsensitive: 'distinct', columns: {} },
+      convert: {
+        zeroDates: 'refuse',
+        tinyint1: 'smallint',
+        json: 'json',
+        caseInsensitive: 'distinct',
+        emptyText: 'relaxNotNull',
+        emptySentinel: ' ',
+        emptyColumns: {},
+        longestName: 128,
+        columns: {},
+      },
       stream: { via: 'native' },
       snapshot: { readers: 2, chunkRows: 100_000, ...UNCAPPED, maxAge: 86_400_000 },
       apply: {

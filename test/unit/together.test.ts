@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { RunGate } from '../../src/health/run-gate.ts';
-import type { WorkerId, WorkerJournal } from '../../src/journal/workers.ts';
+import type { WorkerId, WorkerJournal, WorkerRecord } from '../../src/journal/workers.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 import type { Runner } from '../../src/runner/runner.ts';
 import { applyTogether, type SharedParts } from '../../src/runner/together.ts';
@@ -77,21 +77,29 @@ test('what was compared before lanes were shared counts for nothing', async () =
   expect([verification.complete, verification.rowsCompared]).toEqual([false, 0]);
 });
 
-test('a worker that is silent keeps what it was invited to when another one is', async () => {
-  const worker = { joinedAt: '', doing: '', changes: 0, chunks: 0, rows: 0, lanes: [] };
-  const records = [
-    { ...worker, id: 1, name: 'frozen', silentSeconds: 11, epoch: 7 },
-    { ...worker, id: 2, name: 'new', silentSeconds: 0, epoch: null },
-  ];
-  const invited: (readonly WorkerId[])[] = [];
-  const journal: Pick<WorkerJournal, 'list' | 'share'> = {
-    list: async () => records,
-    share: async (lanes) => void invited.push([...lanes.keys()]),
+/** The one who leads looks at these; resolves with what the journal was told. */
+async function look(...records: readonly Partial<WorkerRecord>[]) {
+  const worker = { joinedAt: '', doing: '', changes: 0, chunks: 0, rows: 0, lanes: [], epoch: 7, silentSeconds: 0 };
+  const told = { invited: [] as (readonly WorkerId[])[], removed: [] as (readonly WorkerId[])[] };
+  const journal = {
+    list: async () => records.map((record) => ({ ...worker, ...record })),
+    share: async (lanes: ReadonlyMap<WorkerId, unknown>) => void told.invited.push([...lanes.keys()]),
+    remove: async (ids: readonly WorkerId[]) => void told.removed.push(ids),
   };
   const workers = new Workers({
     ...{ epoch: () => 7, status: new RunStatus('test'), log: SILENT },
-    journal: journal as WorkerJournal,
+    journal: journal as unknown as WorkerJournal,
   });
   await workers.whileInviting(workers.look);
-  expect(invited).toEqual([[1, 2]]);
+  return told;
+}
+
+test('a worker that is silent keeps what it was invited to when another one is', async () => {
+  const { invited, removed } = await look({ id: 1, silentSeconds: 11 }, { id: 2, epoch: null });
+  expect({ invited, removed }).toEqual({ invited: [[1, 2]], removed: [] });
+});
+
+test('a worker that was silent for a minute is not one any more', async () => {
+  const { invited, removed } = await look({ id: 1, silentSeconds: 61 }, { id: 2, epoch: null });
+  expect({ invited, removed }).toEqual({ invited: [[2]], removed: [[1]] });
 });

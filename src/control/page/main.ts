@@ -122,7 +122,7 @@ function drawButtons(shown: StatusSnapshot): void {
   const over = isOver(shown);
   const { when, granted } = shown.permission;
   ids.pause.disabled = over || lostAt !== undefined;
-  setText(ids.pause, shown.paused ? 'Resume' : 'Pause');
+  setText(ids.pause, shown.paused.length > 0 ? 'Resume' : 'Pause');
   ids.cutover.hidden = when === 'never';
   ids.cutover.classList.toggle('primary', shown.permission.ready && !granted);
   ids.cutover.disabled = over || lostAt !== undefined || when === 'auto';
@@ -141,7 +141,7 @@ function tell({ ok, said, message, fix }: Answer): void {
 }
 
 function pauseQuestion(): Promise<void> {
-  if (status?.paused === true) {
+  if (status !== undefined && status.paused.length > 0) {
     return give('/resume', { title: 'Resume?', text: 'Copy and apply go on where they stopped.', yes: 'Resume' });
   }
   const text = 'Copy and apply hold after the work in hand. Meanwhile the source keeps its log for the run.';

@@ -1,6 +1,7 @@
 // Rows of a table in which equal values may be different texts: each value is put into its one form in this process.
 
 import type { Column, Table } from '../../model/table.ts';
+import { EMPTY_IS_NULL } from '../conversion.ts';
 import { rowDigest } from '../row-text.ts';
 import type { TextRow } from './connection.ts';
 import { quoteName } from './sql.ts';
@@ -8,13 +9,21 @@ import { quoteName } from './sql.ts';
 /** Puts the texts of a column into the form in which equal values are equal texts; undefined where they are so already. */
 export type CanonicalOf = (column: Column) => ((text: string) => string) | undefined;
 
+/** The value of a column of the table `t` as the other side has it. */
+export function comparedValue({ name, type, handling }: Column): string {
+  const value = `t.${quoteName(name)}`;
+  if (handling?.includes(EMPTY_IS_NULL) !== true) return value;
+  // Not every type has an equality, or a cast to text that is what it prints.
+  return type === 'bytea' ? `NULLIF(${value}, '')` : `CASE WHEN ${value}::text <> '' THEN ${value} END`;
+}
+
 export class CanonicalRows {
   /** Of the table `t`, as `c0`, `c1`, … */
   readonly columns: string;
   readonly #forms: readonly (((text: string) => string) | undefined)[];
 
   private constructor(table: Table, forms: readonly (((text: string) => string) | undefined)[]) {
-    this.columns = table.columns.map(({ name }, index) => `t.${quoteName(name)} AS c${index}`).join(', ');
+    this.columns = table.columns.map((column, index) => `${comparedValue(column)} AS c${index}`).join(', ');
     this.#forms = forms;
   }
 

@@ -9,10 +9,10 @@ import type { KeyRange } from '../../model/chunk.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
 import { RangeSum } from '../row-text.ts';
-import { type CanonicalOf, CanonicalRows } from './canonical-rows.ts';
+import { type CanonicalOf, CanonicalRows, comparedValue } from './canonical-rows.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
 import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
-import { arrayLiteral, quoteName, quoteTable } from './sql.ts';
+import { arrayLiteral, quoteTable } from './sql.ts';
 
 const SETTINGS: Readonly<Record<string, string>> = {
   // A row policy must fail the statement: rows hidden on both sides would compare equal.
@@ -199,7 +199,7 @@ function isText(castType: string | undefined): boolean {
 }
 
 function rowText(table: Table): string {
-  return `ROW(${table.columns.map((column) => `t.${quoteName(column.name)}`).join(', ')})::text`;
+  return `ROW(${table.columns.map(comparedValue).join(', ')})::text`;
 }
 
 // The hash is taken over UTF-8: two databases may store the same text in different encodings.

@@ -65,6 +65,10 @@ export class TopicAssembler {
   /** The last BEGIN. */
   #begun: { readonly number: string; readonly offset: number } | undefined;
   #open: Open | undefined;
+  /** The last transaction of which a change was taken for sent again. */
+  #passed: string | undefined;
+  /** The offset of the BEGIN of one that was taken for sent again, and is new as its end says. */
+  #proven: number | undefined;
   /** The transaction that was read to its end, and is or was read again. */
   #known: { readonly begin: number; readonly end: LogPlace } | undefined;
   #changes: Change[] = [];
@@ -124,7 +128,7 @@ export class TopicAssembler {
     const { dialect, message } = this.#options;
     if (kind === 'end') return dialect.endsAt(message.id ?? '', position);
     const isSingle = kind === 'definition' || (kind === 'change' && (message.number === undefined || this.#isAlone()));
-    return isSingle && dialect.endOf(undefined, message.place()).position === position;
+    return isSingle && dialect.endOf(undefined, () => message.place()).position === position;
   }
 
   /** MariaDB's TRUNCATE has the number of a transaction, whose end never comes. */
@@ -138,6 +142,7 @@ export class TopicAssembler {
     const { number = '' } = message;
     this.#begun = { number, offset };
     const open = this.#open;
+    this.#passed = undefined;
     if (open?.number !== number) return;
     const [first, last] = [open.first, open.origin].map((origin) => origin && message.withinAt(origin));
     // Sent again from its begin.
@@ -187,7 +192,10 @@ export class TopicAssembler {
   #opened(number: string, half: Open['half']): Open | undefined {
     const open = this.#open;
     if (open === undefined || open.number !== number) {
-      if (!this.#isNew()) return undefined;
+      if (!this.#isNew() && (this.#proven === undefined || this.#begun?.offset !== this.#proven)) {
+        this.#passed = number;
+        return undefined;
+      }
       if (open !== undefined) throw broken('a transaction begins before the one in front of it has ended');
       if (this.#begun?.number !== number) throw broken('a transaction has no begin');
       return this.#openTransaction(number, this.#begun.offset);
@@ -243,11 +251,12 @@ export class TopicAssembler {
   #end(offset: number): number | undefined {
     const { dialect, message } = this.#options;
     const open = this.#open;
-    if (open === undefined || open.number !== message.number) return undefined;
+    if (open === undefined || open.number !== message.number) return this.#prove();
     const changes = open.restarted?.countOf(message.changes) ?? message.changes;
-    if (open.origin === undefined || changes !== open.count)
+    const { origin } = open;
+    if (origin === undefined || changes !== open.count)
       throw broken(`a transaction of ${changes} changes ends after ${open.count}`);
-    const end = dialect.endOf(message.id, message.placeAt(open.origin));
+    const end = dialect.endOf(message.id, () => message.placeAt(origin));
     if (open.end !== undefined && open.end.position !== end.position)
       throw new MigrateError(
         'STREAM.GONE',
@@ -260,10 +269,24 @@ export class TopicAssembler {
       return open.begin;
     }
     this.#ended = end;
+    this.#proven = undefined;
     this.#told = offset;
     if (isCovered) this.#reset();
     else this.#commit(formatPlace(offset, end.position), open.isCut || open.begin === this.#resume.offset);
     return undefined;
+  }
+
+  /** Where to read from once more, when what was taken for sent again ends behind all that was there. */
+  #prove(): number | undefined {
+    const { dialect, message } = this.#options;
+    const { number, id } = message;
+    const isPassed = number !== undefined && this.#passed === number && this.#begun?.number === number;
+    const ended = this.#ended;
+    if (!isPassed || dialect.endTells !== true || ended === undefined) return undefined;
+    const end = dialect.endOf(id, () => ended);
+    if (dialect.covers(ended.position, end.position)) return undefined;
+    this.#proven = this.#begun?.offset;
+    return this.#proven;
   }
 
   /** What comes without BEGIN and END: a definition or a TRUNCATE of MySQL. */
@@ -276,7 +299,7 @@ export class TopicAssembler {
         fix: 'It was prepared (XA), and nobody can tell when it is committed: use stream.via: native, or write without XA. Abort with --drop and start again.',
       });
     }
-    const end = dialect.endOf(undefined, message.place());
+    const end = dialect.endOf(undefined, () => message.place());
     this.#reset();
     if (!this.#isCovered(end)) {
       const change = isDefinition ? message.toDefinition() : message.toChange();

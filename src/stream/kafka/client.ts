@@ -6,6 +6,7 @@ import { MigrateError } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { kafkaError } from './errors.ts';
+import { gzipCodec } from './gzip.ts';
 
 /** What a plan says of Kafka and Connect. */
 export type DebeziumPlan = NonNullable<Plan['stream']['debezium']>;
@@ -21,7 +22,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Connects to nobody yet. Rejects with KAFKA.AUTHENTICATION when the file of authorities cannot be read. */
 export async function openKafka(access: KafkaAccess): Promise<Kafka> {
-  const { Kafka, logLevel } = await import('kafkajs');
+  // By the default export: Node finds only some of the others by their names.
+  const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = (await import('kafkajs')).default;
+  CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
   const { brokers, clientId, networkTimeoutMs } = access;
   return new Kafka({
     brokers: [...brokers],

@@ -39,6 +39,11 @@ export interface Dialect {
    */
   isAfter(place: LogPlace, end: LogPlace): boolean;
   /**
+   * True where `isAfter` may be false for a new transaction: a connector that begins again says of the first one that it sends
+   * what it kept last, which may be older than what it had sent. Then the END message of the transaction tells. Default false.
+   */
+  readonly endTells?: boolean;
+  /**
    * Where the row of a change stands among those of its transaction: it grows with them, and stays below 2^52. Left out where a
    * connector that begins again in the middle of a transaction goes on with its numbers; MySQL's begins them anew.
    */
@@ -49,7 +54,7 @@ export interface Dialect {
    * Where a transaction ended: from the id in its END message, and the place of its last change. Undefined for what is one by
    * itself (a definition, a TRUNCATE of MySQL).
    */
-  endOf(id: string | undefined, lastChange: LogPlace): LogPlace;
+  endOf(id: string | undefined, lastChange: () => LogPlace): LogPlace;
   /**
    * True unless the END message with that id is surely of another transaction than the one that ended at `position` (that of an
    * earlier `endOf` with this id): so a topic that was made anew is told from the one that was read.

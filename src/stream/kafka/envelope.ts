@@ -51,7 +51,7 @@ export class Message {
   #id: string | undefined;
   #number: string | undefined;
   /** The last one: of many messages in a row it is the same. */
-  #known = { written: NONE, id: '', number: '' };
+  #known = { id: '', number: '' };
 
   constructor(dialect: Dialect, tables: readonly CapturedTable[]) {
     this.#dialect = dialect;
@@ -66,10 +66,11 @@ export class Message {
     if (!this.#layPayload(value)) return 'nothing';
     const op = payload.find('op');
     if (op >= 0) return this.#readChange(op);
-    const status = payload.text('status');
-    if (status === 'BEGIN' || status === 'END') {
+    const status = payload.find('status');
+    const isBegin = payload.isText(status, 'BEGIN');
+    if (isBegin || payload.isText(status, 'END')) {
       this.#identify(payload);
-      return status === 'BEGIN' ? 'begin' : 'end';
+      return isBegin ? 'begin' : 'end';
     }
     if (payload.find('ddl') >= 0) return this.#readDefinition();
     if (payload.count === 1 && payload.find('ts_ms') === 0) return 'nothing';
@@ -207,9 +208,9 @@ export class Message {
   #identify(members: JsonMembers): void {
     const index = members.find('id');
     if (!members.holds(index)) throw incomplete('id');
-    if (!members.isWritten(index, this.#known.written)) {
+    if (!members.isText(index, this.#known.id)) {
       const id = members.textAt(index);
-      this.#known = { written: members.bytesAt(index), id, number: this.#dialect.transactionOf(id) };
+      this.#known = { id, number: this.#dialect.transactionOf(id) };
     }
     this.#id = this.#known.id;
     this.#number = this.#known.number;

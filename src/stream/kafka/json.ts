@@ -232,6 +232,13 @@ export class JsonMembers implements JsonObject {
     return isToken(token, this.#bytes, this.start(index), this.end(index));
   }
 
+  /** True when there is a member of that index and it is that text. Plain texts only: letters, digits and the like. */
+  isText(index: number, text: string): boolean {
+    const start = this.start(index);
+    const isString = index >= 0 && this.#bytes[start] === QUOTE;
+    return isString && this.end(index) - start === text.length + 2 && this.#stands(text, start + 1);
+  }
+
   /** As it is written; shares the bytes. */
   bytesAt(index: number): Buffer {
     return this.#bytes.subarray(this.start(index), this.end(index));

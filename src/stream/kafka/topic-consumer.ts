@@ -24,20 +24,20 @@ export interface ConsumerHandler {
 }
 
 export interface ArrivedBatch extends Pick<EachBatchPayload, 'batch' | 'heartbeat'> {
-  /** The offset that was sought last in this consumer. */
+  /** The offset that was sought before it was asked for, in this consumer, with no other batch on its way. */
   readonly sought: number | undefined;
   /** True when another consumer reads on, or none: the rest of the batch is not wanted. */
   isOver(): boolean;
-  /** The next batch begins there. */
+  /** The next batch begins there; once this one is resolved another may be on its way, and comes first. */
   seek(offset: number): void;
-  /** The whole batch was taken. */
+  /** The next batch is the one that follows. */
   resolve(): void;
 }
 
 const PARTITION = 0;
 /** The broker answers after this time at the latest, and as soon as it has something. */
 const LONGEST_WAIT_MS = 200;
-/** Compressed, at a time: unpacked it is some ten times as much, and all of it is held until it is taken. */
+/** Compressed, at a time: unpacked it is some ten times as much. One is taken, and the next one held until then. */
 const FETCH_BYTES = 512 * 1024;
 export const HEARTBEAT_MS = 1_000;
 /** To lose the membership does no harm. */
@@ -127,16 +127,21 @@ export class TopicConsumer {
     return async ({ batch, heartbeat, resolveOffset }) => {
       if (this.#isOver(consumer) || batch.partition !== PARTITION) return;
       this.heard();
+      let isResolved = false;
       await handler.batch({
         batch,
         heartbeat,
         sought,
         isOver: () => this.#isOver(consumer),
         seek: (offset) => {
-          sought = offset;
+          sought = isResolved ? undefined : offset;
           consumer.seek({ topic, partition: PARTITION, offset: String(offset) });
         },
-        resolve: () => resolveOffset(batch.lastOffset()),
+        resolve: () => {
+          isResolved = true;
+          sought = undefined;
+          resolveOffset(batch.lastOffset());
+        },
       });
     };
   }

@@ -41,6 +41,8 @@ export class TopicReader {
   /** The offset of the record that has to come next. */
   #next: number;
   #acknowledged = -1;
+  /** The batch that is being taken; undefined while there is none. */
+  #taking: Promise<void> | undefined;
   /** Settled when there is room again; undefined while there is. */
   #room: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
   #ended = false;
@@ -142,23 +144,31 @@ export class TopicReader {
     return translated;
   }
 
+  /** Returns when the batch is begun: it is taken while the next one is on its way. */
   async #batch(arrived: ArrivedBatch): Promise<void> {
-    if (this.#ended || !(await this.#isNext(arrived))) return;
-    const { batch } = arrived;
-    this.#options.handler.ends(Number(batch.highWatermark));
+    while (this.#taking !== undefined && !arrived.isOver()) await this.#wait(this.#taking, arrived);
+    if (this.#ended || arrived.isOver() || !(await this.#isNext(arrived))) return;
+    this.#options.handler.ends(Number(arrived.batch.highWatermark));
+    arrived.resolve();
+    this.#taking = this.#take(arrived).finally(() => {
+      this.#taking = undefined;
+    });
+  }
+
+  async #take({ batch, seek, isOver }: ArrivedBatch): Promise<void> {
+    // The library asks for the next one first.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     for (const { offset: text, value, headers, timestamp } of batch.messages) {
+      if (this.#ended || isOver()) return;
       const offset = Number(text);
       const other = this.#record({ offset, value, headers, writtenAt: Number(timestamp) });
       this.#next = other ?? offset + 1;
-      while (this.#room !== undefined && !arrived.isOver()) await this.#wait(arrived);
-      if (this.#ended || arrived.isOver()) return;
-      if (other !== undefined) {
-        arrived.seek(other);
-        return;
-      }
+      while (this.#room !== undefined) await this.#room.promise;
+      if (other === undefined) continue;
+      seek(other);
+      return;
     }
-    this.#next = Number(batch.lastOffset()) + 1;
-    arrived.resolve();
+    if (!this.#ended && !isOver()) this.#next = Number(batch.lastOffset()) + 1;
   }
 
   /** False when the batch was another one, or nothing comes any more; what has to come is asked for again. */
@@ -183,12 +193,12 @@ export class TopicReader {
     }
   }
 
-  async #wait({ heartbeat }: ArrivedBatch): Promise<void> {
+  async #wait(taken: Promise<void>, { heartbeat }: ArrivedBatch): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const time = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, HEARTBEAT_MS);
     });
-    await Promise.race([this.#room?.promise, time]);
+    await Promise.race([taken, time]);
     clearTimeout(timer);
     this.#consumer.heard();
     await heartbeat();

@@ -75,8 +75,8 @@ export class MysqlDialect implements Dialect {
     return id;
   }
 
-  endOf(_id: string | undefined, lastChange: LogPlace): LogPlace {
-    return lastChange;
+  endOf(_id: string | undefined, lastChange: () => LogPlace): LogPlace {
+    return lastChange();
   }
 
   /** The message has the number of the transaction only, and the position has none. */

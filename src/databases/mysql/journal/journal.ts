@@ -15,6 +15,7 @@ import { runRecord } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
+import { type Pausable, pauseText, readPauses } from '../../../model/pause.ts';
 import type { Position } from '../../../model/position.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { MysqlServer } from '../connection.ts';
@@ -22,8 +23,8 @@ import { PASS_SCHEMA } from '../pass.ts';
 import { inPieces, type StatementValue, sql, tuple } from '../statement.ts';
 import { MysqlCutoverJournal } from './cutovers.ts';
 import { MysqlDeadLetterJournal } from './dead-letters.ts';
-import { ADD_CHUNK_CLAIMS, CHUNK_CLAIMS, JOURNAL_SCHEMA, RUN_TABLES } from './schema.ts';
-import { columns, isoText, JournalSession, truth } from './session.ts';
+import { JOURNAL_SCHEMA, LATER_COLUMNS, RUN_TABLES } from './schema.ts';
+import { columns, isoText, JournalSession } from './session.ts';
 import { MysqlStageJournal } from './stages.ts';
 import { MysqlTableStateJournal } from './table-states.ts';
 import { MysqlTableJournal } from './tables.ts';
@@ -43,11 +44,11 @@ const RUN = {
     'outcome',
   ),
   ...columns('ended'),
-  paused: truth('paused'),
+  ...columns('held'),
   created_at: isoText('created_at'),
 };
 
-const STANDING = { ...columns('outcome'), paused: truth('paused') };
+const STANDING = columns('outcome', 'held');
 
 export class MysqlJournal implements Journal {
   readonly stages: StageJournal;
@@ -78,14 +79,15 @@ export class MysqlJournal implements Journal {
   async standing(): ReturnType<Journal['standing']> {
     if (!(await this.#session.hasRun())) return undefined;
     const [row] = await this.#session.read(STANDING, sql`migrate.run WHERE name = ${this.#session.run}`);
-    return row && { paused: row.paused === 't', outcome: row.outcome as RunRecord['outcome'] };
+    return row && { paused: readPauses(row.held), outcome: row.outcome as RunRecord['outcome'] };
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
     const name = this.#session.run;
     await this.#session.ddl([...JOURNAL_SCHEMA, ...PASS_SCHEMA]);
-    const claims = await this.#session.read(columns('COLUMN_NAME'), CHUNK_CLAIMS);
-    if (claims.length === 0) await this.#session.ddl([ADD_CHUNK_CLAIMS]);
+    for (const { found, add } of LATER_COLUMNS) {
+      if ((await this.#session.read(columns('COLUMN_NAME'), found)).length === 0) await this.#session.ddl([add]);
+    }
     const tables = run.catalog.tables.map(({ table }) => table);
     const lanes = assignLanes(tables, run.lanes);
     const rows = tables.map(({ id, spread }, index) => tuple([name, id, lanes[index] ?? 0, Number(spread)]));
@@ -114,8 +116,8 @@ export class MysqlJournal implements Journal {
     return this.#set('source_lineage', lineage);
   }
 
-  setPaused(paused: boolean): Promise<void> {
-    return this.#set('paused', Number(paused));
+  setPaused(paused: readonly Pausable[]): Promise<void> {
+    return this.#set('held', pauseText(paused));
   }
 
   setOutcome(outcome: RunRecord['outcome']): Promise<void> {

@@ -14,6 +14,7 @@ const POSITION = 'mediumtext';
 const NOW = 'datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))';
 
 /** Whom a chunk was given to: a worker, or NULL for whoever leads. Void when the run's epoch is a later one. */
+const HELD = "held varchar(40) NOT NULL DEFAULT ''";
 const CLAIM = ['claim_epoch bigint', 'claimed_by int'];
 
 /** Which hold rows of a run, besides its own record; the audit outlives it. */
@@ -49,7 +50,8 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   added longtext NOT NULL,
   joining longtext NOT NULL,
   lanes int NOT NULL,
-  paused boolean NOT NULL DEFAULT false,
+  -- What an operator holds: run, snapshot, apply, with commas between them.
+  ${HELD},
   outcome varchar(20) NOT NULL DEFAULT 'running',
   created_at ${NOW},
   -- How the last attempt ended; NULL while one is at work, and after one that was killed.
@@ -169,8 +171,18 @@ export const JOURNAL_SCHEMA: readonly string[] = [
 ) ${OPTIONS}`,
 ];
 
-/** Of the table of chunks, a row when it has what later versions added to it: the server does not add only what is missing. */
-export const CHUNK_CLAIMS =
-  "information_schema.COLUMNS WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = 'chunk' AND COLUMN_NAME = 'claimed_by'";
-/** Asks for a right that a run has no other use for in database `migrate`. */
-export const ADD_CHUNK_CLAIMS = `ALTER TABLE migrate.chunk ${CLAIM.map((column) => `ADD COLUMN ${column}`).join(', ')}`;
+/**
+ * What later versions added to tables that may be there: the server does not add only what is missing. `found` gives a row where
+ * it is there; `add` asks for a right that a run has no other use for in database `migrate`.
+ */
+export const LATER_COLUMNS: readonly { readonly found: string; readonly add: string }[] = [
+  later('chunk', 'claimed_by', CLAIM),
+  later('run', 'held', [HELD]),
+];
+
+function later(table: string, column: string, definitions: readonly string[]) {
+  return {
+    found: `information_schema.COLUMNS WHERE TABLE_SCHEMA = 'migrate' AND TABLE_NAME = '${table}' AND COLUMN_NAME = '${column}'`,
+    add: `ALTER TABLE migrate.${table} ${definitions.map((definition) => `ADD COLUMN ${definition}`).join(', ')}`,
+  };
+}

@@ -1,18 +1,13 @@
 // Chunks on their way from COPY's text form to LOAD DATA's, which is the same but for two escapes, and for the columns whose values
-// are others here. Lines are handled as texts of one byte to a character: what matters in them is ASCII, and no UTF-8 needs to
-// be understood.
+// are others here.
 
-import type { Row } from '../../../model/change.ts';
+import { escapedBy, isPlainAscii, textOf, wholeLines } from '../../copy-rows.ts';
 import { quoteTable } from '../sql.ts';
 import type { WrittenColumn, WrittenTable } from './columns.ts';
 
-const BATCH_BYTES = 1 << 20;
 const BACKSLASH = 0x5c;
 /** What COPY escapes and LOAD DATA would take for the letter: a form feed, a vertical tab. */
 const LETTER_BYTES: Readonly<Record<number, number>> = { 102: 0x0c, 118: 0x0b };
-const ESCAPED: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are what it is about.
-const NO_PLAIN_ASCII = /[\\\t\n]|[^\x00-\x7f]/;
 const SPECIAL: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n' };
 
 /** The statement that reads what `toLoadData` makes. Bytes arrive as hex. */
@@ -27,23 +22,6 @@ export function loadStatement({ table, columns }: WrittenTable): string {
 /** The bytes for `loadStatement`. */
 export function toLoadData(bytes: AsyncIterable<Buffer>, { columns }: WrittenTable): AsyncIterable<Buffer> {
   return columns.every(passes) ? withOtherEscapes(bytes) : convertedLines(bytes, columns);
-}
-
-/** The rows of the chunk, in the core's form, some megabyte at a time. */
-export async function* rowsOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly Row[]> {
-  let rows: Row[] = [];
-  let size = 0;
-  for await (const lines of wholeLines(bytes)) {
-    for (const line of lines) {
-      rows.push(line.split('\t').map((field) => (field === '\\N' ? null : textOf(field))));
-      size += line.length;
-      if (size < BATCH_BYTES) continue;
-      yield rows;
-      rows = [];
-      size = 0;
-    }
-  }
-  if (rows.length > 0) yield rows;
 }
 
 /** True for a column whose texts are what the server reads. */
@@ -101,7 +79,7 @@ async function* convertedLines(
 
 function unescapedLetters(field: string): string {
   return field.includes('\\')
-    ? field.replace(/\\(.)/gs, (both, letter) => (/[fv]/.test(letter) ? (ESCAPED[letter] ?? both) : both))
+    ? field.replace(/\\(.)/gs, (both, letter) => (/[fv]/.test(letter) ? (escapedBy(letter) ?? both) : both))
     : field;
 }
 
@@ -110,29 +88,6 @@ function said({ conversion, isBytes }: WrittenColumn, field: string): string {
   const own = conversion.read(textOf(field));
   if (isBytes) return (Buffer.isBuffer(own) ? own : Buffer.from(own)).toString('hex');
   const text = String(own);
-  if (!NO_PLAIN_ASCII.test(text)) return text;
+  if (isPlainAscii(text)) return text;
   return Buffer.from(text.replace(/[\\\t\n]/g, (special) => SPECIAL[special] ?? special)).toString('latin1');
-}
-
-/** The value of a field of one byte to a character. */
-function textOf(field: string): string {
-  if (!NO_PLAIN_ASCII.test(field)) return field;
-  const plain = field.replace(/\\(.)/gs, (_, letter: string) => ESCAPED[letter] ?? letter);
-  return Buffer.from(plain, 'latin1').toString('utf8');
-}
-
-/** The lines of each block, as texts of one byte to a character; one that reaches into the next block comes with that. */
-async function* wholeLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly string[]> {
-  let begun: Buffer[] = [];
-  for await (const block of bytes) {
-    const end = block.lastIndexOf(0x0a);
-    if (end === -1) {
-      begun.push(block);
-      continue;
-    }
-    const whole = Buffer.concat([...begun, block.subarray(0, end)]);
-    begun = end + 1 < block.length ? [block.subarray(end + 1)] : [];
-    yield whole.toString('latin1').split('\n');
-  }
-  if (begun.length > 0) yield Buffer.concat(begun).toString('latin1').split('\n');
 }

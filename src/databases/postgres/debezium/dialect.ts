@@ -10,10 +10,24 @@ import { covers, distance, formatLsn, parseLsn } from '../log/lsn.ts';
 import { MARKER_PREFIX } from '../log/pgoutput.ts';
 import { type Placeholder, readerOfType, type WrittenType, whyNotWhole } from './values.ts';
 
-interface Place extends LogPlace {
+class Place implements LogPlace {
+  readonly #at: string | bigint;
   /** Of an end of a transaction: where its commit record ends. Of a change: where the transaction before its own ended. */
   readonly end: bigint;
+
+  constructor(at: string | bigint, end: bigint) {
+    this.#at = at;
+    this.end = end;
+  }
+
+  /** Made when it is asked for: of a change it hardly ever is. */
+  get position(): Position {
+    return formatLsn(BigInt(this.#at));
+  }
 }
+
+/** What `sequence` says: where the transaction before ended, and where this change stands. */
+const SEQUENCE = /^\[(?:null|"(\d+)"),/;
 
 export interface DialectOptions {
   /** By the name that columns have for it. */
@@ -24,6 +38,8 @@ export interface DialectOptions {
 
 export class PostgresDialect implements Dialect {
   readonly schemaMember = 'schema';
+  /** The place of its change is where the transaction before its own ended, as far as the connector knows after a restart. */
+  readonly endTells = true;
   readonly covers = covers;
   readonly distance = distance;
   readonly #types: DialectOptions['types'];
@@ -46,14 +62,15 @@ export class PostgresDialect implements Dialect {
   /** A change says where the transaction before its own ended: of those that run side by side the places are mixed. */
   placeOf(source: JsonObject): LogPlace {
     const lsn = source.text('lsn');
-    if (lsn === null || lsn === undefined) throw unplaced();
-    const [before] = JSON.parse(source.text('sequence') ?? '[]') as readonly (string | null)[];
-    return place(BigInt(lsn), BigInt(before ?? 0));
+    const sequence = source.text('sequence');
+    const match = typeof sequence === 'string' ? SEQUENCE.exec(sequence) : null;
+    if (lsn === null || lsn === undefined || match === null) throw unplaced();
+    return new Place(lsn, BigInt(match[1] ?? 0));
   }
 
   placeAt(position: Position): LogPlace {
     const lsn = parseLsn(position);
-    return place(lsn, lsn);
+    return new Place(lsn, lsn);
   }
 
   isAfter(of: LogPlace, end: LogPlace): boolean {
@@ -66,10 +83,10 @@ export class PostgresDialect implements Dialect {
   }
 
   /** In the message that ends it, the place of the transaction is the end of its commit record. */
-  endOf(id: string | undefined, lastChange: LogPlace): LogPlace {
-    if (id === undefined) return lastChange;
+  endOf(id: string | undefined, lastChange: () => LogPlace): LogPlace {
+    if (id === undefined) return lastChange();
     const lsn = BigInt(id.slice(id.indexOf(':') + 1));
-    return place(lsn, lsn);
+    return new Place(lsn, lsn);
   }
 
   endsAt(id: string, position: Position): boolean {
@@ -95,12 +112,8 @@ export class PostgresDialect implements Dialect {
   }
 }
 
-function place(lsn: bigint, end: bigint): Place {
-  return { position: formatLsn(lsn), end };
-}
-
 function asPlace(of: LogPlace): Place {
-  if ('end' in of && typeof of.end === 'bigint') return { position: of.position, end: of.end };
+  if (of instanceof Place) return of;
   throw new MigrateError('INTERNAL.BUG', 'a place of another log');
 }
 

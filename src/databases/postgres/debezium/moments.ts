@@ -2,7 +2,7 @@
 
 import { partial } from './partial.ts';
 
-const DAY_US = 86_400_000_000n;
+const DAY_US = 86_400_000_000;
 const SECOND_US = 1_000_000;
 /** How Debezium writes the dates that are before and after all others. */
 const DATE_INFINITY = 2_146_033_979;
@@ -16,6 +16,10 @@ function padded(value: number, digits: number): string {
   return String(value).padStart(digits, '0');
 }
 
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
 /** Days since 1970, in the Gregorian calendar of all times. */
 export function dateText(days: number): string {
   if (days === DATE_INFINITY) return 'infinity';
@@ -24,7 +28,21 @@ export function dateText(days: number): string {
   return date + era;
 }
 
-function dayOf(days: number): { readonly date: string; readonly era: string } {
+interface Day {
+  readonly days: number;
+  readonly date: string;
+  readonly era: string;
+}
+
+// Moments in a log are nearly always of the same day as the one before.
+let last: Day | undefined;
+
+function dayOf(days: number): Day {
+  if (last?.days !== days) last = computedDay(days);
+  return last;
+}
+
+function computedDay(days: number): Day {
   // Years begin in March, so that the day of a leap year is the last one.
   const shifted = days + 719_468;
   const cycle = Math.floor(shifted / 146_097);
@@ -38,30 +56,48 @@ function dayOf(days: number): { readonly date: string; readonly era: string } {
   const month = fifths < 10 ? fifths + 3 : fifths - 9;
   const year = yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0);
   const shown = year > 0 ? year : 1 - year;
-  return { date: `${padded(shown, 4)}-${padded(month, 2)}-${padded(day, 2)}`, era: year > 0 ? '' : ' BC' };
+  return { days, date: `${padded(shown, 4)}-${two(month)}-${two(day)}`, era: year > 0 ? '' : ' BC' };
 }
 
 /** Microseconds since midnight. */
 export function timeText(microseconds: number): string {
   const seconds = Math.floor(microseconds / SECOND_US);
   const [hour, minute] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
-  return `${padded(hour, 2)}:${padded(minute, 2)}:${padded(seconds % 60, 2)}${fraction(microseconds % SECOND_US)}`;
+  return `${two(hour)}:${two(minute)}:${two(seconds % 60)}${fraction(microseconds % SECOND_US)}`;
 }
 
 /** Without the zeros at its end. */
 function fraction(microseconds: number): string {
-  return microseconds === 0 ? '' : `.${padded(microseconds, 6).replace(/0+$/, '')}`;
+  if (microseconds === 0) return '';
+  let [value, digits] = [microseconds, 6];
+  for (; value % 10 === 0; value /= 10) digits--;
+  return `.${padded(value, digits)}`;
 }
 
-/** Microseconds since 1970. */
-export function timestampText(microseconds: bigint): string {
+/** Microseconds since 1970, in digits. */
+export function timestampText(digits: string): string {
+  const microseconds = Number(digits);
+  // What a number holds exactly goes without bigints: that is until the year 2255.
+  if (Number.isSafeInteger(microseconds)) {
+    const days = Math.floor(microseconds / DAY_US);
+    return momentText(days, microseconds - days * DAY_US);
+  }
+  return farTimestampText(BigInt(digits));
+}
+
+function farTimestampText(microseconds: bigint): string {
   if (microseconds === INFINITY) return 'infinity';
   if (microseconds === MINUS_INFINITY) return '-infinity';
   // Debezium counts in 64 bits, which end there.
   if (microseconds < EARLIEST) throw partial('a moment after the year 294246 as another one');
-  const rest = ((microseconds % DAY_US) + DAY_US) % DAY_US;
-  const { date, era } = dayOf(Number((microseconds - rest) / DAY_US));
-  return `${date} ${timeText(Number(rest))}${era}`;
+  const day = BigInt(DAY_US);
+  const rest = ((microseconds % day) + day) % day;
+  return momentText(Number((microseconds - rest) / day), Number(rest));
+}
+
+function momentText(days: number, microseconds: number): string {
+  const { date, era } = dayOf(days);
+  return `${date} ${timeText(microseconds)}${era}`;
 }
 
 /** `2024-01-01T00:00:00.000001Z`; the year 0 is the one before 1. */

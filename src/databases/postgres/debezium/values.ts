@@ -2,6 +2,7 @@
 // refused, or stops the reading where it shows only in a value.
 
 import { doubleText, realText } from '../../../lib/postgres-floats.ts';
+import { utf8Text } from '../../../lib/utf8.ts';
 import type { LoggedValue } from '../../../model/change.ts';
 import { jsonText } from '../../../stream/kafka/json.ts';
 import { arrayText, hstoreText, intervalText, pointText, readGeometry, twistedText } from './forms.ts';
@@ -30,7 +31,8 @@ export interface Placeholder {
   readonly uuid: string;
 }
 
-const raw: ReadText = (bytes, start, end) => bytes.toString('latin1', start, end);
+/** Numbers are ASCII, and short. */
+const raw = utf8Text;
 const isTrue = (bytes: Buffer, start: number): boolean => bytes[start] === 0x74;
 
 const SCALARS: Readonly<Record<string, ReadText>> = {
@@ -43,7 +45,7 @@ const SCALARS: Readonly<Record<string, ReadText>> = {
   float8: (bytes, start, end) => number(bytes, start, end, doubleText),
   date: (bytes, start, end) => dateText(Number(raw(bytes, start, end))),
   time: (bytes, start, end) => timeText(Number(raw(bytes, start, end))),
-  timestamp: (bytes, start, end) => timestampText(BigInt(bytes.toString('latin1', start, end))),
+  timestamp: (bytes, start, end) => timestampText(bytes.toString('latin1', start, end)),
   timestamptz: (bytes, start, end) => timestamptzText(jsonText(bytes, start, end)),
   interval: (bytes, start, end) => intervalText(jsonText(bytes, start, end)),
   point: (bytes, start, end) => pointText(bytes.toString('utf8', start, end)),
@@ -106,7 +108,7 @@ export function readerOfType(type: WrittenType, placeholder: Placeholder): ReadT
 }
 
 function number(bytes: Buffer, start: number, end: number, print: (text: string) => string): string {
-  if (bytes[start] !== 0x22) return print(raw(bytes, start, end) as string);
+  if (bytes[start] !== 0x22) return print(raw(bytes, start, end));
   // NaN and both infinities.
   return jsonText(bytes, start, end);
 }

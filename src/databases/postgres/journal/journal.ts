@@ -15,6 +15,7 @@ import { runRecord } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
+import { type Pausable, pauseText, readPauses } from '../../../model/pause.ts';
 import type { Position } from '../../../model/position.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { PostgresServer } from '../connection.ts';
@@ -57,8 +58,8 @@ export class PostgresJournal implements Journal {
 
   async standing(): ReturnType<Journal['standing']> {
     if (!(await this.#session.hasRun())) return undefined;
-    const [row] = await this.#session.read('SELECT paused, outcome FROM migrate.run WHERE name = $1');
-    return row && { paused: row.paused === 't', outcome: row.outcome as RunRecord['outcome'] };
+    const [row] = await this.#session.read('SELECT held, outcome FROM migrate.run WHERE name = $1');
+    return row && { paused: readPauses(row.held), outcome: row.outcome as RunRecord['outcome'] };
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
@@ -107,8 +108,8 @@ export class PostgresJournal implements Journal {
     await this.#session.write('UPDATE migrate.run SET source_lineage = $2 WHERE name = $1', [lineage]);
   }
 
-  async setPaused(paused: boolean): Promise<void> {
-    await this.#session.write('UPDATE migrate.run SET paused = $2 WHERE name = $1', [paused]);
+  async setPaused(paused: readonly Pausable[]): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET held = $2 WHERE name = $1', [pauseText(paused)]);
   }
 
   async setOutcome(outcome: RunRecord['outcome']): Promise<void> {

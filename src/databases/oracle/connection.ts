@@ -1,0 +1,383 @@
+// An Oracle server and the sessions that are opened on it: set up alike, every value as text or bytes, errors translated.
+
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { BindDefinition, Connection, Driver, ResultSet } from 'oracledb';
+import { MigrateError } from '../../lib/errors.ts';
+import type { Side } from '../../model/side.ts';
+import { type Bind, type BindColumn, bindDefinition, fetchAs, loadDriver, type ValueRow } from './driver.ts';
+import { isFatal, translateError } from './errors.ts';
+import { MODULE, runLabel } from './run-label.ts';
+import { logStatement } from './sql-log.ts';
+import { connectionOptions } from './url.ts';
+
+export type { Bind, BindColumn, Value, ValueRow } from './driver.ts';
+
+/** A row of a batch that the server refused; the others are written. */
+export interface RefusedRow {
+  /** Its index in the batch. */
+  readonly row: number;
+  readonly error: MigrateError;
+}
+
+// Nothing here may depend on how the server or the account is set up. The territory comes first: it sets the formats.
+const SETTINGS = [
+  "ALTER SESSION SET NLS_LANGUAGE = 'AMERICAN' NLS_TERRITORY = 'AMERICA'",
+  `ALTER SESSION SET NLS_CALENDAR = 'GREGORIAN' NLS_NUMERIC_CHARACTERS = '.,' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY'
+     NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6'
+     NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM'`,
+  "ALTER SESSION SET TIME_ZONE = '+00:00'",
+  'ALTER SESSION SET DDL_LOCK_TIMEOUT = 10',
+];
+const ROWS_AT_ONCE = 1_000;
+/** Of taking leave of the server in good order. */
+const GOODBYE_MS = 1_000;
+
+export class OracleServer {
+  readonly side: Side;
+  readonly #url: string;
+  readonly #run: string | undefined;
+  readonly #idle: OracleSession[] = [];
+  readonly #open = new Set<OracleSession>();
+  #closed = false;
+
+  /** `run`: whose sessions these are, so that whoever takes over from this process can end them. */
+  constructor(side: Side, url: string, run?: string) {
+    this.side = side;
+    this.#url = url;
+    this.#run = run;
+  }
+
+  /** Of the open sessions. */
+  get ids(): readonly string[] {
+    return [...this.#open].map(({ id }) => id);
+  }
+
+  /** A session that the caller closes. One that waits for the lease is not the run's yet: `ofRun`. */
+  async session({ ofRun = true }: { readonly ofRun?: boolean } = {}): Promise<OracleSession> {
+    const driver = await loadDriver();
+    let connection: Connection;
+    try {
+      connection = await driver.getConnection(connectionOptions(this.side, this.#url));
+    } catch (error) {
+      throw translateError(this.side, error, true);
+    }
+    const session = new OracleSession({
+      side: this.side,
+      driver,
+      connection,
+      onClose: () => this.#open.delete(session),
+    });
+    this.#open.add(session);
+    try {
+      session.label(ofRun && this.#run !== undefined ? runLabel({ run: this.#run, side: this.side }) : '');
+      for (const setting of SETTINGS) await session.execute(setting);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    if (this.#closed) session.destroy();
+    return session;
+  }
+
+  /**
+   * Lends a session that is kept for the next one who asks; what `work` has not committed is rolled back. It must leave the
+   * session's settings, what it shows and its label as they were.
+   */
+  async use<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
+    let session = this.#idle.pop();
+    // Ended by the server meanwhile.
+    while (session?.broken) session = this.#idle.pop();
+    session ??= await this.session();
+    try {
+      return await work(session);
+    } finally {
+      await this.#takeBack(session);
+    }
+  }
+
+  async #takeBack(session: OracleSession): Promise<void> {
+    if (!session.broken) await session.rollback().catch(() => session.destroy());
+    if (session.broken) return;
+    if (this.#closed) session.destroy();
+    else this.#idle.push(session);
+  }
+
+  /** Ends every session, with whatever is under way. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#open].map((session) => session.close()));
+  }
+
+  /** Cuts every session without a word to the server. Safe to call twice. */
+  destroy(): void {
+    this.#closed = true;
+    for (const session of [...this.#open]) session.destroy();
+  }
+}
+
+interface SessionParts {
+  readonly side: Side;
+  readonly driver: Driver;
+  readonly connection: Connection;
+  readonly onClose: () => void;
+}
+
+/** One connection. A transaction begins with the first statement that writes or locks; DDL commits it. */
+export class OracleSession {
+  /** No other session has the same one. */
+  readonly id = randomBytes(8).toString('hex');
+  /** Rejects when the connection breaks; not when it is closed. */
+  readonly lost: Promise<never>;
+  readonly #side: Side;
+  readonly #driver: Driver;
+  readonly #connection: Connection;
+  readonly #onClose: () => void;
+  /** Ends `lost`, and what is under way: the driver says nothing of a socket that it cut itself. */
+  #fail: (error: MigrateError) => void = () => undefined;
+  #closing: (error: MigrateError) => void = () => undefined;
+  readonly #closed: Promise<never>;
+  #broken = false;
+  #busy = 0;
+
+  constructor({ side, driver, connection, onClose }: SessionParts) {
+    this.#side = side;
+    this.#driver = driver;
+    this.#connection = connection;
+    this.#onClose = onClose;
+    this.lost = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#closed = new Promise((_, reject) => {
+      this.#closing = reject;
+    });
+    for (const promise of [this.lost, this.#closed]) promise.catch(() => undefined);
+    networkOf(connection)?.ntAdapter?.stream?.once('close', () => this.#break(translateError(side, LOST)));
+  }
+
+  /** True when no further statement can succeed. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** What the server calls its version: `19.3.0.0.0`. */
+  get version(): string {
+    return this.#connection.oracleServerVersionString;
+  }
+
+  /** By which others can tell whose session it is: `action`, besides its id; told with the next statement. */
+  label(action: string): void {
+    this.#connection.module = `${MODULE}${this.id}`;
+    this.#connection.action = action;
+  }
+
+  /** What triggers see of the session as SYS_CONTEXT('USERENV', 'CLIENT_IDENTIFIER'); told with the next statement. */
+  show(identifier: string): void {
+    this.#connection.clientId = identifier;
+  }
+
+  /** The rows of a query. Values as `Value` says; moments and intervals must be asked for with TO_CHAR. */
+  async query(sql: string, binds: readonly Bind[] = []): Promise<readonly ValueRow[]> {
+    const { rows = [] } = await this.#call(sql, () =>
+      this.#connection.execute(sql, binds, {
+        ...this.#fetching(),
+        fetchArraySize: ROWS_AT_ONCE,
+        prefetchRows: PREFETCHED,
+        // Each is asked seldom, and one that is kept holds a cursor on the server.
+        keepInStmtCache: false,
+      }),
+    );
+    return rows as readonly ValueRow[];
+  }
+
+  /** How many rows a statement wrote. */
+  async execute(sql: string, binds: readonly Bind[] = []): Promise<number> {
+    const { rowsAffected = 0 } = await this.#call(sql, () => this.#connection.execute(sql, binds));
+    return rowsAffected;
+  }
+
+  /** Runs a statement that writes for each row of a batch; how many rows each wrote. When one is refused, those before stay. */
+  async executeMany(
+    sql: string,
+    rows: readonly (readonly Bind[])[],
+    columns: readonly BindColumn[],
+  ): Promise<readonly number[]> {
+    if (rows.length === 0) return [];
+    // Of a statement that it has kept the driver executes the cursor again, and asks for no counts.
+    const options = { bindDefs: this.#definitions(columns), dmlRowCounts: true, keepInStmtCache: false };
+    const { dmlRowCounts, rowsAffected = 0 } = await this.#call(sql, () =>
+      this.#connection.executeMany(sql, rows, options),
+    );
+    if (rows.length === 1) return [rowsAffected];
+    if (dmlRowCounts?.length !== rows.length) {
+      throw new MigrateError('INTERNAL.BUG', 'the server did not say how many rows each row of a batch wrote');
+    }
+    return dmlRowCounts;
+  }
+
+  /** Inserts a batch; how many rows. Cheaper than `executeMany`, which asks for each row. When one is refused, those before stay. */
+  async insertMany(sql: string, rows: readonly (readonly Bind[])[], columns: readonly BindColumn[]): Promise<number> {
+    if (rows.length === 0) return 0;
+    const { rowsAffected = 0 } = await this.#call(sql, () =>
+      this.#connection.executeMany(sql, rows, { bindDefs: this.#definitions(columns) }),
+    );
+    return rowsAffected;
+  }
+
+  /** As `executeMany`, but the rows that the server refuses are left out, and told in their order. */
+  async executeEach(
+    sql: string,
+    rows: readonly (readonly Bind[])[],
+    columns: readonly BindColumn[],
+  ): Promise<readonly RefusedRow[]> {
+    if (rows.length === 0) return [];
+    const { batchErrors = [] } = await this.#call(sql, () =>
+      this.#connection.executeMany(sql, rows, { bindDefs: this.#definitions(columns), batchErrors: true }),
+    );
+    return batchErrors
+      .map(({ offset, message }) => ({ row: offset, error: translateError(this.#side, new Error(message)) }))
+      .sort((a, b) => a.row - b.row);
+  }
+
+  /** The rows of a query, as many at once as `fetchSize` says. Leave the loop to end the query. */
+  async *stream(
+    sql: string,
+    binds: readonly Bind[] = [],
+    fetchSize = ROWS_AT_ONCE,
+  ): AsyncGenerator<readonly ValueRow[], void, void> {
+    const { resultSet } = await this.#call(sql, () =>
+      this.#connection.execute(sql, binds, {
+        ...this.#fetching(),
+        resultSet: true,
+        fetchArraySize: fetchSize,
+        prefetchRows: PREFETCHED,
+      }),
+    );
+    if (resultSet === undefined) throw new MigrateError('INTERNAL.BUG', 'only a query can be streamed');
+    try {
+      for (;;) {
+        const rows = await this.#run(() => resultSet.getRows(fetchSize));
+        if (rows.length > 0) yield rows as readonly ValueRow[];
+        if (rows.length < fetchSize) return;
+      }
+    } finally {
+      await this.#endQuery(resultSet);
+    }
+  }
+
+  /**
+   * Commits what `work` did. When it throws, rolls back; a session that cannot even do that is broken. A lost reply to the
+   * COMMIT rejects with TARGET.COMMIT_UNKNOWN.
+   */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await this.rollback().catch(() => this.destroy());
+      throw error;
+    }
+    await this.commit();
+    return result;
+  }
+
+  /** Rejects with TARGET.COMMIT_UNKNOWN when there was no answer. One that was refused is rolled back. */
+  async commit(): Promise<void> {
+    try {
+      await this.#call('COMMIT', () => this.#connection.commit());
+    } catch (error) {
+      if (this.#broken || (error instanceof MigrateError && error.code.endsWith('.CONNECTION'))) {
+        this.destroy();
+        throw new MigrateError(
+          'TARGET.COMMIT_UNKNOWN',
+          'the connection broke while a transaction was being committed',
+          {
+            cause: error,
+          },
+        );
+      }
+      await this.rollback().catch(() => this.destroy());
+      throw error;
+    }
+  }
+
+  async rollback(): Promise<void> {
+    await this.#call('ROLLBACK', () => this.#connection.rollback());
+  }
+
+  /** Takes leave, or cuts the connection when something is under way or the server does not answer. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#busy > 0 || this.#broken) {
+      this.destroy();
+      return;
+    }
+    this.#broken = true;
+    const timer = setTimeout(() => this.destroy(), GOODBYE_MS);
+    await this.#connection.close().catch(() => undefined);
+    clearTimeout(timer);
+    this.destroy();
+  }
+
+  /** Cuts the connection, with whatever is under way on it. Safe to call twice. */
+  destroy(): void {
+    this.#broken = true;
+    this.#onClose();
+    const network = networkOf(this.#connection);
+    // Not the socket alone: a connection that thinks that it is open takes leave when it is collected, and throws.
+    if (network?.ntAdapter?.stream) network.forceDisconnect?.();
+    this.#closing(translateError(this.#side, CLOSED));
+  }
+
+  async #endQuery(resultSet: ResultSet): Promise<void> {
+    if (this.#broken) return;
+    await this.#run(() => resultSet.close());
+  }
+
+  #definitions(columns: readonly BindColumn[]): readonly BindDefinition[] {
+    return columns.map((column) => bindDefinition(this.#driver, column));
+  }
+
+  #fetching() {
+    return { outFormat: this.#driver.OUT_FORMAT_ARRAY, fetchTypeHandler: fetchAs(this.#driver) };
+  }
+
+  #call<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    logStatement(sql);
+    return this.#run(work);
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    this.#busy += 1;
+    try {
+      // What was cut is not waited for: the driver may never say so.
+      return await Promise.race([work(), this.#closed]);
+    } catch (thrown) {
+      const error = translateError(this.#side, thrown);
+      if (isFatal(thrown)) this.#break(error);
+      throw error;
+    } finally {
+      this.#busy -= 1;
+    }
+  }
+
+  #break(error: MigrateError): void {
+    if (this.#broken) return;
+    this.#fail(error);
+    this.destroy();
+  }
+}
+
+/** More than most answers have: one round trip fewer. */
+const PREFETCHED = 100;
+const CLOSED = Object.assign(new Error('NJS-003: the session was closed'), { code: 'NJS-003' });
+const LOST = Object.assign(new Error('NJS-500: the connection was closed by the other end'), { code: 'NJS-500' });
+
+/** The driver has no way to cut a connection, nor to hear that it was cut, while nothing is under way. */
+function networkOf(connection: Connection): Network | undefined {
+  return (connection as unknown as { readonly _impl?: { readonly nscon?: Network } })._impl?.nscon;
+}
+
+interface Network {
+  readonly ntAdapter?: { readonly stream?: Socket | null } | null;
+  forceDisconnect?(): void;
+}

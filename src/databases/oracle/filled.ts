@@ -1,0 +1,17 @@
+// Which tables have rows.
+
+import type { TableName } from '../../model/table.ts';
+import type { OracleSession } from './connection.ts';
+import { quoteTable } from './sql.ts';
+
+export async function filledTables<T extends TableName>(
+  session: OracleSession,
+  tables: readonly T[],
+): Promise<readonly T[]> {
+  const filled: T[] = [];
+  for (const table of tables) {
+    const rows = await session.query(`SELECT 1 FROM ${quoteTable(table)} WHERE ROWNUM <= 1`);
+    if (rows.length > 0) filled.push(table);
+  }
+  return filled;
+}

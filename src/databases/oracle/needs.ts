@@ -1,0 +1,142 @@
+// The rights that a run needs, one by one: preflight asks for each, and `migrate grants` prints them.
+
+import type { Finding } from '../../model/finding.ts';
+import type { Grant, GrantPhase } from '../../model/grant.ts';
+import { errorFinding, warningFinding } from '../findings.ts';
+import type { ServerFacts } from './check/facts.ts';
+import { type Rights, SCHEMA_PRIVILEGES_FROM } from './rights.ts';
+import { quoteName } from './sql.ts';
+
+export interface Need {
+  readonly phase: GrantPhase;
+  readonly subject: string;
+  readonly why: string;
+  readonly optional: boolean;
+  statement(account: string): string;
+  isMet(rights: Rights): boolean;
+}
+
+export interface TargetScope {
+  /** Of the tables. */
+  readonly schemas: readonly string[];
+  /** True when the run makes sequences or identity columns. */
+  readonly counts: boolean;
+  /** True when the tables were made by hand. */
+  readonly existing: boolean;
+}
+
+interface Asked {
+  readonly phase: GrantPhase;
+  readonly privileges: readonly string[];
+  readonly why: string;
+  readonly optional?: boolean;
+}
+
+const OWN = ['CREATE SESSION', 'CREATE TABLE', 'CREATE SEQUENCE', 'CREATE TRIGGER'];
+const MAKING = ['CREATE ANY TABLE', 'ALTER ANY TABLE', 'DROP ANY TABLE', 'COMMENT ANY TABLE', 'CREATE ANY INDEX'];
+/** TRUNCATE asks for DROP ANY TABLE, also where the run makes no table. */
+const KEEPING = ['ALTER ANY TABLE', 'DROP ANY TABLE'];
+const COUNTING = ['CREATE ANY SEQUENCE', 'ALTER ANY SEQUENCE', 'DROP ANY SEQUENCE', 'SELECT ANY SEQUENCE'];
+const WRITING = ['SELECT ANY TABLE', 'INSERT ANY TABLE', 'UPDATE ANY TABLE', 'DELETE ANY TABLE'];
+
+/** Views that the account reads where it may. */
+export const VIEWS: ReadonlyMap<string, string> = new Map([
+  ['GV$SESSION', 'to find the sessions that a runner which was killed has left; else they are waited for'],
+  ['V$SESSION', "to watch the server's health: what runs, and who waits"],
+  ['V$RESOURCE_LIMIT', "to watch the server's health: how many more sessions it takes"],
+  ['V$LOG', "to watch the server's health: how much of the redo log is in use"],
+]);
+
+export function targetNeeds(
+  { version }: Pick<ServerFacts, 'version'>,
+  account: string,
+  scope: TargetScope,
+): readonly Need[] {
+  const own = systemNeed({ phase: 'schema', privileges: OWN, why: 'for the journal and the fence in its own schema' });
+  const others = scope.schemas.filter((schema) => schema !== account);
+  const making = [
+    ...(scope.existing ? KEEPING : MAKING),
+    ...(scope.counts && !scope.existing ? COUNTING : []),
+    ...(scope.counts && scope.existing ? ['ALTER ANY SEQUENCE', 'SELECT ANY SEQUENCE'] : []),
+  ];
+  const on = (asked: Asked): readonly Need[] =>
+    version < SCHEMA_PRIVILEGES_FROM ? [systemNeed(asked)] : others.map((schema) => schemaNeed(asked, schema));
+  const elsewhere =
+    others.length === 0
+      ? []
+      : [
+          ...on({ phase: 'schema', privileges: making, why: 'to make the tables' }),
+          // In the account's own schema, on tables of others.
+          systemNeed({ phase: 'schema', privileges: ['CREATE ANY TRIGGER'], why: 'to close the tables to others' }),
+          ...on({ phase: 'load', privileges: WRITING, why: 'to write the rows, and to compare them' }),
+        ];
+  return [own, ...elsewhere, ...watching()];
+}
+
+function watching(): readonly Need[] {
+  return [
+    systemNeed({
+      phase: 'cutover',
+      privileges: ['ALTER SYSTEM'],
+      why: 'to end the sessions that a runner which was killed has left, instead of waiting for them',
+      optional: true,
+    }),
+    ...[...VIEWS].map(
+      ([view, why]): Need => ({
+        phase: view === 'GV$SESSION' ? 'cutover' : 'apply',
+        subject: `SELECT on ${view}`,
+        why,
+        optional: true,
+        // What has the name itself is a synonym.
+        statement: (account) => `GRANT SELECT ON SYS.${view.replace('V$', 'V_$')} TO ${quoteName(account)};`,
+        isMet: (rights) => rights.sees(view),
+      }),
+    ),
+  ];
+}
+
+function systemNeed({ phase, privileges, why, optional = false }: Asked): Need {
+  return {
+    phase,
+    subject: privileges.join(', '),
+    why,
+    optional,
+    statement: (account) => `GRANT ${privileges.join(', ')} TO ${quoteName(account)};`,
+    isMet: (rights) => privileges.every((privilege) => rights.has(privilege)),
+  };
+}
+
+function schemaNeed({ phase, privileges, why, optional = false }: Asked, schema: string): Need {
+  return {
+    phase,
+    subject: `${privileges.join(', ')} on schema ${schema}`,
+    why,
+    optional,
+    statement: (account) => `GRANT ${privileges.join(', ')} ON SCHEMA ${quoteName(schema)} TO ${quoteName(account)};`,
+    isMet: (rights) => privileges.every((privilege) => rights.has(privilege, schema)),
+  };
+}
+
+/** One finding for each that is not met, with the statement that gives what is missing of it. */
+export function unmet(rights: Rights, needs: readonly Need[]): readonly Finding[] {
+  return needs
+    .filter((need) => !need.isMet(rights))
+    .map((need) => {
+      const make = need.optional ? warningFinding : errorFinding;
+      return make({
+        code: 'RIGHT',
+        subject: need.subject,
+        message: `account ${rights.account} lacks it: ${need.why}`,
+        cure: need.statement(rights.account),
+      });
+    });
+}
+
+export function toGrants(needs: readonly Need[], account: string): readonly Grant[] {
+  return needs.map((need) => ({
+    phase: need.phase,
+    statement: need.statement(account),
+    why: need.why,
+    optional: need.optional,
+  }));
+}

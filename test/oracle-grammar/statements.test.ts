@@ -1,0 +1,43 @@
+// Every statement that the tests of the project `oracle` sent, held against Oracle's grammar. Runs after all of them.
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, inject, test } from 'vitest';
+import { shapeOf, syntaxErrors } from '../fleet/oracle-grammar.ts';
+
+const WRONG = {
+  'a limit as MySQL and PostgreSQL write it': 'SELECT "ID" FROM "SHOP"."ORDERS" LIMIT 10',
+  'names in backticks': 'SELECT `ID` FROM `SHOP`.`ORDERS`',
+  'an insert that leaves out what is there':
+    'INSERT INTO "SHOP"."ORDERS" ("ID") VALUES (:1) ON CONFLICT ("ID") DO NOTHING',
+  'an insert that changes what is there': 'INSERT INTO "SHOP"."O" ("ID") VALUES (:1) ON DUPLICATE KEY UPDATE "ID" = :1',
+  'an insert of several rows': 'INSERT INTO "SHOP"."ORDERS" ("ID") VALUES (:1), (:2)',
+  'a key that counts as in MySQL': 'CREATE TABLE "SHOP"."T" ("ID" NUMBER AUTO_INCREMENT PRIMARY KEY)',
+  'a table if it is not there': 'CREATE TABLE IF NOT EXISTS "SHOP"."T" ("ID" NUMBER)',
+  'a truth value': 'CREATE TABLE "SHOP"."T" ("OK" BOOLEAN DEFAULT TRUE)',
+  'a text without a length': 'CREATE TABLE "SHOP"."T" ("ID" NUMBER(19), "A" VARCHAR2 NOT NULL)',
+  'a key that follows an update': `ALTER TABLE "SHOP"."O" ADD CONSTRAINT "F" FOREIGN KEY ("C") REFERENCES "SHOP"."C" ("ID") ON UPDATE CASCADE`,
+  'a column added as elsewhere': 'ALTER TABLE "SHOP"."ORDERS" ADD COLUMN "X" NUMBER',
+  'a table with an alias after AS': 'SELECT "T"."ID" FROM "SHOP"."ORDERS" AS "T"',
+  'a merge without parentheses': `MERGE INTO "SHOP"."O" "T" USING DUAL ON "T"."ID" = :1 WHEN MATCHED THEN UPDATE SET "A" = :2`,
+};
+
+describe('the grammar refuses', () => {
+  test.each(Object.entries(WRONG))('%s', (_what, sql) => {
+    expect(syntaxErrors(sql)).not.toEqual([]);
+  });
+});
+
+test('every statement that was sent is Oracle’s', async (context) => {
+  const file = inject('oracleStatements');
+  if (!existsSync(file)) return context.skip('no test of the project `oracle` ran before this one');
+  const sent = (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as string);
+  const shapes = new Set(sent.map(shapeOf));
+  const refused = [...shapes]
+    .map((sql) => ({ sql, error: syntaxErrors(sql)[0] }))
+    .filter(({ error }) => error !== undefined);
+  expect(refused).toEqual([]);
+}, 600_000);

@@ -1,0 +1,104 @@
+// What errors of Oracle and of its driver become: who acts next, and nothing of what is in the rows.
+
+import { expect, test } from 'vitest';
+import { isFatal, oraCode, translateError } from '../../src/databases/oracle/errors.ts';
+import { MigrateError } from '../../src/lib/errors.ts';
+
+const thrown = (message: string, fields: object = {}): Error => Object.assign(new Error(message), fields);
+const ora = (number: number, text = 'x'): Error =>
+  thrown(`ORA-${String(number).padStart(5, '0')}: ${text}`, {
+    errorNum: number,
+    code: `ORA-${String(number).padStart(5, '0')}`,
+  });
+
+test.each([
+  [ora(60), 'TARGET.TRANSIENT'],
+  [ora(54), 'TARGET.TRANSIENT'],
+  [ora(1555), 'TARGET.TRANSIENT'],
+  [ora(30036), 'TARGET.TRANSIENT'],
+  [ora(8177), 'TARGET.TRANSIENT'],
+  [thrown('NJS-123: call timeout of 5 ms exceeded', { code: 'NJS-123' }), 'TARGET.TRANSIENT'],
+  [
+    thrown('NJS-500: connection closed\nORA-03113: end-of-file', { code: 'NJS-500', errorNum: 3113 }),
+    'TARGET.CONNECTION',
+  ],
+  [thrown('NJS-503: connection could not be established', { code: 'NJS-503' }), 'TARGET.CONNECTION'],
+  // What the driver cannot read any more: another session can.
+  [thrown('NJS-112: internal error: read integer of length 119', { code: 'NJS-112' }), 'TARGET.CONNECTION'],
+  [ora(12514), 'TARGET.CONNECTION'],
+  [ora(1089), 'TARGET.CONNECTION'],
+  [ora(18), 'TARGET.CONNECTION'],
+  [ora(1017), 'TARGET.AUTHENTICATION'],
+  [ora(28000), 'TARGET.AUTHENTICATION'],
+  [ora(942, 'table or view does not exist'), 'TARGET.REFUSED'],
+  [ora(1653), 'TARGET.REFUSED'],
+  [ora(1), 'TARGET.REFUSED'],
+  [thrown('NJS-012: encountered invalid bind data type', { code: 'NJS-012' }), 'INTERNAL.BUG'],
+  [new TypeError('undefined is not a function'), 'INTERNAL.BUG'],
+] as const)('%s is %s', (error, code) => {
+  expect(translateError('target', error).code).toBe(code);
+});
+
+test('an error that the driver numbers, and one that it only words, have the same number, also translated', () => {
+  const batch = new Error('ORA-12899: value too large for column "SHOP"."T"."C" (actual: 60, maximum: 50)');
+  expect([oraCode(batch), oraCode(translateError('target', batch)), oraCode(ora(12899))]).toEqual([
+    12899, 12899, 12899,
+  ]);
+  expect(oraCode(new Error('NJS-503'))).toBeUndefined();
+});
+
+test('a commit that a deferred constraint stops, and a trigger that fails, are what they say last', () => {
+  const commit = thrown('ORA-02091: transaction rolled back\nORA-02291: integrity constraint (SHOP.FK) violated', {
+    errorNum: 2091,
+  });
+  expect(oraCode(commit)).toBe(2291);
+  expect(translateError('target', commit).message).toBe('target: constraint SHOP.FK was violated (ORA-02291)');
+  const trigger = thrown('ORA-20901: writes are stopped\nORA-06512: at "MIGRATE.T", line 3\nORA-04088: error', {
+    errorNum: 20901,
+  });
+  expect(oraCode(trigger)).toBe(20901);
+});
+
+test('no value of a row is in a message or a cause', () => {
+  const secret = 's3cret';
+  const errors = [
+    ora(
+      1,
+      `unique constraint (SHOP.T_PK) violated on table SHOP.T columns (ID)\nORA-03301: (ORA-00001 details) row with column values (ID:${secret}) already exists`,
+    ),
+    ora(1722, `unable to convert string value containing "${secret}" to a number: ID`),
+    ora(1438, `value ${secret} greater than specified precision (3, 0) for column`),
+    ora(1861, `literal "${secret}" does not match format string`),
+    ora(2290, `check constraint (SHOP.T_CK) violated\nHelp: ${secret}`),
+  ];
+  for (const error of errors) {
+    const translated = translateError('target', error);
+    expect(translated.message).not.toContain(secret);
+    expect(JSON.stringify(translated.cause, Object.getOwnPropertyNames(translated.cause))).not.toContain(secret);
+  }
+  const names = translateError('target', errors[0]);
+  expect([names.message, names.cause]).toEqual([
+    'target: constraint SHOP.T_PK was violated (ORA-00001)',
+    expect.objectContaining({ constraint: 'SHOP.T_PK', errorNum: 1 }),
+  ]);
+});
+
+test('what only a person can end says what to do', () => {
+  expect(translateError('target', ora(1653)).fix).toContain('ADD DATAFILE');
+  expect(translateError('target', ora(1536)).fix).toContain('QUOTA');
+  expect(translateError('target', ora(257)).fix).toContain('archive');
+  expect(translateError('target', thrown('NJS-508: tls', { code: 'NJS-508' }))).toMatchObject({
+    code: 'TARGET.CONNECTION',
+    disposition: 'operator',
+  });
+});
+
+test('an error that was translated stays what it is, and a lost connection is fatal', () => {
+  const own = new MigrateError('LEASE.LOST', 'x');
+  expect(translateError('target', own)).toBe(own);
+  expect([isFatal(ora(3113)), isFatal(translateError('target', ora(3113))), isFatal(ora(60))]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
