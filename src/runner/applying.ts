@@ -1,6 +1,6 @@
 // The apply of one attempt: put together, known to the operator and to the verification, and ended with the work beside it.
 
-import { Applier } from '../apply/applier.ts';
+import type { Applier } from '../apply/applier.ts';
 import { DeadLetters } from '../apply/dead-letters.ts';
 import type { Key } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
@@ -8,6 +8,7 @@ import type { ChangeStream } from '../stream/change-stream.ts';
 import type { Division } from './division.ts';
 import type { Endpoints } from './endpoints.ts';
 import { letterDesk } from './letters.ts';
+import { openApplier } from './open-applier.ts';
 import type { Runner } from './runner.ts';
 
 export interface ApplyingParts extends Pick<Endpoints, 'source' | 'target' | 'journal' | 'lease'> {
@@ -31,22 +32,12 @@ export async function whileApplying<T>(
   const { aside, carried, renewed } = division;
   const limits = request.plan.apply;
   const deadLetters = new DeadLetters({ journal: journal.deadLetters, limits, status });
-  const applier = new Applier({
-    stream,
-    target,
-    source,
-    journal: journal.tables,
-    tables: await journal.tables.list(),
-    // Not the record that the attempt began with: it may have copied since.
-    settled: (await journal.load())?.settled ?? null,
+  const applier = await openApplier({
+    ...{ stream, target, source, journal, gate, limits, status, signal },
     homeward,
     aside,
     deadLetters,
-    limits: gate.apply.limited(limits),
-    gate: gate.apply,
-    status,
     log: request.log,
-    signal,
   });
   verification.follow(applier, lease.epoch);
   verification.renew(renewed, aside.tables);

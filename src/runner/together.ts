@@ -3,7 +3,6 @@
 // lanes in one hand; then the lease's epoch is raised, which takes them back. Everything else is done by who leads alone.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Applier } from '../apply/applier.ts';
 import { HeadLag } from '../apply/head-lag.ts';
 import { showLag } from '../apply/lag.ts';
 import { floorOf } from '../apply/lanes.ts';
@@ -15,6 +14,7 @@ import type { Workers } from '../stages/workers.ts';
 import type { ChangeStream } from '../stream/change-stream.ts';
 import type { Division } from './division.ts';
 import type { Endpoints } from './endpoints.ts';
+import { openApplier } from './open-applier.ts';
 import type { Runner } from './runner.ts';
 
 export interface SharedParts extends Pick<Endpoints, 'source' | 'target' | 'journal' | 'claim'> {
@@ -54,16 +54,12 @@ async function round(
   const { division, journal, record, signal, source, target } = parts;
   if (members.length === 0) return 'alone';
   const stream = parts.stream();
-  const applier = new Applier({
-    ...{ stream, source, target, status, signal },
-    gate: gate.apply,
-    journal: journal.tables,
-    tables: await journal.tables.list(),
-    settled: (await journal.load())?.settled ?? null,
+  const applier = await openApplier({
+    ...{ stream, source, target, journal, gate, status, signal },
     homeward: runner.homeward,
     aside: division.aside,
     share: own,
-    limits: gate.apply.limited({ ...request.plan.apply, lanes: record.lanes }),
+    limits: { ...request.plan.apply, lanes: record.lanes },
     log: request.log,
   });
   request.log.info('lanes are shared with workers until the target is close behind', {

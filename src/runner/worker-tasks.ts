@@ -1,6 +1,5 @@
 // What a worker can be given to do: nothing, chunks to copy, or lanes to write.
 
-import { Applier } from '../apply/applier.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import { helpCopy } from '../copy/help.ts';
 import type { RunGate } from '../health/run-gate.ts';
@@ -11,6 +10,7 @@ import type { Log } from '../observe/log.ts';
 import type { RunStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Endpoints } from './endpoints.ts';
+import { openApplier } from './open-applier.ts';
 
 /** What a worker is given, for one epoch. */
 export interface Share {
@@ -63,18 +63,16 @@ async function writeLanes(
 ): Promise<void> {
   const { source, target, journal } = endpoints;
   const record = await currentRecord(endpoints);
-  const { catalog, settled } = record;
+  const { catalog } = record;
   const skipped = (await journal.states.list()).map(({ table }) => table);
   const stream = endpoints.stream(catalog);
-  const applier = new Applier({
-    ...{ stream, source, gate: gate.apply, status, log, signal, settled },
+  const applier = await openApplier({
+    ...{ stream, source, journal, gate, status, log, signal },
     target: renamedTarget(target, catalog),
-    journal: journal.tables,
-    tables: await journal.tables.list(),
     homeward: new Set(),
     aside: { tables: new Set(skipped), lanes: record.lanes, waits: false },
     share: new Set(lanes),
-    limits: gate.apply.limited({ ...plan.apply, lanes: record.lanes }),
+    limits: { ...plan.apply, lanes: record.lanes },
   });
   try {
     await applier.start();
