@@ -30,7 +30,11 @@ describe('the grammar refuses', () => {
 
 test('every statement that was sent is Oracle’s', async (context) => {
   const file = inject('oracleStatements');
-  if (!existsSync(file)) return context.skip('no test of the project `oracle` ran before this one');
+  if (!existsSync(file)) {
+    const none = 'no test of the project `oracle` ran before this one';
+    if (process.env.CI !== undefined) throw new Error(none);
+    return context.skip(none);
+  }
   const sent = (await readFile(file, 'utf8'))
     .trim()
     .split('\n')
