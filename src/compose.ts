@@ -16,7 +16,7 @@ import { abortRun } from './runner/abort.ts';
 import { checkPlan } from './runner/check.ts';
 import type { Endpoints, OpenOptions } from './runner/endpoints.ts';
 import { readGrants } from './runner/grants.ts';
-import { inspectRun, recordPause } from './runner/inspect.ts';
+import { inspectRun, readAudit, recordPause, recordThrottle } from './runner/inspect.ts';
 import { type FormerLock, RunLease } from './runner/lease.ts';
 import { readLetters, settleLetters } from './runner/letters.ts';
 import { runPlan } from './runner/run.ts';
@@ -34,8 +34,10 @@ export function createApplication(): Application {
     verify: (request) => verifyPlan(request, openEndpoints),
     check: (plan) => checkPlan(plan, openEndpoints),
     inspect: (plan) => inspectRun(plan, openEndpoints),
+    audit: (plan, most) => readAudit(plan, most, openEndpoints),
     work: (request) => workPlan(request, openEndpoints),
     setPaused: (plan, request) => recordPause(plan, request, openEndpoints),
+    setThrottle: (plan, request) => recordThrottle(plan, request, openEndpoints),
     requestTable: (plan, request) => recordTable(plan, request, openEndpoints),
     letters: (plan, wanted) => readLetters(plan, wanted, openEndpoints),
     settleLetters: (plan, request) => settleLetters(plan, request, openEndpoints),

@@ -20,6 +20,8 @@ export interface Follower {
   readonly topic: string;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Starts a worker; resolves when it has joined. It ends with the run. */
+  join(): Promise<void>;
   /** The most memory that the process has had, in MB; 0 where there is no /proc. */
   peakMegabytes(): number;
   close(): Promise<void>;
@@ -27,6 +29,7 @@ export interface Follower {
 
 const LIMIT_MS = 3_600_000;
 /** It ends with the benchmark, however that ends. */
+const JOINED = /joined the run/;
 const WITH_THIS = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
 /** Resolves when what was there is copied and compared, and the changes are followed. */
@@ -41,9 +44,12 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
     stream: { via: 'debezium', debezium },
   });
   const running = startMigrate(['run', plan, '--json'], { limitMs: LIMIT_MS, prefix: WITH_THIS });
+  const workers: (typeof running)[] = [];
   const close = async (): Promise<void> => {
-    running.kill();
-    await running.exited;
+    for (const one of [...workers, running]) {
+      one.kill();
+      await one.exited;
+    }
     await workspace.close();
   };
   const command = async (...args: readonly string[]): Promise<string> => {
@@ -57,6 +63,11 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
       topic: await kafka.findTopic(`migrate-${name}-`),
       pause: async () => void (await command('pause')),
       resume: async () => void (await command('resume')),
+      join: async () => {
+        const worker = startMigrate(['worker', plan, '--json'], { limitMs: LIMIT_MS, prefix: WITH_THIS });
+        workers.push(worker);
+        await worker.waitFor(JOINED, { stream: 'stderr' });
+      },
       peakMegabytes: () => peakMegabytes(running.pid),
       close,
     };

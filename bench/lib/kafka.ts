@@ -1,20 +1,14 @@
 // Kafka and a Connect worker for a benchmark, with Debezium's JDBC sink beside its sources, and with the virtual machine as it is for
 // work that takes longer than a test. Needs what the tests of Kafka need: Java 17 and Maven.
 
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { startConnect } from '../../test/fleet/connect.ts';
-import { fleetCache } from '../../test/fleet/debian.ts';
 import { startKafka } from '../../test/fleet/kafka.ts';
 import { kafkaFiles } from '../../test/fleet/kafka-files.ts';
+import { mavenFolder } from '../../test/fleet/maven.ts';
 
-const run = promisify(execFile);
 const POM = fileURLToPath(new URL('jdbc-sink.xml', import.meta.url));
 /** Of the worker these: the sink's own do not get along with them. The drivers of other databases are large. */
 const OTHERS = [
@@ -46,7 +40,8 @@ export interface BenchKafka {
 }
 
 export async function withKafka(work: (kafka: BenchKafka) => Promise<void>): Promise<void> {
-  const [{ plugins }, sink] = [await kafkaFiles(), await sinkFiles()];
+  const { plugins } = await kafkaFiles();
+  const sink = await mavenFolder('kafka-sink', POM, [{ folder: 'jdbc', without: OTHERS }]);
   const broker = await startKafka();
   const connect = await startConnect(broker, {
     exactlyOnce: true,
@@ -147,26 +142,4 @@ interface State {
 function lacksStatus(error: unknown): boolean {
   if (error instanceof Error && error.message.includes(': 404 ')) return false;
   throw error;
-}
-
-/** The folder that holds the sink's folder. Fetched the first time on a machine. */
-async function sinkFiles(): Promise<string> {
-  const version = createHash('sha256')
-    .update(await readFile(POM))
-    .digest('hex')
-    .slice(0, 12);
-  const root = join(fleetCache('kafka-sink'), version);
-  if ((await stat(root).catch(() => undefined)) !== undefined) return root;
-  await mkdir(fleetCache('kafka-sink'), { recursive: true });
-  const draft = await mkdtemp(join(fleetCache('kafka-sink'), 'draft-'));
-  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';
-  const settings = ['-DincludeScope=runtime', `-DexcludeGroupIds=${OTHERS.join(',')}`];
-  try {
-    const where = `-DoutputDirectory=${join(draft, 'jdbc')}`;
-    await run('mvn', ['-q', '-B', '-ntp', '-f', POM, goal, where, ...settings], { maxBuffer: 1 << 24 });
-    await rename(draft, root);
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-  return root;
 }

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import { refuseOver } from '../runner/abort.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { type Io, print, printJson, say } from './io.ts';
-import { person } from './person.ts';
 
 // A freeze is undone first, then every connection is given some seconds to end by itself.
 const STOP_PATIENCE_MS = 30_000;

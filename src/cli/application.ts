@@ -1,15 +1,18 @@
 // What the commands need from the rest of the program. Declared here, put together in compose.ts.
 
 import type { LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
+import type { LettersView } from '../control/letter-view.ts';
+import type { AuditRecord } from '../journal/audit.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { PauseRequest } from '../model/pause.ts';
+import type { ThrottleRequest, Throttling } from '../model/throttle.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunOutcome } from '../report/partial.ts';
 import type { AbortOptions, AbortResult } from '../runner/abort.ts';
 import type { Preflight } from '../runner/check.ts';
 import type { GrantsRequest, SideGrants } from '../runner/grants.ts';
 import type { RunView } from '../runner/inspect.ts';
-import type { LettersAnswer, LettersView } from '../runner/letters.ts';
+import type { LettersAnswer } from '../runner/letters.ts';
 import type { RunRequest } from '../runner/request.ts';
 import type { TuneReport, TuneRequest } from '../runner/tune.ts';
 import type { VerifyReport, VerifyRequest } from '../runner/verify.ts';
@@ -26,8 +29,12 @@ export interface Application {
   work(request: WorkRequest): Promise<WorkResult>;
   /** Records pause or resume while no process is working on the run. */
   setPaused(plan: Plan, request: PauseRequest): Promise<void>;
+  /** Records how fast the run may be while no process is working on it; resolves with what is set from then on. */
+  setThrottle(plan: Plan, request: ThrottleRequest): Promise<Throttling>;
   /** Records what is asked for a table while no process is working on the run. */
   requestTable(plan: Plan, request: TableRequest): Promise<TableAnswer>;
+  /** The latest of the audit trail, the newest first. Rejects with RUN.NONE. */
+  audit(plan: Plan, most: number): Promise<readonly AuditRecord[]>;
   /** Every dead letter; `wanted` says of which the values are read. */
   letters(plan: Plan, wanted: (letter: DeadLetter) => boolean): Promise<LettersView>;
   /** Replays or waives dead letters while no process is working on the run. */

@@ -4,9 +4,9 @@ import { Option } from 'commander';
 import { ask, give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
-import { person } from './person.ts';
 import { statusLines } from './status-text.ts';
 
 interface CutoverOptions {

@@ -4,15 +4,15 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { askFor } from '../control/client.ts';
 import type { LetterRequest } from '../control/controls.ts';
+import { withoutKey, withValues } from '../control/letter-view.ts';
 import { socketPath } from '../control/socket.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import { MigrateError } from '../lib/errors.ts';
-import type { Value } from '../model/change.ts';
+import { person } from '../lib/person.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { LettersAnswer, LettersView } from '../runner/letters.ts';
+import type { LettersAnswer } from '../runner/letters.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
-import { person } from './person.ts';
 
 const VERBS = ['list', 'show', 'retry', 'waive', 'export'] as const;
 type Verb = (typeof VERBS)[number];
@@ -145,31 +145,6 @@ function lineOf({ id, table, op, state, refusal, by, reason }: DeadLetter): stri
       : [refusal.sqlState, refusal.constraint ?? refusal.column].filter((part) => part !== null).join(' ');
   const settled = state === 'open' ? '' : ` (${[by, reason].filter((part) => part !== null).join(': ')})`;
   return `${String(id).padStart(6)}  ${state.padEnd(10)} ${op} ${table}: ${why}${settled}`;
-}
-
-/** A key is a value of cells. */
-function withoutKey({ key, newKey, ...letter }: DeadLetter): object {
-  return letter;
-}
-
-function withValues(letter: DeadLetter, { rows, tables }: LettersView) {
-  const columns = tables.find(({ id }) => id === letter.table)?.columns.map(({ name }) => name) ?? [];
-  const row = rows.get(letter.id) ?? null;
-  // What the log did not carry is left out: it did not change.
-  const values = row?.flatMap((value, index): [string, string | null][] =>
-    value === undefined ? [] : [[columns[index] ?? `column ${index + 1}`, shownValue(value)]],
-  );
-  const key = (of: DeadLetter['key'] | null) => of?.map(shownValue) ?? null;
-  return {
-    ...letter,
-    key: key(letter.key),
-    newKey: key(letter.newKey),
-    row: values === undefined ? null : Object.fromEntries(values),
-  };
-}
-
-function shownValue(value: Value): string | null {
-  return value === null || typeof value === 'string' ? value : `\\x${value.toString('hex')}`;
 }
 
 function idsOf(words: readonly string[]): readonly number[] {

@@ -3,9 +3,9 @@
 import { Option } from 'commander';
 import { give } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
+import { person } from '../lib/person.ts';
 import { defineCommand, type Wiring } from './command.ts';
 import { print, printJson } from './io.ts';
-import { person } from './person.ts';
 
 const PARTS = {
   pause: 'the copy, or the apply, instead of both',

@@ -5,6 +5,7 @@ import { EXITS, USAGE_EXIT } from '../lib/exits.ts';
 import { VERSION } from '../lib/version.ts';
 import { abortCommand } from './abort.ts';
 import type { Application } from './application.ts';
+import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import type { Wiring } from './command.ts';
 import { completionCommand } from './completion.ts';
@@ -70,6 +71,7 @@ export function createProgram(wiring: Wiring): Command {
     cutoverCommand,
     abortCommand,
     reportCommand,
+    auditCommand,
     grantsCommand,
     explainCommand,
     demoCommand,

@@ -72,8 +72,8 @@ export function statusLines(status: StatusSnapshot): readonly string[] {
 
 function isThrottled(throttle: StatusSnapshot['throttle']): boolean {
   return Object.values(throttle).some(
-    ({ rowsPerSecond, bytesPerSecond, share, pauseMs }) =>
-      rowsPerSecond !== null || bytesPerSecond !== null || share < 1 || pauseMs > 0,
+    ({ rowsPerSecond, bytesPerSecond, share, pauseMs, asPlanned }) =>
+      rowsPerSecond !== null || bytesPerSecond !== null || share < 1 || pauseMs > 0 || !asPlanned,
   );
 }
 
@@ -81,7 +81,8 @@ export function throttleLines({ snapshot, apply }: StatusSnapshot['throttle']): 
   return [`throttle  copy: ${throttleText(snapshot)}`, `          apply: ${throttleText(apply)}`];
 }
 
-function throttleText({ rowsPerSecond, bytesPerSecond, share, pauseMs, waitedSeconds }: ThrottleStatus): string {
+function throttleText(status: ThrottleStatus): string {
+  const { rowsPerSecond, bytesPerSecond, share, pauseMs, waitedSeconds, asPlanned } = status;
   const facts = [
     ...(rowsPerSecond === null ? [] : [`${count(rowsPerSecond)} rows/s at most`]),
     ...(bytesPerSecond === null ? [] : [`${(bytesPerSecond / 1_048_576).toFixed(1)} MB/s at most`]),
@@ -89,18 +90,20 @@ function throttleText({ rowsPerSecond, bytesPerSecond, share, pauseMs, waitedSec
     ...(pauseMs === 0 ? [] : [`${Math.round(pauseMs)} ms between batches`]),
   ];
   const waited = waitedSeconds < 1 ? '' : `, waited ${Math.round(waitedSeconds)} s so far`;
-  return `${facts.length === 0 ? 'as fast as it goes' : facts.join(', ')}${waited}`;
+  const by = asPlanned ? '' : ' (set by the operator)';
+  return `${facts.length === 0 ? 'as fast as it goes' : facts.join(', ')}${by}${waited}`;
 }
 
-function healthLines({ probes }: StatusSnapshot['health']): readonly string[] {
+function healthLines({ probes, leftOut }: StatusSnapshot['health']): readonly string[] {
   if (probes.length === 0) return [];
   const unwell = probes.filter(({ state }) => state !== 'well');
-  if (unwell.length === 0) return [`health    well: ${probes.length} readings within their limits`];
-  return unwell.map(({ reason, state, holds }) => {
-    const more =
-      holds.length === 0 ? ' (holds nothing)' : state === 'recovering' ? ' (well again, not yet for long enough)' : '';
-    return `health    ${reason}${more}`;
+  const unread = leftOut.map((reason) => `health    not read: ${reason}`);
+  if (unwell.length === 0) return [`health    well: ${probes.length} readings within their limits`, ...unread];
+  const lines = unwell.flatMap(({ reason, state, holds, cure }) => {
+    if (state === 'recovering') return [`health    ${reason} (well again, not yet for long enough)`];
+    return [`health    ${reason}${holds.length === 0 ? ' (holds nothing)' : ''}`, `cure      ${cure}`];
   });
+  return [...lines, ...unread];
 }
 
 /** The further processes of a run, with what each has done. */

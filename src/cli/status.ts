@@ -4,6 +4,7 @@ import { type Access, accessPath, pageAddress, pageUrl, readAccess } from '../co
 import { ask } from '../control/client.ts';
 import { socketPath } from '../control/socket.ts';
 import { noRun } from '../journal/no-run.ts';
+import type { NextStep } from '../observe/next.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
 import type { RunView } from '../runner/inspect.ts';
 import { type CommonOptions, defineCommand, type Wiring } from './command.ts';
@@ -38,7 +39,7 @@ export const statusCommand = (wiring: Wiring) =>
           printJson(io, {
             process: 'none',
             ...offline(view, stage),
-            next: nextOf(stage, false, lastErrorOf(view) !== null),
+            next: nextOf(view, stage),
           });
         else
           for (const line of options.short === true ? [offlineLine(view, stage)] : offlineLines(view, stage))
@@ -66,14 +67,18 @@ async function showLive(
 }
 
 function liveLines(live: StatusSnapshot, access: Access | undefined): readonly string[] {
-  const next = nextOf(live.stage, true).map(({ command, why }) => `Next: ${command} (${why})`);
-  return [...statusLines(live), ...(access === undefined ? [] : [`page      ${pageUrl(access)}`]), ...next];
+  return [
+    ...statusLines(live),
+    ...(access === undefined ? [] : [`page      ${pageUrl(access)}`]),
+    ...nextLines(live.next),
+  ];
 }
 
 /** With the place of the token instead of the token: what is printed as JSON is often kept. */
 function liveJson(live: StatusSnapshot, socket: string, access: Access | undefined): Readonly<Record<string, unknown>> {
   const page = access === undefined ? null : { url: pageAddress(access), tokenFile: accessPath(socket) };
-  return { process: 'alive', ...live, page, next: nextOf(live.stage, true) };
+  const { next, ...status } = live;
+  return { process: 'alive', ...status, page, next };
 }
 
 function stageOf(view: RunView): StatusSnapshot['stage'] {
@@ -87,6 +92,7 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
     stage,
     writable: view.writable,
     paused: view.record.paused,
+    throttling: view.record.throttling,
     endedAt: view.record.ended?.at ?? null,
     lastError: lastErrorOf(view),
     snapshot: { rows: view.rowsCopied },
@@ -126,13 +132,16 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     `stage     ${stage}${ended ? '' : ' (no process is working on it)'}`,
     `writable  ${view.writable}${view.writable === 'none' ? ': both sides are closed' : ''}`,
     ...view.record.paused.map((part) => `paused    ${part}`),
+    ...(Object.keys(view.record.throttling).length === 0
+      ? []
+      : ['throttle  set by the operator: see migrate throttle']),
     ...(ended ? [] : endLines(view)),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
     ...(view.letters.length === 0 ? [] : [lettersLine(lettersOf(view))]),
     ...workerLines(view.workers),
     ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),
-    ...nextOf(stage, false, lastErrorOf(view) !== null).map((step) => `Next: ${step.command} (${step.why})`),
+    ...nextLines(nextOf(view, stage)),
   ];
 }
 
@@ -154,17 +163,14 @@ function cutoverLine({ attempt, phase, reason }: NonNullable<RunView['cutover']>
   return `cutover   attempt ${attempt}: ${phase}${reason === null ? '' : ` (${reason})`}`;
 }
 
-function nextOf(
-  stage: StatusSnapshot['stage'],
-  alive: boolean,
-  failed = false,
-): readonly { command: string; why: string }[] {
+/** What can be done about a run that no process is working on. */
+function nextOf(view: RunView, stage: StatusSnapshot['stage']): readonly NextStep[] {
   if (stage === 'complete' || stage === 'copied') return [];
   if (stage === 'aborted') return [{ command: 'migrate abort --drop', why: 'removes what the run left on the target' }];
-  if (!alive)
-    return [
-      { command: 'migrate run', why: failed ? 'goes on where it stopped, after the cure' : 'goes on where it stopped' },
-    ];
-  if (stage === 'cutover') return [{ command: 'migrate cutover', why: 'starts the cutover if it waits for you' }];
-  return [];
+  const cure = lastErrorOf(view) === null ? '' : ', after the cure';
+  return [{ command: 'migrate run', why: `goes on where it stopped${cure}` }];
+}
+
+function nextLines(steps: readonly NextStep[]): readonly string[] {
+  return steps.map(({ command, why }) => `Next: ${command} (${why})`);
 }

@@ -5,12 +5,12 @@ import type { TableAnswer, TableRequest } from '../control/controls.ts';
 import { socketPath } from '../control/socket.ts';
 import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import type { Plan } from '../plan/plan.ts';
 import { conditionsOf } from '../report/conditions.ts';
 import { defineCommand, type Invocation, type Wiring } from './command.ts';
 import { sayFindings } from './findings.ts';
 import { print, printJson } from './io.ts';
-import { person } from './person.ts';
 
 const VERBS = ['list', 'add', 'skip', 'copy', 'retry'] as const;
 type Verb = (typeof VERBS)[number];

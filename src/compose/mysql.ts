@@ -15,7 +15,14 @@ import type { Side } from '../model/side.ts';
 import { connectionsOf } from '../plan/connections.ts';
 import type { Plan } from '../plan/plan.ts';
 import { DebeziumParts, leaseProof, serverIdOf } from './debezium.ts';
-import type { Database, OpenedSource, SourceDatabase, TargetDatabase } from './opening.ts';
+import {
+  closeAll,
+  type Database,
+  type OpenedSource,
+  replicasOf,
+  type SourceDatabase,
+  type TargetDatabase,
+} from './opening.ts';
 
 export function mysqlSource(plan: Plan): SourceDatabase {
   const database = open('source', plan);
@@ -108,11 +115,14 @@ export function mysqlTarget(plan: Plan): TargetDatabase {
 
 function open(side: Side, plan: Plan): Database & { readonly server: MysqlServer } {
   const server = new MysqlServer(side, plan[side].url, plan.name);
+  const kind = plan[side].kind === 'mariadb' ? 'mariadb' : 'mysql';
+  const replicas = replicasOf(plan, side, (url) => new MysqlServer(side, url));
+  const close = (): Promise<void> => closeAll([server, ...replicas.map((replica) => replica.server)]);
   return {
     server,
     lease: new MysqlLeaseStore(server),
-    health: mysqlHealth(server, plan[side].kind === 'mariadb' ? 'mariadb' : 'mysql'),
-    destroy: () => void server.close(),
-    close: () => server.close(),
+    health: mysqlHealth(server, kind, replicas),
+    destroy: () => void close(),
+    close,
   };
 }

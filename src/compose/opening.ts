@@ -7,6 +7,8 @@ import type { Source } from '../databases/source.ts';
 import type { Target } from '../databases/target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import type { Catalog } from '../model/catalog.ts';
+import type { Side } from '../model/side.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { OpenOptions } from '../runner/endpoints.ts';
 import type { ChangeStream } from '../stream/change-stream.ts';
 
@@ -47,4 +49,17 @@ export interface SourceDatabase extends Database {
 export interface TargetDatabase extends Database {
   journal(claim: () => LeaseClaim): Journal;
   open(opening: Opening): Target;
+}
+
+/** The replicas of a side that the plan names, by host and port. */
+export function replicasOf<Server>(
+  { health }: Plan,
+  side: Side,
+  serverOf: (url: string) => Server,
+): readonly { readonly name: string; readonly server: Server }[] {
+  return health[side].replicas.map((url) => ({ name: new URL(url).host, server: serverOf(url) }));
+}
+
+export async function closeAll(servers: readonly { close(): Promise<void> }[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()));
 }

@@ -18,15 +18,17 @@ export function oracleTarget(plan: Plan): TargetDatabase {
     destroy: () => server.destroy(),
     close: () => server.close(),
     journal: (claim) => new OracleJournal(server, plan.name, claim),
-    open: ({ id, record, claim, conversion }) =>
+    open: ({ id, record, claim, conversion, onWaiting }) =>
       new OracleTarget({
         server,
         id,
         claim,
+        onWaiting,
         conversionOf: conversion?.ofTarget ?? unconverted,
         networkTimeoutMs: plan.limits.networkTimeout,
         builders: plan.snapshot.readers,
         connections: connectionsOf(plan).target,
+        reverse: plan.cutover.reverse === 'debezium' ? plan.cutover.reverseAccount : undefined,
         existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
       }),
   };

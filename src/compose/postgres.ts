@@ -17,7 +17,15 @@ import type { Side } from '../model/side.ts';
 import { connectionsOf } from '../plan/connections.ts';
 import type { Plan } from '../plan/plan.ts';
 import { DebeziumParts, leaseProof, placeholderOf } from './debezium.ts';
-import type { Database, OpenedSource, Opening, SourceDatabase, TargetDatabase } from './opening.ts';
+import {
+  closeAll,
+  type Database,
+  type OpenedSource,
+  type Opening,
+  replicasOf,
+  type SourceDatabase,
+  type TargetDatabase,
+} from './opening.ts';
 
 interface PostgresDatabase extends Database {
   readonly server: PostgresServer;
@@ -89,12 +97,15 @@ export function postgresTarget(plan: Plan): TargetDatabase {
 
 function open(side: Side, plan: Plan): PostgresDatabase {
   const server = new PostgresServer(side, plan[side].url, plan.name);
+  const replicas = replicasOf(plan, side, (url) => new PostgresServer(side, url, plan.name));
   return {
     server,
     lease: new PostgresLeaseStore(server),
-    health: postgresHealth(server),
-    destroy: (reason) => server.destroy(reason),
-    close: () => server.close(),
+    health: postgresHealth(server, replicas),
+    destroy: (reason) => {
+      for (const each of [server, ...replicas.map((replica) => replica.server)]) each.destroy(reason);
+    },
+    close: () => closeAll([server, ...replicas.map((replica) => replica.server)]),
   };
 }
 

@@ -6,7 +6,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
 import { MigrateError, toMigrateError } from '../lib/errors.ts';
 import type { Controls } from './controls.ts';
-import { COMMANDS } from './routes.ts';
+import { COMMANDS, QUERIES } from './routes.ts';
 
 /** Enough for 100,000 ids of dead letters. */
 const LONGEST_BODY = 1 << 20;
@@ -25,7 +25,12 @@ export function controlApp({ controls, scrub }: AppOptions): Hono {
     answer(context, { ok: false, code: 'CONTROL.REFUSED', message }, status);
 
   app.use(bodyLimit({ maxSize: LONGEST_BODY, onError: (context) => refused(context, 'the body is too long', 413) }));
-  app.get('/status', (context) => answer(context, controls.status()));
+  // Letters can be listed and settled at one path.
+  const taken = (path: string): readonly string[] => [
+    ...QUERIES.flatMap((query) => (query.path === path ? ['GET'] : [])),
+    ...COMMANDS.flatMap((command) => (command.path === path ? ['POST'] : [])),
+  ];
+  for (const { path, read } of QUERIES) app.get(path, async (context) => answer(context, await read(controls)));
   for (const { path, body, run } of COMMANDS) {
     app.post(path, async (context) => {
       const type = context.req.header('content-type') ?? '';
@@ -34,15 +39,13 @@ export function controlApp({ controls, scrub }: AppOptions): Hono {
       const done = await run(controls, parsedBody(body, await context.req.text()));
       return answer(context, { ok: true, ...done, status: controls.status() });
     });
+  }
+  for (const { path } of [...QUERIES, ...COMMANDS]) {
     app.all(path, (context) => {
-      context.header('allow', 'POST');
-      return refused(context, `${path} takes POST`, 405);
+      context.header('allow', taken(path).join(', '));
+      return refused(context, `${path} takes ${taken(path).join(' or ')}`, 405);
     });
   }
-  app.all('/status', (context) => {
-    context.header('allow', 'GET');
-    return refused(context, '/status takes GET', 405);
-  });
   app.notFound((context) => refused(context, 'there is no such path', 404));
   app.onError((thrown, context) => {
     const error = toMigrateError(thrown);

@@ -1,10 +1,12 @@
 // What an operator can ask of a running process. Declared here, implemented by the runner.
 
 import type { CutoverDecision } from '../cutover/options.ts';
-import type { CapsChange } from '../health/throttle.ts';
+import type { AuditRecord } from '../journal/audit.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Pausable } from '../model/pause.ts';
+import type { ThrottleRequest } from '../model/throttle.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
+import type { LettersView } from './letter-view.ts';
 
 /** What can be asked for one table, named as in the journal. */
 export type TableRequest =
@@ -28,9 +30,6 @@ export type LetterRequest =
     }
   | { readonly verb: 'waive'; readonly ids: readonly number[]; readonly reason: string; readonly by: string };
 
-/** Caps that change, by the part of the run; null takes one away. */
-export type ThrottleRequest = Readonly<Record<'apply' | 'snapshot', CapsChange | undefined>>;
-
 /** What a command has done. */
 export interface Effect {
   /** False when everything was as wished before. */
@@ -39,14 +38,18 @@ export interface Effect {
   readonly said: string;
 }
 
-/** `by` is who asks, for the audit trail. */
+/** `by` is who asks, for the audit trail, which also has what came of it. */
 export interface Controls {
   status(): StatusSnapshot;
+  /** The latest of the audit trail, the newest first. */
+  audit(most: number): Promise<readonly AuditRecord[]>;
+  /** Every dead letter, and the values of those named: the reading of values is audited. */
+  readLetters(ids: readonly number[], by: string): Promise<LettersView>;
   /** Holds a part of the run, or all of it; survives restarts. Idempotent. */
   pause(part: Pausable, by: string): Promise<Effect>;
   /** With `run` everything goes on. */
   resume(part: Pausable, by: string): Promise<Effect>;
-  /** Until the process ends, in place of what the plan says. */
+  /** In place of what the plan says; survives restarts. Idempotent. */
   throttle(request: ThrottleRequest, by: string): Promise<Effect>;
   /** Allows the cutover to begin as soon as it can; with `decision` it only settles an ambiguous switch. */
   cutover(by: string, decision?: CutoverDecision): Promise<Effect>;

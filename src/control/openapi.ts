@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { VERSION } from '../lib/version.ts';
-import { COMMANDS } from './routes.ts';
+import { COMMANDS, QUERIES } from './routes.ts';
 import { statusSchema } from './status-schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -33,19 +33,29 @@ export function openApiDocument(): Json {
     servers: [{ url: 'http://127.0.0.1:{port}/api', variables: { port: { default: '0' } } }],
     security: [{ token: [] }],
     paths: {
-      '/status': get('What the run is doing.', { 'application/json': { schema: REFERENCE } }),
       '/events': get(
         'The status twice a second, as server-sent events, over HTTP only. `status` has all of it and the samples of the ' +
           'last quarter of an hour (`history`); `change` has only those tables that have changed.',
         { 'text/event-stream': { schema: { type: 'string' } } },
       ),
-      ...Object.fromEntries(COMMANDS.map((command) => [command.path, post(command)])),
+      ...pathsOf(),
     },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       schemas: { Status: schemaOf(statusSchema), Error: errorSchema() },
     },
   };
+}
+
+/** A path may be asked, and given a command. */
+function pathsOf(): Json {
+  const paths: Record<string, Json> = {};
+  for (const { path, summary } of QUERIES) {
+    const schema = path === '/status' ? REFERENCE : { type: 'object' };
+    paths[path] = get(summary, { 'application/json': { schema } });
+  }
+  for (const command of COMMANDS) paths[command.path] = { ...paths[command.path], ...post(command) };
+  return paths;
 }
 
 function get(summary: string, content: Json): Json {

@@ -33,7 +33,8 @@ export const PAGE_HTML = `<!doctype html>
     </div>
   </div>
   <div class="actions" role="group" aria-label="Commands">
-    <button type="button" id="pause" disabled>Pause</button>
+    <button type="button" id="resume" hidden>Resume…</button>
+    <button type="button" id="pause" disabled>Pause…</button>
     <button type="button" id="cutover" disabled>Cut over…</button>
   </div>
 </header>
@@ -41,6 +42,7 @@ export const PAGE_HTML = `<!doctype html>
   <div id="lost" class="note bad" role="alert" hidden></div>
   <div id="wait" class="note" role="status" aria-live="polite" hidden></div>
   <div id="error" class="note bad" hidden></div>
+  <div id="next" class="note plain" role="status" aria-live="polite" hidden></div>
   <div id="toast" class="toast" role="status" aria-live="polite"></div>
   <section aria-labelledby="stages-title">
     <h2 id="stages-title" class="visually-hidden">Stages</h2>
@@ -64,10 +66,25 @@ export const PAGE_HTML = `<!doctype html>
     </div>
     <table>
       <caption class="visually-hidden">Every table with how far it is</caption>
-      <thead><tr><th scope="col">Table</th><th scope="col">State</th><th scope="col">Copied</th><th scope="col" class="number">Rows</th><th scope="col" class="number">Left</th></tr></thead>
+      <thead><tr><th scope="col">Table</th><th scope="col">State</th><th scope="col">Copied</th><th scope="col" class="number">Rows</th><th scope="col" class="number">Left</th><th scope="col"><span class="visually-hidden">Commands</span></th></tr></thead>
       <tbody id="rows"></tbody>
     </table>
     <p id="more" class="sub"></p>
+  </section>
+  <section class="panel beside" id="letters" aria-labelledby="letters-title" hidden>
+    <div class="bar">
+      <h2 id="letters-title">Dead letters</h2>
+      <button type="button" id="retry-all" class="small">Replay all open…</button>
+    </div>
+    <ul id="letter-list" class="wide"></ul>
+    <p id="letters-more" class="sub"></p>
+  </section>
+  <section class="panel beside" id="speed" aria-labelledby="speed-title">
+    <div class="bar">
+      <h2 id="speed-title">Speed</h2>
+      <button type="button" id="throttle" class="small" disabled>Change…</button>
+    </div>
+    <ul id="speeds" class="wide"></ul>
   </section>
   <section class="panel beside" id="health" aria-labelledby="health-title" hidden>
     <h2 id="health-title">Health of the servers</h2>
@@ -77,12 +94,17 @@ export const PAGE_HTML = `<!doctype html>
     <h2 id="workers-title">Workers</h2>
     <ul id="worker-list"></ul>
   </section>
+  <section class="panel beside" id="trail" aria-labelledby="trail-title" hidden>
+    <h2 id="trail-title">Who did what</h2>
+    <ul id="trail-list" class="wide"></ul>
+  </section>
 </main>
 <footer><p id="foot"></p></footer>
 <dialog id="confirm" aria-labelledby="confirm-title" aria-describedby="confirm-text">
-  <form method="dialog">
+  <form method="dialog" id="confirm-form">
     <h2 id="confirm-title"></h2>
     <p id="confirm-text"></p>
+    <div id="confirm-fields" class="fields"></div>
     <label id="confirm-type">Type <strong id="confirm-word"></strong> to confirm
       <input id="confirm-typed" autocomplete="off" spellcheck="false"></label>
     <label>Your name, for the audit trail

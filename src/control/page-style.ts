@@ -46,7 +46,8 @@ button:hover:not(:disabled) { background: var(--raised); }
 button.primary { color: var(--on-accent); background: var(--accent); border-color: var(--accent); }
 button.primary:hover:not(:disabled) { background: var(--accent); filter: brightness(1.08); }
 button:disabled { color: var(--soft); background: var(--raised); border-color: var(--edge); box-shadow: none; cursor: not-allowed; }
-input { font: inherit; color: var(--text); background: var(--surface); border: 1px solid var(--soft); border-radius: 8px; min-height: 2.4rem; padding: .3rem .7rem; width: 100%; }
+button.small { min-height: 1.9rem; padding: .1rem .7rem; font-size: .85rem; box-shadow: none; }
+select, input { font: inherit; color: var(--text); background: var(--surface); border: 1px solid var(--soft); border-radius: 8px; min-height: 2.4rem; padding: .3rem .7rem; width: 100%; }
 input::placeholder { color: var(--soft); opacity: 1; }
 
 .panel { background: var(--surface); border: 1px solid var(--edge); border-radius: 14px; box-shadow: var(--shadow); padding: 1rem 1.15rem; min-width: 0; }
@@ -54,6 +55,8 @@ input::placeholder { color: var(--soft); opacity: 1; }
 .note.good { background: var(--good-tint); color: var(--good); }
 .note.bad { background: var(--bad-tint); color: var(--bad); }
 .note p { font-weight: 400; color: var(--text); }
+.note.plain { background: var(--tint); color: var(--text); font-weight: 400; }
+.note.plain div + div { margin-top: .25rem; }
 .toast:empty { display: none; }
 .toast { position: fixed; right: 1rem; bottom: 1rem; max-width: min(28rem, calc(100vw - 2rem)); z-index: 3; padding: .7rem 1rem; border-radius: 10px; background: var(--text); color: var(--surface); font-weight: 500; }
 
@@ -105,6 +108,7 @@ tbody th { font-weight: 550; overflow-wrap: anywhere; }
 td:nth-child(3) { width: 30%; }
 .number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
+td.act { width: 1%; text-align: right; padding-left: .75rem; }
 td .track { margin: 0; }
 .state { display: inline-block; padding: .05rem .55rem; border-radius: 99px; font-size: .82rem; background: var(--raised); color: var(--soft); white-space: nowrap; }
 .state.copying, .state.catching { background: var(--tint); color: var(--accent); }
@@ -114,6 +118,10 @@ td .track { margin: 0; }
 #more:not(:empty) { margin-top: .6rem; }
 .beside ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: 0 1.5rem; margin-top: .4rem; }
 .beside li { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .6rem; padding: .45rem 0; border-top: 1px solid var(--edge); }
+.beside ul.wide { grid-template-columns: minmax(0, 1fr); }
+.beside .bar { margin-bottom: 0; }
+.beside .acts { display: flex; flex-wrap: wrap; gap: .4rem; margin-left: auto; }
+.beside pre { flex-basis: 100%; margin: .3rem 0; padding: .7rem; background: var(--raised); border-radius: 8px; overflow-x: auto; font: .82rem ui-monospace, Menlo, Consolas, monospace; }
 .beside b { font-weight: 550; overflow-wrap: anywhere; }
 footer { padding-top: 1.25rem; padding-bottom: 2rem; color: var(--soft); font-size: .87rem; }
 
@@ -122,6 +130,7 @@ dialog::backdrop { background: #0008; }
 dialog form { display: grid; gap: .9rem; }
 dialog h2 { font-size: 1.15rem; }
 dialog label { display: grid; gap: .3rem; font-size: .9rem; color: var(--soft); }
+dialog .fields { display: grid; gap: .7rem; } dialog .fields:empty { display: none; }
 dialog label strong { color: var(--text); overflow-wrap: anywhere; }
 dialog #confirm-type { display: block; } dialog #confirm-type input { margin-top: .3rem; }
 dialog .actions { justify-content: flex-end; }
@@ -143,6 +152,7 @@ dialog .actions { justify-content: flex-end; }
   tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .1rem .75rem; padding: .6rem 0; border-top: 1px solid var(--edge); }
   tbody th, tbody td { border: 0; padding: 0; } tbody td:nth-child(3) { grid-column: 1 / -1; width: auto; padding: .2rem 0; }
   tbody td:nth-child(4) { text-align: left; font-size: .87rem; } tbody td:nth-child(5) { font-size: .87rem; }
+  td.act { grid-column: 1 / -1; width: auto; padding: .2rem 0 0; }
 }
 @media (forced-colors: active) { .fill { background: Highlight; } .link::before, .stages li::before { forced-color-adjust: none; } }
 `;

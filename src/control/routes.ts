@@ -1,9 +1,13 @@
-// Every command of the control API, once: what it takes and what it does. The Unix socket, the HTTP server and the OpenAPI
-// document are made from this table.
+// Every command and every question of the control API, once: what it takes and what it does. The Unix socket, the HTTP server
+// and the OpenAPI document are made from these tables.
 
 import { z } from 'zod';
+import type { LetterState } from '../journal/dead-letters.ts';
 import type { Controls, Effect } from './controls.ts';
+import { withoutKey, withValues } from './letter-view.ts';
 
+const MOST_ENTRIES = 1_000;
+const MOST_LETTERS = 1_000;
 /** Nobody has said who asks. */
 const UNNAMED = 'unknown';
 
@@ -18,10 +22,15 @@ const reason = z.string().trim().min(1).max(2_000).describe('Kept in the report.
 
 const cap = z.number().positive().nullable().optional();
 const caps = z
-  .strictObject({ rowsPerSecond: cap, bytesPerSecond: cap })
+  .strictObject({ rowsPerSecond: cap, bytesPerSecond: cap, batchPauseMs: cap.describe('After each batch, or chunk.') })
   .optional()
   .describe('At most; null takes a limit away, what is not named stays.');
-const throttle = z.strictObject({ apply: caps, snapshot: caps, by });
+const throttle = z.strictObject({
+  apply: caps,
+  snapshot: caps,
+  asPlanned: z.boolean().optional().describe('First back to what the plan says.'),
+  by,
+});
 
 const nothing = z.strictObject({ by });
 const pause = z.strictObject({
@@ -62,6 +71,32 @@ export interface Command {
   readonly run: (controls: Controls, body: unknown) => Promise<Done>;
 }
 
+/** Tells how it stands; changes nothing. */
+export interface Query {
+  readonly path: string;
+  readonly summary: string;
+  readonly read: (controls: Controls) => Promise<object> | object;
+}
+
+export const QUERIES: readonly Query[] = [
+  { path: '/status', summary: 'What the run is doing.', read: (controls) => controls.status() },
+  {
+    path: '/audit',
+    summary: 'Who has asked what of the run, when, and what came of it: the latest 1,000, the newest first.',
+    read: async (controls) => ({ entries: await controls.audit(MOST_ENTRIES) }),
+  },
+  {
+    path: '/letters',
+    summary: 'Dead letters without their values, by id: those that are open or waived first, 1,000 at most.',
+    read: async (controls) => {
+      const { letters } = await controls.readLetters([], UNNAMED);
+      const isSettled = ({ state }: { readonly state: LetterState }) => Number(!['open', 'waived'].includes(state));
+      const shown = letters.toSorted((one, other) => isSettled(one) - isSettled(other)).slice(0, MOST_LETTERS);
+      return { total: letters.length, letters: shown.map(withoutKey) };
+    },
+  },
+];
+
 export const COMMANDS: readonly Command[] = [
   command('/pause', 'Hold copy and apply after the work in hand; survives restarts.', pause, (controls, body) =>
     controls.pause(body.only ?? 'run', nameOf(body)),
@@ -71,9 +106,9 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     '/throttle',
-    'Change how fast the copy and the apply may be, until the process ends.',
+    'Change how fast the copy and the apply may be; survives restarts, and holds for workers, too.',
     throttle,
-    (controls, { apply, snapshot, ...body }) => controls.throttle({ apply, snapshot }, nameOf(body)),
+    (controls, { by, ...request }) => controls.throttle(request, nameOf({ by })),
   ),
   command('/cutover', 'Allow the cutover to begin as soon as it can.', cutover, (controls, body) =>
     controls.cutover(nameOf(body), body.decision),
@@ -100,6 +135,16 @@ export const COMMANDS: readonly Command[] = [
     async (controls, body) => {
       const answer = await controls.letters({ ...body, by: nameOf(body) });
       return { changed: true, said: `dead letters: ${body.verb} is done`, answer };
+    },
+  ),
+  command(
+    '/letters/show',
+    'Tell the values of dead letters; who has asked for them is in the audit trail.',
+    z.strictObject({ ids: ids.max(MOST_LETTERS), by }),
+    async (controls, body) => {
+      const view = await controls.readLetters(body.ids, nameOf(body));
+      const letters = view.letters.filter(({ id }) => body.ids.includes(id)).map((letter) => withValues(letter, view));
+      return { changed: false, said: `${letters.length} dead letters`, answer: { letters } };
     },
   ),
   command('/stop', 'Begin to end the process, as Ctrl-C would; the run can go on later.', nothing, (controls, body) =>

@@ -36,6 +36,7 @@ const probe = z.object({
   limit: z.number(),
   state: z.enum(['well', 'unwell', 'recovering']),
   reason: z.string().describe('The reading in words.'),
+  cure: z.string().describe('What a person can do who does not want to wait.'),
   holds: z.array(z.string()).describe('What is held while it is not well.'),
 });
 
@@ -45,6 +46,7 @@ const throttle = z.object({
   share: z.number().describe('How large a batch may be, as part of the largest.'),
   pauseMs: seconds.describe('After each batch.'),
   waitedSeconds: seconds.describe('By this process.'),
+  asPlanned: z.boolean().describe('False where an operator set it.'),
 });
 
 const topic = z.object({
@@ -115,4 +117,7 @@ export const statusSchema = z.object({
   answerSeconds: z.object({ source: seconds.nullable(), target: seconds.nullable() }),
   lastError: runError.nullable().describe('The last error that was tried again.'),
   restarts: count,
+  next: z
+    .array(z.object({ command: z.string(), why: z.string() }))
+    .describe('What a person can do next, the most useful first.'),
 });

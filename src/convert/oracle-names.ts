@@ -7,7 +7,8 @@ const KEPT: ReadonlySet<string> = new Set(['ROWID']);
 
 export class OracleNames {
   readonly #longest: number;
-  readonly #taken = new Set<string>();
+  /** Whose each name is, as the source calls it. */
+  readonly #taken = new Map<string, string>();
 
   /** `longest`: in bytes; 30 before Oracle 12.2. */
   constructor(longest: number) {
@@ -26,7 +27,18 @@ export class OracleNames {
     for (let count = 0; !isFree(name); count++) {
       name = markedName(folded, `${origin}\0${wanted}\0${count}`, this.#longest);
     }
-    this.#taken.add(`${space}\0${name}`);
+    this.#taken.set(`${space}\0${name}`, wanted);
     return name;
+  }
+
+  /** Why a name is not given as it is wanted, but for its capitals; undefined where it is. Asked before it is given. */
+  obstacle(space: string, wanted: string): string | undefined {
+    const folded = foldedName(wanted);
+    const bytes = Buffer.byteLength(folded);
+    const other = this.#taken.get(`${space}\0${folded}`);
+    if (KEPT.has(folded)) return 'Oracle keeps this name for itself';
+    if (bytes > this.#longest) return `it has ${bytes} bytes, and ${this.#longest} are taken`;
+    if (other !== undefined) return `in capitals it is the name of ${other} as well`;
+    return /["\0]/.test(wanted) ? 'Oracle takes no quotation mark in a name' : undefined;
   }
 }

@@ -1,7 +1,6 @@
 // One table as Oracle has it. Its definitions come in PostgreSQL's words, whatever engine it is from.
 
 import { EMPTY_IS_NULL } from '../databases/conversion.ts';
-import { foldedName } from '../lib/oracle-names.ts';
 import type {
   ColumnDefinition,
   ForeignKeyDefinition,
@@ -79,9 +78,9 @@ export class OracleTable {
     this.#types = types;
     this.#shared = shared;
     this.schema = shared.schemas.get(table.schema) ?? table.schema;
-    this.name = this.#named('a table', `objects ${this.schema}`, table.name, table.id);
+    this.name = this.#named(`objects ${this.schema}`, table.name, table.id);
     this.#names = new Map(
-      columns.map(({ name }) => [name, this.#named('a column', `columns ${table.id}`, name, `${table.id}.${name}`)]),
+      columns.map(({ name }) => [name, this.#named(`columns ${table.id}`, name, `${table.id}.${name}`)]),
     );
     const finds = (name: string): boolean => isFinding(table, name);
     const empty = columns.flatMap(({ name, generated }): readonly (readonly [string, EmptyText])[] => {
@@ -140,11 +139,11 @@ export class OracleTable {
   }
 
   /** A name in Oracle that does not follow from the source's alone is told of. */
-  #named(what: string, space: string, wanted: string, subject: string): string {
+  #named(space: string, wanted: string, subject: string): string {
+    const obstacle = this.#shared.names.obstacle(space, wanted);
     const name = this.#shared.names.in(space, subject, wanted);
-    if (name !== foldedName(wanted)) {
-      const message = `Oracle cannot call ${what} so, or has another of this name in capitals: it is called ${name} there`;
-      this.#shared.findings.add('warning', 'CONVERT_NAME', subject, message);
+    if (obstacle !== undefined) {
+      this.#shared.findings.add('warning', 'CONVERT_NAME', subject, `${obstacle}: it is called ${name} there`);
     }
     return name;
   }

@@ -38,6 +38,8 @@ export interface LeaseLock {
 
 export interface LeaseStore {
   readonly side: Side;
+  /** The table with the row, quoted, as a person can name it in a statement; its column `run` has the name. */
+  readonly table: string;
   /** Identifies the server and database, as Source and Target do. */
   identity(): Promise<string>;
   /** Opens a session for the lock; ends `former` first, which a dead network may have left with it. Writes nothing. */

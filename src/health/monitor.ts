@@ -6,7 +6,7 @@ import type { RunStatus } from '../observe/status.ts';
 import { Condition, type Patience } from './condition.ts';
 import { answerMs, type Probe } from './probe.ts';
 import { type RunGate, SCOPES } from './run-gate.ts';
-import { isRefusal, labelOf, Watched } from './watched.ts';
+import { isRefusal, Watched } from './watched.ts';
 
 export interface MonitorOptions extends Patience {
   /** Between two readings of a probe, in ms. */
@@ -14,6 +14,8 @@ export interface MonitorOptions extends Patience {
   readonly gate: RunGate;
   readonly status: Pick<RunStatus, 'update'>;
   readonly log: Log;
+  /** Told of a reading that is critical, once until its side is well again; not in a freeze. */
+  readonly pauseFor?: (reading: string) => void;
 }
 
 const HOLDER = 'health';
@@ -72,7 +74,7 @@ export class Monitor {
 
   /** Reads until it is known what the readings mean. False when the server does not tell this. */
   async #begin(watched: Watched, signal: AbortSignal): Promise<boolean> {
-    const { side, name, isAsked } = watched.probe;
+    const { side, label, isAsked } = watched.probe;
     const refusal = await watched.read();
     if (isAsked || !isRefusal(refusal)) {
       while (!watched.isCertain && !signal.aborted) {
@@ -81,7 +83,7 @@ export class Monitor {
       }
       return true;
     }
-    const reason = `${side}: ${labelOf(name)}: ${refusal instanceof Error ? refusal.message : String(refusal)}`;
+    const reason = `${side}: ${label}: ${refusal instanceof Error ? refusal.message : String(refusal)}`;
     if (!this.#leftOut.has(reason)) this.#options.log.warn('the server does not tell this of its health', { reason });
     this.#leftOut.add(reason);
     return false;
@@ -99,7 +101,8 @@ export class Monitor {
 
   /** Brings gates, status and log to what the readings mean now. */
   #settle(): void {
-    const { gate, log, status } = this.#options;
+    const { gate, log, status, pauseFor } = this.#options;
+    if (!this.#isExempt) for (const reading of this.#watched.flatMap((each) => each.critical())) pauseFor?.(reading);
     for (const scope of SCOPES) {
       const holding = this.#watched.filter(({ isUnwell, probe }) => isUnwell && probe.holds.includes(scope));
       if (holding.length === 0 || this.#isExempt) gate[scope].release(HOLDER);

@@ -1,6 +1,7 @@
 // The latches of a run: that of everything, and those of its parts, which may also be slowed down.
 
 import { PAUSABLE, type Pausable, pauseReason } from '../model/pause.ts';
+import type { Throttling } from '../model/throttle.ts';
 import type { ThrottleStatus } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Gate } from './gate.ts';
@@ -11,6 +12,7 @@ export const SCOPES = ['snapshot', 'apply', 'verify'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 const OPERATOR = 'operator';
+const CRITICAL = 'critical';
 
 /** Who asks at which stage; at others nothing is held. */
 const ASKED_AT: Readonly<Record<string, readonly Scope[]>> = {
@@ -26,6 +28,7 @@ export class RunGate extends Gate {
   readonly apply: Throttle;
   readonly verify = new Gate(this);
   #paused: readonly Pausable[] = [];
+  #throttling: Throttling = {};
 
   /** Without a plan nothing is slowed down. */
   constructor(plan?: Pick<Plan, 'snapshot' | 'apply'>) {
@@ -34,7 +37,7 @@ export class RunGate extends Gate {
     this.apply = new Throttle(this, {
       ...capsOf(plan?.apply),
       goalMs: capOf(plan?.apply.batchGoal),
-      pauseMs: plan?.apply.batchPause ?? 0,
+      batchPauseMs: plan?.apply.batchPause || null,
     });
   }
 
@@ -42,12 +45,25 @@ export class RunGate extends Gate {
     return { snapshot: this.snapshot.status, apply: this.apply.status };
   }
 
-  /** What an operator holds from now on; who else holds something keeps it. */
-  pause(parts: readonly Pausable[]): void {
-    const gates = { run: this, snapshot: this.snapshot, apply: this.apply };
+  /** What an operator set in place of the plan. */
+  get throttling(): Throttling {
+    return this.#throttling;
+  }
+
+  throttle(set: Throttling): void {
+    this.#throttling = set;
+    this.snapshot.set(set.snapshot ?? {});
+    this.apply.set(set.apply ?? {});
+  }
+
+  /** What an operator holds from now on; who else holds something keeps it. `reading`: which one was critical, if that is known. */
+  pause(parts: readonly Pausable[], reading?: string): void {
+    const gates = { run: this, critical: this, snapshot: this.snapshot, apply: this.apply };
     for (const part of PAUSABLE) {
-      if (parts.includes(part)) gates[part].hold(OPERATOR, pauseReason(part));
-      else gates[part].release(OPERATOR);
+      const holder = part === 'critical' ? CRITICAL : OPERATOR;
+      const reason = part === 'critical' && reading !== undefined ? `: ${reading}` : '';
+      if (parts.includes(part)) gates[part].hold(holder, `${pauseReason(part)}${reason}`);
+      else gates[part].release(holder);
     }
     this.#paused = parts;
   }
@@ -80,7 +96,11 @@ export class RunGate extends Gate {
 }
 
 function capsOf(plan: Pick<Plan['apply'], 'maxRowsPerSecond' | 'maxBytesPerSecond'> | undefined) {
-  return { rowsPerSecond: capOf(plan?.maxRowsPerSecond), bytesPerSecond: capOf(plan?.maxBytesPerSecond) };
+  return {
+    rowsPerSecond: capOf(plan?.maxRowsPerSecond),
+    bytesPerSecond: capOf(plan?.maxBytesPerSecond),
+    batchPauseMs: null,
+  };
 }
 
 function capOf(limit: number | 'off' | undefined): number | null {

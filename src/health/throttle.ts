@@ -1,24 +1,14 @@
 // A gate that also slows down: what was done is paid for with time, before the next passes.
 
 import { pause } from '../lib/pause.ts';
+import type { Caps, CapsChange } from '../model/throttle.ts';
 import type { ThrottleStatus } from '../observe/status.ts';
 import { Gate, type Work } from './gate.ts';
 import { Pace } from './pace.ts';
 
-/** On the average; null: as fast as it goes. */
-export interface Caps {
-  readonly rowsPerSecond: number | null;
-  readonly bytesPerSecond: number | null;
-}
-
-/** What is not named stays. */
-export type CapsChange = { readonly [K in keyof Caps]?: Caps[K] | undefined };
-
 export interface ThrottleOptions extends Caps {
   /** How long a batch should take, in ms; null, as by default: however long it takes. */
   readonly goalMs?: number | null;
-  /** After each batch, in ms. Default 0. */
-  readonly pauseMs?: number;
 }
 
 /** Who waits looks at least as often whether the caps have changed, in ms. */
@@ -28,29 +18,45 @@ const PIECE_SECONDS = 0.25;
 
 export class Throttle extends Gate {
   readonly #pace: Pace | undefined;
-  readonly #pauseMs: number;
+  readonly #planned: Caps;
   #caps: Caps;
+  #set: CapsChange = {};
   /** When all that was done so far is paid for. */
   #paidAtMs = 0;
   #waitedMs = 0;
   #isExempt = false;
 
-  constructor(run: Gate, { rowsPerSecond, bytesPerSecond, goalMs = null, pauseMs = 0 }: ThrottleOptions) {
+  constructor(run: Gate, { goalMs = null, ...planned }: ThrottleOptions) {
     super(run);
-    this.#caps = { rowsPerSecond, bytesPerSecond };
-    this.#pauseMs = pauseMs;
+    this.#planned = planned;
+    this.#caps = planned;
     this.#pace = goalMs === null ? undefined : new Pace(goalMs);
   }
 
   get status(): ThrottleStatus {
-    const { share = 1, pauseMs = 0 } = this.#pace ?? {};
-    return { ...this.#caps, share, pauseMs: pauseMs + this.#pauseMs, waitedSeconds: this.#waitedMs / 1_000 };
+    const { rowsPerSecond, bytesPerSecond } = this.#caps;
+    return {
+      ...{ rowsPerSecond, bytesPerSecond, pauseMs: this.#pauseMs, waitedSeconds: this.#waitedMs / 1_000 },
+      share: this.#pace?.share ?? 1,
+      asPlanned: Object.keys(this.#set).length === 0,
+    };
   }
 
-  /** In place of those of the plan, until the process ends. What was done before is forgiven. */
-  change({ rowsPerSecond = this.#caps.rowsPerSecond, bytesPerSecond = this.#caps.bytesPerSecond }: CapsChange): void {
-    this.#caps = { rowsPerSecond, bytesPerSecond };
-    this.#paidAtMs = 0;
+  get #pauseMs(): number {
+    return (this.#caps.batchPauseMs ?? 0) + (this.#pace?.pauseMs ?? 0);
+  }
+
+  /** In place of those of the plan from now on; what is not named is as planned. What was done before a change is forgiven. */
+  set(set: CapsChange): void {
+    const { rowsPerSecond, bytesPerSecond, batchPauseMs } = this.#planned;
+    const was = this.#caps;
+    this.#set = set;
+    this.#caps = {
+      rowsPerSecond: set.rowsPerSecond === undefined ? rowsPerSecond : set.rowsPerSecond,
+      bytesPerSecond: set.bytesPerSecond === undefined ? bytesPerSecond : set.bytesPerSecond,
+      batchPauseMs: set.batchPauseMs === undefined ? batchPauseMs : set.batchPauseMs,
+    };
+    if (JSON.stringify(was) !== JSON.stringify(this.#caps)) this.#paidAtMs = 0;
   }
 
   exempt(isExempt: boolean): void {
@@ -73,7 +79,7 @@ export class Throttle extends Gate {
     this.#pace?.took(now - sinceMs);
     const { rowsPerSecond, bytesPerSecond } = this.#caps;
     const costMs = Math.max(priceMs(rows, rowsPerSecond), priceMs(bytes, bytesPerSecond));
-    const pauseMs = this.#pauseMs + (this.#pace?.pauseMs ?? 0);
+    const pauseMs = this.#pauseMs;
     // What was begun before the last was paid for comes after it.
     this.#paidAtMs = Math.max(Math.max(this.#paidAtMs, sinceMs) + costMs, pauseMs === 0 ? 0 : now + pauseMs);
   }

@@ -1,10 +1,10 @@
 // One probe under watch: its last reading, and what all of them mean.
 
 import { MigrateError } from '../lib/errors.ts';
-import { VITALS } from '../model/vital.ts';
 import type { ProbeStatus } from '../observe/status.ts';
 import type { Condition } from './condition.ts';
-import { NoNumber, type Probe, type Reading } from './probe.ts';
+import { NoNumber } from './number.ts';
+import type { Probe, Reading } from './probe.ts';
 
 export class Watched {
   readonly probe: Probe;
@@ -13,6 +13,8 @@ export class Watched {
   #asked: Promise<Reading> | undefined;
   #value: number | null = null;
   #reason = '';
+  #isCritical = false;
+  #isTold = false;
 
   /** A reading may take `timeoutMs`. */
   constructor(probe: Probe, condition: Condition, timeoutMs: number) {
@@ -35,24 +37,34 @@ export class Watched {
       : this.#reason;
   }
 
+  /** The reading if it is critical and was not told before; from when the side is well again it is told anew. */
+  critical(): readonly string[] {
+    if (!this.isUnwell) this.#isTold = false;
+    if (!this.#isCritical || this.#isTold) return [];
+    this.#isTold = true;
+    return [this.#reason];
+  }
+
   get status(): ProbeStatus {
-    const { side, name, unit, limit, holds } = this.probe;
+    const { side, name, cure, unit, limit, holds } = this.probe;
     const { state } = this.#condition;
-    return { side, name, unit, limit, holds, state, value: this.#value, reason: this.#reason };
+    return { side, name, cure, unit, limit, holds, state, value: this.#value, reason: this.#reason };
   }
 
   /** Resolves, when there is no reading, with what was in the way. */
   async read(): Promise<unknown> {
-    const { side, name } = this.probe;
+    const { side, label } = this.probe;
     try {
       const { value, level, reason } = await this.#ask();
       this.#value = value;
       this.#reason = reason;
       this.#condition.take(level, performance.now());
+      this.#isCritical = level === 'critical';
       return undefined;
     } catch (error) {
       this.#value = null;
-      this.#reason = `${side}: ${labelOf(name)} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      this.#isCritical = false;
+      this.#reason = `${side}: ${label} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
       this.#condition.take('warn', performance.now());
       return error;
     }
@@ -76,12 +88,8 @@ export class Watched {
   }
 }
 
-export function labelOf(name: string): string {
-  return name in VITALS ? VITALS[name as keyof typeof VITALS].label : name;
-}
-
 /** True when the server itself, and not the way to it, says that there is no such reading. */
 export function isRefusal(error: unknown): boolean {
-  if (error instanceof MigrateError) return !/\.(CONNECTION|AUTHENTICATION|TRANSIENT)$/.test(error.code);
+  if (error instanceof MigrateError) return !/\.(CONNECTION|AUTHENTICATION|FULL|TRANSIENT)$/.test(error.code);
   return error instanceof NoNumber;
 }

@@ -7,12 +7,14 @@ import type { Chunk, KeyChunk } from '../model/chunk.ts';
 import type { Pausable } from '../model/pause.ts';
 import type { Position } from '../model/position.ts';
 import type { Table, TableId, TableName } from '../model/table.ts';
+import type { Throttling } from '../model/throttle.ts';
+import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { DeadLetterJournal } from './dead-letters.ts';
 import type { TableStateJournal } from './table-states.ts';
 import type { WorkerJournal } from './workers.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 7;
+export const JOURNAL_FORMAT = 8;
 
 export const STAGES = [
   'preflight',
@@ -53,6 +55,8 @@ export interface RunRecord {
   readonly lanes: number;
   /** What an operator holds; a process that begins holds it, too. */
   readonly paused: readonly Pausable[];
+  /** How fast an operator lets it be; a process that begins is as slow. */
+  readonly throttling: Throttling;
   /** `copied`: the target was opened with a copy while the source stays in use. */
   readonly outcome: 'running' | 'complete' | 'copied' | 'aborted';
   /** How the last attempt ended; null while one is at work, and after one that could not say it because it was killed. */
@@ -119,7 +123,7 @@ export interface Journal {
   /** The run's record, or undefined when there is none. Needs no lease. */
   load(): Promise<RunRecord | undefined>;
   /** What of the record changes while a run is on, without the rest, which may be large. Needs no lease. */
-  standing(): Promise<Pick<RunRecord, 'paused' | 'outcome'> | undefined>;
+  standing(): Promise<Pick<RunRecord, 'paused' | 'throttling' | 'outcome'> | undefined>;
   create(
     run: Omit<
       RunRecord,
@@ -128,6 +132,7 @@ export interface Journal {
       | 'outcome'
       | 'ended'
       | 'paused'
+      | 'throttling'
       | 'startPosition'
       | 'settled'
       | 'sourceLineage'
@@ -140,6 +145,7 @@ export interface Journal {
   setSettled(position: Position): Promise<void>;
   setLineage(lineage: string): Promise<void>;
   setPaused(paused: readonly Pausable[]): Promise<void>;
+  setThrottling(set: Throttling): Promise<void>;
   setOutcome(outcome: RunRecord['outcome']): Promise<void>;
   /** Null when an attempt begins. */
   setEnded(ended: RunEnd | null): Promise<void>;
@@ -151,7 +157,9 @@ export interface Journal {
   readonly cutovers: CutoverJournal;
   readonly deadLetters: DeadLetterJournal;
   readonly workers: WorkerJournal;
-  audit(command: string, detail: string): Promise<void>;
+  audit(entry: AuditEntry): Promise<void>;
+  /** The latest entries of all runs of this name, the newest first. Needs no lease, but a run. */
+  auditTrail(most: number): Promise<readonly AuditRecord[]>;
   close(): Promise<void>;
 }
 

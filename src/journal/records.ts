@@ -7,6 +7,8 @@ import type { Chunk, KeyChunk } from '../model/chunk.ts';
 import { readPauses } from '../model/pause.ts';
 import type { Position } from '../model/position.ts';
 import type { TableId, TableName } from '../model/table.ts';
+import { readThrottle } from '../model/throttle.ts';
+import type { AuditRecord } from './audit.ts';
 import type { DeadLetter, LetterState, Refusal } from './dead-letters.ts';
 import {
   type CutoverPhase,
@@ -31,6 +33,11 @@ export function expectFormat(format: string | null | undefined): void {
   throw new MigrateError('RUN.FORMAT', `the journal has format ${format}, this version writes ${JOURNAL_FORMAT}`);
 }
 
+/** From migrate.audit. */
+export function auditRecord({ at, actor, command, detail }: RecordRow): AuditRecord {
+  return { at: at ?? '', by: actor ?? '', command: command ?? '', result: detail ?? '' };
+}
+
 /** From migrate.run. */
 export function runRecord(row: RecordRow): RunRecord {
   return {
@@ -50,9 +57,19 @@ export function runRecord(row: RecordRow): RunRecord {
     joining: JSON.parse(row.joining ?? '[]') as TableName[],
     lanes: Number(row.lanes),
     paused: readPauses(row.held),
+    throttling: readThrottle(row.throttle),
     outcome: row.outcome as RunRecord['outcome'],
     ended: row.ended ? (JSON.parse(row.ended) as RunEnd) : null,
     createdAt: row.created_at ?? '',
+  };
+}
+
+/** From the columns held, throttle and outcome of migrate.run. */
+export function runStanding(row: RecordRow): Pick<RunRecord, 'paused' | 'throttling' | 'outcome'> {
+  return {
+    paused: readPauses(row.held),
+    throttling: readThrottle(row.throttle),
+    outcome: row.outcome as RunRecord['outcome'],
   };
 }
 

@@ -2,6 +2,7 @@
 // Sorted by code.
 
 import { type CodeEntry, entry } from './code-entry.ts';
+import { SOURCE_FULL_CODES, TARGET_FULL_CODES } from './full-codes.ts';
 import { CONNECT_CODES, KAFKA_CODES } from './kafka-codes.ts';
 import { TUNE_CODES } from './tune-codes.ts';
 
@@ -193,7 +194,7 @@ export const CODES = {
     2,
     'operator',
     'A run of this name already moves, or has moved, this source to another target.',
-    'Give the plan another name, or abort the other run first. After a finished run delete its row of migrate.lease, on the side that the message names.',
+    'Give the plan another name, or abort the other run first. After a finished run delete its row of the table that the message names (migrate.lease; MIGRATE$LEASE on Oracle).',
   ),
   'RUN.NONE': entry(2, 'operator', 'There is no run of this plan yet.', 'Start one: `migrate run PLAN`.'),
   'RUN.STALLED': entry(
@@ -232,6 +233,7 @@ export const CODES = {
     'The source cannot be reached, or the connection broke.',
     'Check the url, the network and that the server is up. A run at work goes on by itself when it is back; else run the same command again.',
   ),
+  ...SOURCE_FULL_CODES,
   'SOURCE.IDENTITY': entry(
     6,
     'operator',
@@ -335,6 +337,7 @@ export const CODES = {
     'The target cannot be reached, or the connection broke.',
     'Check the url, the network and that the server is up. A run at work goes on by itself when it is back; else run the same command again.',
   ),
+  ...TARGET_FULL_CODES,
   'TARGET.IDENTITY': entry(
     6,
     'operator',

@@ -253,6 +253,10 @@ export const FINDING_CODES = {
     'The log does not name the rows that change by their key: the run sets the replica identity for its time.',
     'Nothing, or set it yourself before the run begins.',
   ),
+  REVERSE: entry(
+    'The plan asks for a way back after the cutover, which this version prepares and does not run: `migrate check` tells what the target lacks for it.',
+    'Set cutover.reverse: off in the plan, which says that there is no way back.',
+  ),
   RIGHT: entry(
     'MySQL, MariaDB and Oracle: the account of the url lacks a right that the run needs, or could use where it is a warning.',
     'Run the GRANT that the finding prints; migrate grants prints all of them.',

@@ -23,6 +23,10 @@ export const ORACLE_FINDING_CODES = {
     'A foreign key leads into another schema: its owner must be allowed to refer to that table, which can be given once the table is there.',
     'Run the GRANT that the finding prints after the tables were made and before the cutover.',
   ),
+  ORACLE_REVERSE: entry(
+    'What a way back from Oracle through Debezium would need of the server is missing (cutover.reverse: debezium).',
+    'Run the statements that the finding prints, as an administrator.',
+  ),
   ORACLE_SCHEMA: entry(
     'A schema of the target does not exist. In Oracle it is a user, which a run does not make.',
     'Create it as an administrator, with the statements that the finding prints, or name another one in tables.map.',
@@ -38,5 +42,9 @@ export const ORACLE_FINDING_CODES = {
   ORACLE_TEXT_LIMIT: entry(
     'A column is wider than texts and bytes can be on this server: 4,000 bytes, unless MAX_STRING_SIZE is EXTENDED.',
     'Choose CLOB or BLOB for it in convert.columns, or set MAX_STRING_SIZE = EXTENDED on the target.',
+  ),
+  ORACLE_UNSEEN: entry(
+    'Something was not checked, because the server does not show it to the account of the target.',
+    'Nothing, if it is known to be well; or the GRANT that `migrate grants` prints.',
   ),
 } as const satisfies Record<string, FindingEntry>;

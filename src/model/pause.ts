@@ -1,6 +1,7 @@
-// What an operator can hold: the whole run, or one of the parts that load a server.
+// What an operator can hold: the whole run, or one of the parts that load a server. What a critical reading holds, only an operator
+// lets go.
 
-export const PAUSABLE = ['run', 'snapshot', 'apply'] as const;
+export const PAUSABLE = ['run', 'snapshot', 'apply', 'critical'] as const;
 
 export type Pausable = (typeof PAUSABLE)[number];
 
@@ -29,9 +30,16 @@ export function resuming(paused: readonly Pausable[], part: Pausable): readonly 
   return part === 'run' ? [] : paused.filter((each) => each !== part);
 }
 
+const REASONS: Readonly<Record<Pausable, string>> = {
+  run: 'paused by the operator',
+  snapshot: 'the copy is paused by the operator',
+  apply: 'the apply is paused by the operator',
+  critical: 'paused until `migrate resume`, because a reading was critical',
+};
+
 /** For people. */
 export function pauseReason(part: Pausable): string {
-  return `${{ run: '', snapshot: 'the copy is ', apply: 'the apply is ' }[part]}paused by the operator`;
+  return REASONS[part];
 }
 
 export function readPauses(text: string | null | undefined): readonly Pausable[] {

@@ -3,6 +3,7 @@
 import { type RunError, STAGES, type StageName } from '../journal/journal.ts';
 import type { Pausable } from '../model/pause.ts';
 import type { Side } from '../model/side.ts';
+import type { NextStep } from './next.ts';
 
 export interface TableStatus {
   rowsExpected: number;
@@ -47,6 +48,8 @@ export interface ProbeStatus {
   readonly state: 'well' | 'unwell' | 'recovering';
   /** The reading in words. */
   readonly reason: string;
+  /** What a person can do who does not want to wait. */
+  readonly cure: string;
   /** What is held while it is not well. */
   readonly holds: readonly string[];
 }
@@ -92,10 +95,12 @@ export interface ThrottleStatus {
   readonly pauseMs: number;
   /** Spent by this process on waiting for that. */
   readonly waitedSeconds: number;
+  /** False where an operator set it. */
+  readonly asPlanned: boolean;
 }
 
 export const UNTHROTTLED: ThrottleStatus = {
-  ...{ rowsPerSecond: null, bytesPerSecond: null, share: 1, pauseMs: 0, waitedSeconds: 0 },
+  ...{ rowsPerSecond: null, bytesPerSecond: null, share: 1, pauseMs: 0, waitedSeconds: 0, asPlanned: true },
 };
 
 export type WritableSide = 'source' | 'target' | 'none' | 'unknown';
@@ -187,6 +192,8 @@ export interface StatusSnapshot {
   /** The last error that was retried; null once progress was made after it. */
   readonly lastError: (RunError & { readonly at: string }) | null;
   readonly restarts: number;
+  /** What a person can do next, the most useful first; empty while the run needs nobody. */
+  readonly next: readonly NextStep[];
 }
 
 export interface StageTimes {
@@ -240,6 +247,7 @@ export class RunStatus {
       answerSeconds: { source: null, target: null },
       lastError: null,
       restarts: 0,
+      next: [],
     };
   }
 

@@ -35,7 +35,7 @@ export const applySchema = z
     }),
     maxRowsPerSecond: limit({
       about:
-        'Row changes written to the target each second, on the average. `migrate throttle` changes it for a process that runs.',
+        'Row changes written to the target each second, on the average. `migrate throttle` changes it while the run is on.',
       default: 'off',
       min: 1,
       max: 1_000_000_000,

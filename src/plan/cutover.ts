@@ -31,7 +31,7 @@ const operatorSwitch = z
   .describe('A person who points the applications at the target.');
 
 const REVERSE =
-  'must be off: this version keeps no way back after the cutover, and a plan has to say that this is accepted';
+  'must be off: this version keeps no way back after the cutover, and a plan has to say that this is accepted (debezium: only checked)';
 
 export const cutoverSchema = z
   .strictObject(
@@ -80,8 +80,18 @@ export const cutoverSchema = z
         .prefault([])
         .describe('What makes the applications follow, in order. It runs while both sides are closed.'),
       reverse: z
-        .literal('off', { error: (issue) => (issue.input === undefined ? `is missing and ${REVERSE}` : REVERSE) })
-        .describe('Required. `off`: this version keeps no way back after the cutover.'),
+        .enum(['off', 'debezium'], {
+          error: (issue) => (issue.input === undefined ? `is missing and ${REVERSE}` : REVERSE),
+        })
+        .describe(
+          'Required. `off`: this version keeps no way back after the cutover. `debezium`, for a target of Oracle: `migrate check` and ' +
+            '`migrate grants` say what a stream back to the source would need of the server; no run begins with it.',
+        ),
+      reverseAccount: z
+        .string()
+        .regex(/^[A-Z][A-Z0-9_$#]{0,29}$/, { error: 'must be a name in capitals, as Oracle keeps it' })
+        .prefault('C##DEBEZIUM')
+        .describe('With `reverse: debezium`: the account of Oracle that Debezium would log in with.'),
     },
     {
       error: (issue) =>

@@ -26,7 +26,7 @@ export const TARGETS = ['postgres', 'mysql', 'oracle'] as const;
 type AnyEngine = EngineKind | (typeof TARGETS)[number];
 
 /** The whole url is checked here because a misread one could reach another server than the one meant. */
-function isUrlOf(kind: AnyEngine, text: string): boolean {
+export function isUrlOf(kind: AnyEngine, text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   // An unencoded `/`, `?` or `#` in a password moves the rest of it, with the `@`, behind the host.

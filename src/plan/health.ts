@@ -1,16 +1,18 @@
 // Plan section `health`: when the servers are taken for unwell, so that the run holds what loads them.
 
 import { z } from 'zod';
-import { count, duration, durationLimit, limit } from './units.ts';
+import { count, duration, durationLimit, limit, sizeLimit } from './units.ts';
 
 const HOLDS_COPY = 'Holds the copy and the comparison.';
 const HOLDS_ALL = 'Holds the copy, the comparison and the apply.';
 const TELLS = 'Only told, in the status: to hold the run would make it worse.';
 
-const connections = (holds: string) =>
+const CRITICAL = 'See `onCritical`.';
+
+const connections = (holds: string, limitOf: number | 'off' = 95) =>
   limit({
     about: `Connections in use, in percent of those that ordinary users may open. ${holds}`,
-    default: 95,
+    default: limitOf,
     min: 1,
     max: 100,
   });
@@ -41,11 +43,39 @@ const logPressure = (holds: string) =>
 
 const replicaLag = (holds: string) =>
   durationLimit({
-    about: `How far the slowest physical standby of a PostgreSQL server is behind; it takes a member of pg_read_all_stats. ${holds}`,
+    about: `How far the slowest replica is behind: its physical standbys, which on PostgreSQL takes a member of pg_read_all_stats and on Oracle V_$ARCHIVE_DEST, and those that \`replicas\` names; MySQL and MariaDB know of no others. ${holds}`,
     default: 'off',
     min: '10ms',
     max: '24h',
   });
+
+const dataSize = (holds: string) =>
+  sizeLimit({
+    about: `What all databases of the server take on its disks: on PostgreSQL without the log, for a member of pg_read_all_stats; on MySQL the data files of InnoDB, which takes PROCESS. No server tells how much is free. Every file is looked at, so with ten thousands of tables raise \`health.interval\`. ${holds}`,
+    default: 'off',
+    min: '1MB',
+    max: '100000000GB',
+  });
+
+const replicas = z
+  .array(z.string())
+  .max(20)
+  .prefault([])
+  .describe(
+    'Urls of replicas in the form of the url of their side, for `replicaLag`: each is asked itself how far it is behind, in whole seconds on MySQL, where the account needs REPLICATION CLIENT (MariaDB: REPLICA MONITOR). One that does not answer or does not replicate holds as well. MySQL from 8.0.22.',
+  );
+
+/** Limits above which nothing is waited for. */
+const critical = z
+  .strictObject({
+    connections: connections(CRITICAL, 'off'),
+    runningStatements: runningStatements(CRITICAL),
+    lockWaits: lockWaits(CRITICAL),
+    logPressure: logPressure(CRITICAL),
+    replicaLag: replicaLag(CRITICAL),
+  })
+  .prefault({})
+  .describe('Limits above which one reading is enough; only where the limit of the same name is not `off`.');
 
 const historyLength = (holds: string, limitOf: number | 'off') =>
   limit({
@@ -55,6 +85,60 @@ const historyLength = (holds: string, limitOf: number | 'off') =>
     max: 1_000_000_000_000,
   });
 
+const ORACLE = 'Oracle only.';
+
+/** What only a target has. */
+const oracleLimits = {
+  hostLoad: limit({
+    about: `Processes that run or could run on the server's machine, in percent of its processors; it takes V_$OSSTAT. ${ORACLE} ${HOLDS_ALL}`,
+    default: 'off',
+    min: 1,
+    max: 100_000,
+  }),
+  redoWaits: limit({
+    about: `Sessions that wait for the redo log at one time: for its flush (log file sync), its buffer, or a switch; it takes V_$SESSION. ${ORACLE} ${HOLDS_ALL}`,
+    default: 'off',
+    min: 0,
+    max: 100_000,
+  }),
+  commitTime: durationLimit({
+    about: `How long the run's own commits take, on the average of those since the last reading: the redo flush as every account can see it. ${ORACLE} ${HOLDS_ALL}`,
+    default: 'off',
+    min: '1ms',
+    max: '10m',
+  }),
+  bufferWaits: limit({
+    about: `Sessions that wait for the buffer cache at one time: for a free buffer, or for one that somebody else is at; it takes V_$SESSION. ${ORACLE} ${HOLDS_ALL}`,
+    default: 'off',
+    min: 0,
+    max: 100_000,
+  }),
+  indexWaits: limit({
+    about: `Sessions that wait at one time for a block of an index that splits; it takes V_$SESSION. ${ORACLE} ${HOLDS_ALL}`,
+    default: 'off',
+    min: 0,
+    max: 100_000,
+  }),
+  undo: limit({
+    about: `Undo of open transactions, in percent of what the undo tablespace may grow to: at 100 statements fail with ORA-30036. It takes V_$TRANSACTION, V_$PARAMETER and DBA_DATA_FILES. ${ORACLE} ${HOLDS_ALL}`,
+    default: 85,
+    min: 1,
+    max: 100,
+  }),
+  tablespace: limit({
+    about: `The fullest of the tablespaces that the run writes to, in percent of what it may grow to; it takes DBA_TABLESPACE_USAGE_METRICS. ${ORACLE} ${HOLDS_ALL}`,
+    default: 97,
+    min: 1,
+    max: 100,
+  }),
+  recoveryArea: limit({
+    about: `The recovery area, in percent of its size, without what the server can take back: at 100 nobody can commit. It takes V_$RECOVERY_FILE_DEST. ${ORACLE} ${HOLDS_ALL}`,
+    default: 90,
+    min: 1,
+    max: 100,
+  }),
+};
+
 const sourceSchema = z
   .strictObject({
     connections: connections(HOLDS_COPY),
@@ -62,6 +146,8 @@ const sourceSchema = z
     lockWaits: lockWaits(HOLDS_COPY),
     logPressure: logPressure(HOLDS_COPY),
     replicaLag: replicaLag(HOLDS_COPY),
+    replicas,
+    critical,
     historyLength: historyLength(TELLS, 1_000_000),
     retainedLog: limit({
       about: `Log that a PostgreSQL server keeps for the slot that is furthest behind, in percent of max_slot_wal_keep_size, where that is set: at 100 the slot is lost. ${TELLS}`,
@@ -80,7 +166,11 @@ const targetSchema = z
     lockWaits: lockWaits(HOLDS_ALL),
     logPressure: logPressure(HOLDS_ALL),
     replicaLag: replicaLag(HOLDS_ALL),
+    dataSize: dataSize(HOLDS_ALL),
+    replicas,
+    critical,
     historyLength: historyLength(HOLDS_ALL, 'off'),
+    ...oracleLimits,
   })
   .prefault({})
   .describe('Limits of the target.');
@@ -102,7 +192,7 @@ const probeFields = {
     .number(NUMBER)
     .optional()
     .describe(
-      'Above this number everything is held at the first reading. Without it: after `health.after` readings, as above `max`.',
+      'Above this number one reading is enough, see `onCritical`. Without it: `health.after` readings, as above `max`.',
     ),
 };
 
@@ -130,7 +220,20 @@ const httpProbe = z
         'Asked with GET. An answer of 200 whose body is a number is a reading; anything else is none, and unwell.',
       ),
   })
-  .describe('A service that answers with a number, such as the free space of a disk.');
+  .describe('A service that answers with a number.');
+
+const diskProbe = z
+  .strictObject({
+    kind: z.literal('disk').describe('A disk of the machine that the run is on.'),
+    ...probeFields,
+    path: z
+      .string()
+      .min(1)
+      .describe(
+        'A folder. What is read is how full its file system is, in percent, as `df` has it: where the server has its data on this machine. A worker reads its own machine.',
+      ),
+  })
+  .describe('How full a disk is that this machine sees, in percent.');
 
 export const healthSchema = z
   .strictObject({
@@ -153,10 +256,16 @@ export const healthSchema = z
       min: '0ms',
       max: '24h',
     }),
+    onCritical: z
+      .enum(['hold', 'pause'])
+      .default('hold')
+      .describe(
+        'What one reading above a critical limit does. hold: what loads its side is held at once, and goes on by itself. pause: besides, the run is paused until `migrate resume`, but not in a freeze.',
+      ),
     source: sourceSchema,
     target: targetSchema,
     probes: z
-      .array(z.discriminatedUnion('kind', [sqlProbe, httpProbe]))
+      .array(z.discriminatedUnion('kind', [sqlProbe, httpProbe, diskProbe]))
       .prefault([])
       .refine((probes) => new Set(probes.map(({ side, name }) => `${side} ${name}`)).size === probes.length, {
         error: 'must have names of their own',

@@ -18,28 +18,37 @@ import { verifySchema } from './verify.ts';
 export const NAME_FORM = /^[a-z0-9_-]{1,40}$/;
 export const NAME_RULE = 'must be 1 to 40 of a-z, 0-9, _ and -';
 
-export const planSchema = z.strictObject({
-  version: z.literal(1).describe('The version of this format: 1.'),
-  name: z
-    .string()
-    .regex(NAME_FORM, { error: NAME_RULE })
-    .optional()
-    .describe("The run's name, 1 to 40 of a-z, 0-9, _ and -. Without it: the plan file's name without its ending."),
-  source: sourceSchema,
-  target: targetSchema,
-  tables: tablesSchema,
-  schema: schemaSchema,
-  convert: convertSchema,
-  stream: streamSchema,
-  snapshot: snapshotSchema,
-  apply: applySchema,
-  verify: verifySchema,
-  cutover: cutoverSchema,
-  health: healthSchema,
-  limits: limitsSchema,
-  control: controlSchema,
-  notify: notifySchema,
-});
+export const planSchema = z
+  .strictObject({
+    version: z.literal(1).describe('The version of this format: 1.'),
+    name: z
+      .string()
+      .regex(NAME_FORM, { error: NAME_RULE })
+      .optional()
+      .describe("The run's name, 1 to 40 of a-z, 0-9, _ and -. Without it: the plan file's name without its ending."),
+    source: sourceSchema,
+    target: targetSchema,
+    tables: tablesSchema,
+    schema: schemaSchema,
+    convert: convertSchema,
+    stream: streamSchema,
+    snapshot: snapshotSchema,
+    apply: applySchema,
+    verify: verifySchema,
+    cutover: cutoverSchema,
+    health: healthSchema,
+    limits: limitsSchema,
+    control: controlSchema,
+    notify: notifySchema,
+  })
+  .superRefine(({ target, cutover }, context) => {
+    if (cutover.reverse === 'off' || target.kind === 'oracle') return;
+    context.addIssue({
+      code: 'custom',
+      path: ['cutover', 'reverse'],
+      message: 'must be off: a way back through Debezium is prepared for a target of Oracle only',
+    });
+  });
 
 type Frozen<T> = T extends readonly (infer Item)[]
   ? readonly Frozen<Item>[]

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { type Fault, type Path, PlanDocument, pathText } from './document.ts';
 import { type Environment, interpolate, namedSecrets, type Secret, urlSecrets } from './interpolate.ts';
 import { NAME_FORM, NAME_RULE, type Plan, planSchema } from './plan.ts';
+import { replicaFaults } from './replicas.ts';
 import { issueText, knownKeys } from './wording.ts';
 
 /** `secrets` is complete in either case: what must be hidden is known even when the plan is refused. */
@@ -28,6 +29,7 @@ export function readPlan(text: string, file: string, env: Environment): PlanRead
   if (parsed !== undefined && !NAME_FORM.test(name)) {
     document.fault(['name'], `name is missing, and the file's name cannot stand in for it: it ${NAME_RULE}`);
   }
+  if (parsed !== undefined) for (const { path, text } of replicaFaults(parsed)) document.fault(path, text);
   if (parsed === undefined || document.faults.length > 0) {
     return { secrets, faults: document.faults.toSorted((a, b) => a.line - b.line || a.column - b.column) };
   }

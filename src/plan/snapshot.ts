@@ -20,7 +20,7 @@ export const snapshotSchema = z
     }),
     maxRowsPerSecond: limit({
       about:
-        'Rows copied each second, on the average: a chunk is copied as fast as it goes, and the next one waits. `migrate throttle` changes it for a process that runs.',
+        'Rows copied each second, on the average: a chunk is copied as fast as it goes, and the next one waits. `migrate throttle` changes it while the run is on.',
       default: 'off',
       min: 1,
       max: 1_000_000_000,

@@ -3,6 +3,7 @@
 import { renamedTarget } from '../convert/renamed-target.ts';
 import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import type { Plan } from '../plan/plan.ts';
 import { releaseSource } from '../stages/open.ts';
 import type { Endpoints, OpenEndpoints } from './endpoints.ts';
@@ -32,7 +33,8 @@ export async function abortRun(plan: Plan, options: AbortOptions, open: OpenEndp
     await endpoints.claim();
     // Only the holder of the lease may ask a fence. The target may be open although the journal does not know it yet.
     if ((await endpoints.target.fence.state()).kind === 'open') throw over(plan.name, false);
-    await endpoints.journal.audit('abort', options.drop ? '--drop' : '');
+    const command = options.drop ? 'abort --drop' : 'abort';
+    await endpoints.journal.audit({ by: person(), command, result: 'the run is given up' });
     await releaseSource(endpoints.source);
     await endpoints.target.scratch.drop();
     const onSource = ['on the source: the fence, and what else the run had made'];

@@ -5,6 +5,7 @@ import { nameCatalog } from '../convert/named-catalog.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Journal, RunRecord } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import { partitionsOf } from '../model/catalog.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Side } from '../model/side.ts';
@@ -71,7 +72,7 @@ async function recordPreflight(
 ): Promise<void> {
   await journal.stages.start('preflight');
   await journal.stages.finish('preflight', { findings, servers });
-  await journal.audit('run', 'begun');
+  await journal.audit({ by: person(), command: 'run', result: 'the run has begun' });
 }
 
 /** A plan may name the tables that joined the run, or no longer exclude them. */

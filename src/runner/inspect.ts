@@ -1,15 +1,19 @@
-// A run seen without a process that works on it, and the one wish that can be recorded meanwhile.
+// A run seen without a process that works on it, and the wishes that can be recorded meanwhile.
 
 import { writableSide } from '../cutover/writable.ts';
+import type { AuditRecord } from '../journal/audit.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
-import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
+import type { CutoverRecord, Journal, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
 import { noRun } from '../journal/no-run.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
 import type { WorkerRecord } from '../journal/workers.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { person } from '../lib/person.ts';
 import { type PauseRequest, pauseCommandText, pausing, resuming } from '../model/pause.ts';
+import { type ThrottleRequest, type Throttling, throttling } from '../model/throttle.ts';
 import type { WritableSide } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
+import { throttleCommandText } from './command-text.ts';
 import type { Endpoints, OpenEndpoints } from './endpoints.ts';
 
 /** A run as the journal and the fences tell it. */
@@ -54,8 +58,41 @@ export async function inspectRun(plan: Plan, open: OpenEndpoints): Promise<RunVi
   }
 }
 
+/** The latest of the audit trail, the newest first. */
+export async function readAudit(plan: Plan, most: number, open: OpenEndpoints): Promise<readonly AuditRecord[]> {
+  const endpoints = await open(plan, { ...QUIET, lock: false });
+  try {
+    if (endpoints.record === undefined) throw noRun(plan.name);
+    return await endpoints.journal.auditTrail(most);
+  } finally {
+    await endpoints.close();
+  }
+}
+
 /** Records a pause or its end in the journal. */
 export async function recordPause(plan: Plan, { verb, part }: PauseRequest, open: OpenEndpoints): Promise<void> {
+  const change = verb === 'pause' ? pausing : resuming;
+  await record(plan, open, pauseCommandText({ verb, part }), (journal, { paused }) =>
+    journal.setPaused(change(paused, part)),
+  );
+}
+
+/** Records how fast the run may be; resolves with what holds from then on. */
+export async function recordThrottle(plan: Plan, request: ThrottleRequest, open: OpenEndpoints): Promise<Throttling> {
+  return record(plan, open, throttleCommandText(request), async (journal, before) => {
+    const set = throttling(before.throttling, request);
+    await journal.setThrottling(set);
+    return set;
+  });
+}
+
+/** Changes the record of a run that no process works on. */
+async function record<T>(
+  plan: Plan,
+  open: OpenEndpoints,
+  command: string,
+  change: (journal: Journal, record: RunRecord) => Promise<T>,
+): Promise<T> {
   const endpoints = await open(plan, { ...QUIET, lock: true });
   try {
     if (endpoints.record === undefined) {
@@ -65,9 +102,9 @@ export async function recordPause(plan: Plan, { verb, part }: PauseRequest, open
       throw new MigrateError('RUN.COMPLETE', `run ${plan.name} is ${endpoints.record.outcome}`);
     }
     await endpoints.claim();
-    const change = verb === 'pause' ? pausing : resuming;
-    await endpoints.journal.setPaused(change(endpoints.record.paused, part));
-    await endpoints.journal.audit(pauseCommandText({ verb, part }), 'no process was running');
+    const changed = await change(endpoints.journal, endpoints.record);
+    await endpoints.journal.audit({ by: person(), command, result: 'recorded; no process was running' });
+    return changed;
   } finally {
     await endpoints.close();
   }

@@ -155,7 +155,7 @@ export class RunLease implements Lease {
     let epoch = 0;
     for (const store of [target, source]) {
       const row = await store.prepare(run);
-      if (row !== undefined && row.target !== identity) throw nameTaken(run, store.side);
+      if (row !== undefined && row.target !== identity) throw nameTaken(run, store);
       epoch = Math.max(epoch, row?.epoch ?? 0);
     }
     epoch += 1;
@@ -172,8 +172,8 @@ export class RunLease implements Lease {
   }
 }
 
-function nameTaken(run: string, side: Side): MigrateError {
+function nameTaken(run: string, { side, table }: LeaseStore): MigrateError {
   return new MigrateError('RUN.NAME', `the ${side} has a run named ${run} that goes to another target`, {
-    fix: `Give the plan another name, or abort the other run first. After a finished run: DELETE FROM migrate.lease WHERE run = '${run}'; -- on the ${side}`,
+    fix: `Give the plan another name, or abort the other run first. After a finished run: DELETE FROM ${table} WHERE run = '${run}'; COMMIT; -- on the ${side}, as the account of ${side}.url`,
   });
 }

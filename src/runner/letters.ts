@@ -5,15 +5,17 @@ import type { Applier } from '../apply/applier.ts';
 import type { DeadLetters } from '../apply/dead-letters.ts';
 import { type RetryReport, retryLetters } from '../apply/retry-letters.ts';
 import type { LetterRequest } from '../control/controls.ts';
+import type { LettersView } from '../control/letter-view.ts';
 import { renamedTarget } from '../convert/renamed-target.ts';
 import type { Target } from '../databases/target.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, RunRecord } from '../journal/journal.ts';
 import { noRun } from '../journal/no-run.ts';
 import { MigrateError } from '../lib/errors.ts';
-import type { Key, Row } from '../model/change.ts';
+import type { Key } from '../model/change.ts';
 import type { Table } from '../model/table.ts';
 import type { Plan } from '../plan/plan.ts';
+import { letterCommandText } from './command-text.ts';
 import type { OpenEndpoints } from './endpoints.ts';
 
 export interface LetterParts {
@@ -65,13 +67,6 @@ export async function settleLetters(plan: Plan, request: LetterRequest, open: Op
   }
 }
 
-export interface LettersView {
-  readonly letters: readonly DeadLetter[];
-  /** Of letters whose rows were asked for; null for a delete. */
-  readonly rows: ReadonlyMap<number, Row | null>;
-  readonly tables: readonly Table[];
-}
-
 /** Reads only. `rows`: of which letters the values are wanted. */
 export async function readLetters(
   plan: Plan,
@@ -82,12 +77,21 @@ export async function readLetters(
   try {
     const { journal, record } = endpoints;
     if (record === undefined) throw noRun(plan.name);
-    const letters = await journal.deadLetters.list();
-    const rows = await journal.deadLetters.rows(letters.filter(wanted).map(({ id }) => id));
-    return { letters, rows, tables: record.catalog.tables.map(({ table }) => table) };
+    return await viewLetters(journal, record, wanted);
   } finally {
     await endpoints.close();
   }
+}
+
+/** `wanted`: of which letters the values are read. */
+export async function viewLetters(
+  journal: Pick<Journal, 'deadLetters'>,
+  { catalog }: Pick<RunRecord, 'catalog'>,
+  wanted: (letter: DeadLetter) => boolean,
+): Promise<LettersView> {
+  const letters = await journal.deadLetters.list();
+  const rows = await journal.deadLetters.rows(letters.filter(wanted).map(({ id }) => id));
+  return { letters, rows, tables: catalog.tables.map(({ table }) => table) };
 }
 
 async function settle(parts: LetterParts, request: LetterRequest): Promise<LettersAnswer> {
@@ -95,8 +99,8 @@ async function settle(parts: LetterParts, request: LetterRequest): Promise<Lette
   if (request.verb === 'retry') {
     const tolerant = ((await journal.load())?.settled ?? null) !== null;
     const report = await retryLetters({ ...parts, journal: journal.deadLetters, tolerant, by: request.by }, request);
-    const told = `${report.replayed.length} replayed, ${report.refused.flatMap(({ ids }) => ids).length} refused, by ${request.by}`;
-    await journal.audit('dead-letters retry', told);
+    const result = `${report.replayed.length} replayed, ${report.refused.flatMap(({ ids }) => ids).length} refused`;
+    await journal.audit({ by: request.by, command: letterCommandText(request), result });
     return { ...report, waived: [] };
   }
   const { ids, by, reason } = request;
@@ -105,6 +109,6 @@ async function settle(parts: LetterParts, request: LetterRequest): Promise<Lette
   if (missing.length > 0)
     throw new MigrateError('USAGE.ARGUMENT', `no dead letter is open with id ${missing.join(', ')}`);
   await journal.deadLetters.waive(ids, by, reason);
-  await journal.audit('dead-letters waive', `${ids.join(', ')} by ${by}: ${reason}`);
+  await journal.audit({ by, command: letterCommandText(request), result: `waived, because: ${reason}` });
   return { replayed: [], refused: [], waived: ids };
 }

@@ -1,70 +1,61 @@
 // The operator's wishes: pause, cutover, stop. Commands arrive over the control socket at any time; the run asks here.
 
-import type {
-  Controls,
-  Effect,
-  LetterRequest,
-  TableAnswer,
-  TableRequest,
-  ThrottleRequest,
-} from '../control/controls.ts';
+import type { Controls, Effect, LetterRequest, TableAnswer, TableRequest } from '../control/controls.ts';
+import type { LettersView } from '../control/letter-view.ts';
 import type { CutoverDecision } from '../cutover/options.ts';
 import type { Confirm } from '../cutover/switch/operator.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { RunGate } from '../health/run-gate.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { AuditEntry, AuditRecord } from '../journal/audit.ts';
 import { MigrateError } from '../lib/errors.ts';
+import { Turns } from '../lib/turns.ts';
 import { type Pausable, type PauseRequest, pauseCommandText, pauseReason, pausing, resuming } from '../model/pause.ts';
+import { type ThrottleRequest, throttling } from '../model/throttle.ts';
+import type { Log } from '../observe/log.ts';
+import { nextSteps } from '../observe/next.ts';
 import type { RunStatus, StatusSnapshot } from '../observe/status.ts';
 import type { Plan } from '../plan/plan.ts';
 import { lettersObstacle, type Permission, READY } from '../stages/permission.ts';
-import type { LettersAnswer } from './letters.ts';
-
-/** How long a command waits for the attempt after one that is ending. */
-const PATIENCE_MS = 5_000;
+import { Attached, type AttachedAttempt } from './attached.ts';
+import { idsText, letterCommandText, throttleCommandText } from './command-text.ts';
+import { type LettersAnswer, viewLetters } from './letters.ts';
 
 const HELD: Readonly<Record<Pausable, string>> = {
   run: 'copy and apply hold',
   snapshot: 'the copy holds',
   apply: 'the apply holds',
+  critical: 'copy and apply hold',
 };
 
 export interface OperatorOptions {
   readonly gate: RunGate;
   readonly monitor: Pick<Monitor, 'exempt' | 'reasons'>;
   readonly status: RunStatus;
+  readonly log: Log;
   /** What the plan says: `auto` lets the run cut over by itself. */
   readonly cutover: Pick<Plan['cutover'], 'when' | 'budget'>;
   /** Begins to end the run, as Ctrl-C would. */
   readonly stop: () => void;
 }
 
-/** What an attempt offers while it lives. */
-export interface AttachedAttempt {
-  readonly journal: Journal;
-  /** Recorded earlier: takes effect at once. */
-  readonly paused: readonly Pausable[];
-  /** Records what is asked for a table. */
-  readonly table: (request: TableRequest) => Promise<TableAnswer>;
-  /** Aborted as soon as it ends, for whatever reason. */
-  readonly signal: AbortSignal;
-  /** Ends the attempt. */
-  readonly restart: (reason: MigrateError) => void;
-}
-
 export class Operator implements Controls, Permission {
   readonly #options: OperatorOptions;
-  #journal: Journal | undefined;
+  readonly #attached = new Attached();
+  /** What a command makes of how it stands must be the next one's state. */
+  readonly #turns = new Turns();
+  readonly #tableTurns = new Turns();
   #granted: boolean;
   #failures = 0;
   #failedAt = 0;
   #decision: CutoverDecision | undefined;
+  /** Whether a person has to say where the applications write. */
+  #isAsking = false;
   #frozen = false;
-  #attempt: AttachedAttempt | undefined;
+  /** The reading that the run is paused for. */
+  #critical: string | undefined;
   /** What is being recorded now changes what the attempt carries. */
   #changing = 0;
   #letters: ((request: LetterRequest) => Promise<LettersAnswer>) | undefined;
-  readonly #waiters = new Set<() => void>();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -73,10 +64,11 @@ export class Operator implements Controls, Permission {
 
   /** From here on wishes are recorded. */
   attach(attempt: AttachedAttempt): void {
-    this.#journal = attempt.journal;
-    this.#attempt = attempt;
-    this.#wake();
+    this.#attached.attach(attempt);
     this.#hold(attempt.paused);
+    // It could not be recorded when it was.
+    if (this.#critical !== undefined && !attempt.paused.includes('critical')) this.critical(this.#critical);
+    this.#options.gate.throttle(attempt.throttling);
   }
 
   /** From here on, until undefined is given, dead letters can be settled. */
@@ -91,26 +83,50 @@ export class Operator implements Controls, Permission {
     const waiting = gate.reasonAt(snapshot.stage) ?? snapshot.waiting;
     const ready = waiting?.startsWith(READY) === true;
     const permission = { when: cutover.when, granted: this.#granted, ready, budgetMs: cutover.budget };
-    return { ...snapshot, permission, waiting, throttle: gate.throttles };
+    const shown = { ...snapshot, permission, waiting, throttle: gate.throttles };
+    return { ...shown, next: nextSteps(shown) };
   }
 
-  async pause(part: Pausable, by: string): Promise<Effect> {
-    const changed = await this.#pauses({ verb: 'pause', part }, by, pausing(this.#options.gate.paused, part));
-    return effect(changed, `paused: ${HELD[part]} after the work in hand`, 'it was paused before');
+  pause(part: Pausable, by: string): Promise<Effect> {
+    return this.#turns.take(() => {
+      const said = [`paused: ${HELD[part]} after the work in hand`, 'it was paused before'] as const;
+      return this.#pauses({ verb: 'pause', part }, by, pausing(this.#options.gate.paused, part), said);
+    });
   }
 
-  async resume(part: Pausable, by: string): Promise<Effect> {
-    const left = resuming(this.#options.gate.paused, part);
-    const changed = await this.#pauses({ verb: 'resume', part }, by, left);
-    return effect(changed, ['resumed', ...left.map(pauseReason)].join('; '), 'it was not paused');
+  resume(part: Pausable, by: string): Promise<Effect> {
+    return this.#turns.take(() => {
+      const left = resuming(this.#options.gate.paused, part);
+      const said = ['resumed', ...left.map(pauseReason)].join('; ');
+      return this.#pauses({ verb: 'resume', part }, by, left, [said, 'it was not paused']);
+    });
   }
 
-  /** Resolves with whether it is anything new. */
-  async #pauses(request: PauseRequest, by: string, paused: readonly Pausable[]): Promise<boolean> {
-    const changed = paused.length !== this.#options.gate.paused.length;
-    await this.#record(pauseCommandText(request), by, (journal) => journal.setPaused(paused));
+  /** Nothing goes on until somebody lets it, even while that cannot be recorded. */
+  readonly critical = (reading: string): void => {
+    const { gate, log } = this.#options;
+    const paused = pausing(gate.paused, 'critical');
+    this.#critical = reading;
     this.#hold(paused);
-    return changed;
+    log.error('paused until it is resumed: a reading was critical', { reason: reading });
+    const entry = { by: 'health', command: 'pause', result: reading };
+    this.#attached
+      .record(entry, (journal) => journal.setPaused(paused))
+      .catch((error: unknown) => log.warn('the pause is not recorded yet', { err: error }));
+  };
+
+  async #pauses(
+    request: PauseRequest,
+    by: string,
+    paused: readonly Pausable[],
+    said: readonly [string, string],
+  ): Promise<Effect> {
+    const done = effect(paused.length !== this.#options.gate.paused.length, ...said);
+    const entry = { by, command: pauseCommandText(request), result: done.said };
+    await this.#attached.record(entry, (journal) => journal.setPaused(paused));
+    if (!paused.includes('critical')) this.#critical = undefined;
+    this.#hold(paused);
+    return done;
   }
 
   #holds(part: Pausable): boolean {
@@ -119,39 +135,48 @@ export class Operator implements Controls, Permission {
 
   #hold(paused: readonly Pausable[]): void {
     const { gate, status } = this.#options;
-    gate.pause(paused);
+    gate.pause(paused, this.#critical);
     status.update((value) => {
       value.paused = [...paused];
     });
   }
 
-  async throttle({ apply = {}, snapshot = {} }: ThrottleRequest, by: string): Promise<Effect> {
-    await this.#record('throttle', by);
-    this.#options.gate.apply.change(apply);
-    this.#options.gate.snapshot.change(snapshot);
-    return effect(true, 'as fast as now allowed, until the process ends');
+  throttle(request: ThrottleRequest, by: string): Promise<Effect> {
+    return this.#turns.take(async () => {
+      const { gate } = this.#options;
+      const set = throttling(gate.throttling, request);
+      const changed = JSON.stringify(set) !== JSON.stringify(gate.throttling);
+      const done = effect(changed, 'as fast as now allowed, until it is changed again', 'it was as fast before');
+      const entry = { by, command: throttleCommandText(request), result: done.said };
+      await this.#attached.record(entry, (journal) => journal.setThrottling(set));
+      gate.throttle(set);
+      return done;
+    });
   }
 
-  async cutover(by: string, decision?: CutoverDecision): Promise<Effect> {
+  cutover(by: string, decision?: CutoverDecision): Promise<Effect> {
+    const command = decision === undefined ? 'cutover' : `cutover --${decision}`;
+    const work = () => this.#cutover({ by, command }, decision);
+    return this.#turns.take(() => this.#attached.told(command, by, work));
+  }
+
+  async #cutover(asked: Omit<AuditEntry, 'result'>, decision?: CutoverDecision): Promise<Effect> {
+    if (decision !== undefined && !this.#isAsking)
+      throw new MigrateError('CUTOVER.REFUSED', 'no switch waits for an answer: there is nothing to settle');
     if (decision === undefined && this.#options.cutover.when === 'never') throw noCutover();
     const { open } = this.#options.status.snapshot().deadLetters;
     if (decision === undefined && open > 0) throw new MigrateError('CUTOVER.REFUSED', lettersObstacle(open));
-    const changed = decision !== undefined || !this.#granted;
-    await this.#record(decision === undefined ? 'cutover' : `cutover --${decision}`, by);
+    const done =
+      decision === undefined
+        ? effect(!this.#granted, 'the cutover begins as soon as it can', 'it was allowed to cut over before')
+        : effect(true, `the run goes on as answered: ${decision}`);
+    await this.#attached.record({ ...asked, result: done.said });
     // An answer about a switch is no permission for the next cutover.
     if (decision !== undefined) this.#decision = decision;
     else this.#grant();
     this.#failures = 0;
-    this.#wake();
-    if (decision !== undefined) return effect(true, `the run goes on as answered: ${decision}`);
-    return effect(changed, 'the cutover begins as soon as it can', 'it was allowed to cut over before');
-  }
-
-  /** Who waits for a wish looks again. */
-  #wake(): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const resolve of waiters) resolve();
+    this.#attached.wake();
+    return done;
   }
 
   #grant(): void {
@@ -162,22 +187,31 @@ export class Operator implements Controls, Permission {
     });
   }
 
-  async cancelCutover(by: string): Promise<Effect> {
-    if (this.#frozen)
-      throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
-    const changed = this.#granted;
-    await this.#record('cutover --cancel', by);
-    this.#granted = false;
-    return effect(changed, 'the permission to cut over is taken back', 'there was no permission to cut over');
+  cancelCutover(by: string): Promise<Effect> {
+    const command = 'cutover --cancel';
+    const work = async (): Promise<Effect> => {
+      if (this.#frozen) throw frozen('CUTOVER.REFUSED');
+      const said = ['the permission to cut over is taken back', 'there was no permission to cut over'] as const;
+      const done = effect(this.#granted, ...said);
+      await this.#attached.record({ by, command, result: done.said });
+      this.#granted = false;
+      return done;
+    };
+    return this.#turns.take(() => this.#attached.told(command, by, work));
   }
 
-  async table(request: TableRequest): Promise<TableAnswer> {
-    if (this.#frozen)
-      throw new MigrateError('TABLE.REFUSED', 'the freeze has begun; it ends within its budget either way');
+  table(request: TableRequest): Promise<TableAnswer> {
+    const work = () => this.#table(request);
+    const command = `table ${request.verb} ${request.table}`;
+    return this.#tableTurns.take(() => this.#attached.told(command, request.by, work));
+  }
+
+  async #table(request: TableRequest): Promise<TableAnswer> {
+    if (this.#frozen) throw frozen('TABLE.REFUSED');
     this.#changing++;
     try {
       for (;;) {
-        const attempt = await this.#living();
+        const attempt = await this.#attached.living();
         try {
           const answer = await attempt.table(request);
           if (answer.changed) {
@@ -194,22 +228,14 @@ export class Operator implements Controls, Permission {
     }
   }
 
-  /** One attempt ends and the next begins whenever something changes; who asks meanwhile waits. */
-  async #living(): Promise<AttachedAttempt> {
-    const forever = new AbortController().signal;
-    for (;;) {
-      const attempt = this.#attempt;
-      if (attempt === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
-      if (!attempt.signal.aborted) return attempt;
-      await this.wish(forever);
-    }
+  letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>> {
+    return this.#attached.told(letterCommandText(request), request.by, () => this.#settle(request));
   }
 
-  async letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>> {
-    if (this.#frozen)
-      throw new MigrateError('CUTOVER.REFUSED', 'the freeze has begun; it ends within its budget either way');
+  async #settle(request: LetterRequest): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#frozen) throw frozen('CUTOVER.REFUSED');
     if (this.#letters === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run does not apply changes yet');
-    if (this.#holds('run') || this.#holds('apply')) {
+    if (this.#holds('run') || this.#holds('apply') || this.#holds('critical')) {
       throw new MigrateError('CONTROL.NOT_READY', 'the run is paused', { fix: 'Resume it first: `migrate resume`.' });
     }
     this.#changing++;
@@ -217,14 +243,30 @@ export class Operator implements Controls, Permission {
       return { ...(await this.#letters(request)) };
     } finally {
       this.#changing--;
-      this.#wake();
+      this.#attached.wake();
     }
   }
 
+  async audit(most: number): Promise<readonly AuditRecord[]> {
+    return (await this.#attached.living()).journal.auditTrail(most);
+  }
+
+  async readLetters(ids: readonly number[], by: string): Promise<LettersView> {
+    const { journal } = await this.#attached.living();
+    const record = await journal.load();
+    if (record === undefined) throw new MigrateError('RUN.NONE', 'the run has no journal any more');
+    const command = `dead-letters show ${idsText(ids)}`;
+    if (ids.length > 0) await this.#attached.record({ by, command, result: 'their values were read' });
+    return viewLetters(journal, record, ({ id }) => ids.includes(id));
+  }
+
   async stop(by: string): Promise<Effect> {
-    await this.#record('stop', by, undefined, AbortSignal.abort()).catch(() => undefined);
+    const done = effect(true, 'the process ends; the run can go on later');
+    await this.#attached
+      .record({ by, command: 'stop', result: done.said }, undefined, AbortSignal.abort())
+      .catch(() => undefined);
     this.#options.stop();
-    return effect(true, 'the process ends; the run can go on later');
+    return done;
   }
 
   get granted(): boolean {
@@ -284,54 +326,24 @@ export class Operator implements Controls, Permission {
 
   async #answer(question: string, signal: AbortSignal): Promise<CutoverDecision> {
     this.#decision = undefined;
+    this.#isAsking = true;
     this.#options.status.waitsFor(question);
-    for (;;) {
-      await this.wish(signal);
-      const decision = this.#decision;
-      if (decision === undefined) continue;
-      this.#decision = undefined;
+    try {
+      while (this.#decision === undefined) await this.wish(signal);
       this.#options.status.waitsFor(null);
-      return decision;
+      return this.#decision;
+    } finally {
+      this.#isAsking = false;
     }
   }
 
-  async wish(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const granted = (): void => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      };
-      const abort = (): void => {
-        // Who waits for days asks again and again; what was given up must not pile up.
-        this.#waiters.delete(granted);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      this.#waiters.add(granted);
-    });
+  wish(signal: AbortSignal): Promise<void> {
+    return this.#attached.wish(signal);
   }
+}
 
-  /** An attempt that ends meanwhile has cut its connections: then the next one does it, if it comes soon. */
-  async #record(
-    command: string,
-    by: string,
-    change?: (journal: Journal) => Promise<void>,
-    patience = AbortSignal.timeout(PATIENCE_MS),
-  ): Promise<void> {
-    for (;;) {
-      const [journal, attempt] = [this.#journal, this.#attempt];
-      if (journal === undefined) throw new MigrateError('CONTROL.NOT_READY', 'the run is still starting');
-      try {
-        await change?.(journal);
-        await journal.audit(command, `by ${by}`);
-        return;
-      } catch (error) {
-        if (attempt?.signal.aborted !== true || patience.aborted) throw error;
-        if (this.#attempt === attempt) await this.wish(patience).catch(() => undefined);
-      }
-    }
-  }
+function frozen(code: 'CUTOVER.REFUSED' | 'TABLE.REFUSED'): MigrateError {
+  return new MigrateError(code, 'the freeze has begun; it ends within its budget either way');
 }
 
 function effect(changed: boolean, said: string, before = said): Effect {

@@ -27,11 +27,16 @@ export async function runPlan(request: RunRequest, open: OpenEndpoints): Promise
   const stop = new AbortController();
   const gate = new RunGate(request.plan);
   const status = new RunStatus(request.plan.name);
-  const monitor = new Monitor({ ...request.plan.health, gate, status, log: request.log });
+  const { health } = request.plan;
+  const monitor = new Monitor({
+    ...{ ...health, gate, status, log: request.log },
+    ...(health.onCritical === 'pause' ? { pauseFor: (reading: string) => operator.critical(reading) } : {}),
+  });
   const operator = new Operator({
     gate,
     monitor,
     status,
+    log: request.log,
     cutover: request.plan.cutover,
     stop: () => stop.abort(new MigrateError('INTERRUPTED', 'stopped by a command')),
   });
@@ -82,7 +87,7 @@ async function attempts(runner: Runner, open: OpenEndpoints, listen: Listen): Pr
       status.update((value) => {
         value.restarts = count + 1;
         // What the last attempt waited for is not what this one waits for.
-        value.waiting = 'trying again after an error';
+        value.waiting = `trying again after ${error.code}`;
         value.stream.lagSeconds = null;
         value.stream.lagBytes = null;
       });
@@ -134,6 +139,8 @@ async function listen(request: RunRequest, operator: Operator, closer: Closer): 
   log.info('metrics', { url: metrics.url });
 }
 
+const FULL = /\.FULL$/;
+
 /** Tells a run that fails again and again from one that gets on between failures. */
 class ProgressClock {
   readonly #patienceMs: number;
@@ -160,6 +167,8 @@ class ProgressClock {
       this.#heldMs = heldMs;
       this.#failures = 0;
     }
+    // Somebody has to make room, however long that takes; the log is kept meanwhile, as in a pause.
+    if (FULL.test(error.code)) this.#since = performance.now();
     if (performance.now() - this.#since - (heldMs - this.#heldMs) > this.#patienceMs) {
       throw new MigrateError(
         'RUN.STALLED',

@@ -28,8 +28,9 @@ export async function requestTable(parts: JoiningParts, request: TableRequest): 
   await refuseWhenClosed(journal, record);
   const answer = await carryOut(parts, record, { request, name, tables });
   if (!answer.changed) return answer;
-  const reason = request.verb === 'skip' ? `: ${request.reason}` : '';
-  await journal.audit(`table ${request.verb}`, `${name.id} by ${request.by}${reason}`);
+  const { by, verb } = request;
+  const result = verb === 'skip' ? `recorded, because: ${request.reason}` : 'recorded';
+  await journal.audit({ by, command: `table ${verb} ${name.id}`, result });
   await failpoint('table.recorded');
   return answer;
 }

@@ -47,6 +47,7 @@ export async function walk(runner: Runner, opened: Endpoints, { pulse, schema, s
   operator.attach({
     journal,
     paused: begun.paused,
+    throttling: begun.throttling,
     table: (wish) => requestTable({ plan: request.plan, endpoints: opened }, wish),
     signal: stop.signal,
     restart: (reason) => stop.abort(reason),

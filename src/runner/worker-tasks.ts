@@ -2,7 +2,7 @@
 
 import { renamedTarget } from '../convert/renamed-target.ts';
 import { helpCopy } from '../copy/help.ts';
-import type { RunGate } from '../health/run-gate.ts';
+import type { RunGate, Scope } from '../health/run-gate.ts';
 import type { RunRecord } from '../journal/journal.ts';
 import type { WorkerId } from '../journal/workers.ts';
 import { toMigrateError } from '../lib/errors.ts';
@@ -33,14 +33,16 @@ export interface TaskParts {
 export interface WorkerTask {
   /** For people. */
   readonly name: string;
+  /** The gate that it passes; undefined where it passes none. */
+  readonly scope?: Scope;
   /** Resolves when there is nothing left to do; rejects when `signal` is aborted. */
   run(parts: TaskParts): Promise<void>;
 }
 
 export function workOn({ id, lanes }: Share): WorkerTask {
   if (lanes === null) return { name: 'waits for work', run: async () => undefined };
-  if (lanes.length === 0) return { name: 'copies chunks', run: (parts) => copyChunks(parts, id) };
-  return { name: `writes lanes ${lanes.join(', ')}`, run: (parts) => writeLanes(parts, lanes) };
+  if (lanes.length === 0) return { name: 'copies chunks', scope: 'snapshot', run: (parts) => copyChunks(parts, id) };
+  return { name: `writes lanes ${lanes.join(', ')}`, scope: 'apply', run: (parts) => writeLanes(parts, lanes) };
 }
 
 async function copyChunks({ endpoints, ...parts }: TaskParts, id: WorkerId): Promise<void> {

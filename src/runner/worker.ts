@@ -34,6 +34,7 @@ export interface WorkResult {
 }
 
 const LOOK_MS = 1_000;
+const IDLE = { name: 'waits for work' };
 const CUT_OFF: ReadonlySet<string> = new Set(['LEASE.LOST', 'TARGET.CONNECTION', 'TARGET.COMMIT_UNKNOWN']);
 
 /** Resolves when the run is over. Rejects with what only a person can cure, and when there was no connection for too long. */
@@ -74,7 +75,7 @@ class Worker {
   #epoch = 0;
   /** The epoch in which a copy broke off. */
   #unfinished: number | undefined;
-  #doing = 'waits for work';
+  #doing: Pick<WorkerTask, 'name' | 'scope'> = IDLE;
 
   constructor(request: WorkRequest, open: OpenEndpoints) {
     this.#request = request;
@@ -123,10 +124,17 @@ class Worker {
     }
   }
 
+  /** What we do, and why we do not. */
+  get #said(): string {
+    const { name, scope } = this.#doing;
+    const [reason] = scope === undefined ? [] : this.#gate[scope].reasons;
+    return reason === undefined ? name : `${name}, held: ${reason}`;
+  }
+
   /** Says that we live, and learns what we are to do. */
   async #look({ journal, leader }: Endpoints): Promise<Share> {
     const { plan, log } = this.#request;
-    const beat = { doing: this.#doing, changes: this.#status.snapshot().stream.changes };
+    const beat = { doing: this.#said, changes: this.#status.snapshot().stream.changes };
     if (this.#id === undefined || !(await journal.workers.beat(this.#id, beat))) {
       this.#id = await journal.workers.join(`${hostname()} process ${process.pid}`);
       log.info('joined the run', { subject: plan.name });
@@ -135,6 +143,7 @@ class Worker {
     const [standing, leading, workers] = await Promise.all([journal.standing(), leader(), journal.workers.list()]);
     if (standing === undefined) throw noRun(plan.name);
     this.#gate.pause(standing.paused);
+    this.#gate.throttle(standing.throttling);
     const epoch = leading?.epoch ?? 0;
     const own = workers.find((worker) => worker.id === id);
     const isInvited = own !== undefined && own.epoch === epoch;
@@ -146,8 +155,8 @@ class Worker {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#request.signal, stop.signal]);
     const { plan, log } = this.#request;
-    if (this.#doing !== task.name) log.info(task.name, { subject: plan.name });
-    this.#doing = task.name;
+    if (this.#doing.name !== task.name) log.info(task.name, { subject: plan.name });
+    this.#doing = task;
     this.#unfinished = share.lanes?.length === 0 ? share.epoch : undefined;
     const work = task.run({ endpoints, plan, gate: this.#gate, status: this.#status, log, signal });
     let isDone = false;
@@ -179,7 +188,7 @@ class Worker {
     const id = this.#id;
     this.#id = undefined;
     this.#unfinished = undefined;
-    this.#doing = 'waits for work';
+    this.#doing = IDLE;
     if (id !== undefined) await journal.workers.leave(id).catch(() => undefined);
   }
 

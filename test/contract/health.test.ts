@@ -6,6 +6,8 @@ import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { postgresHealth } from '../../src/databases/postgres/health.ts';
 import type { VitalName } from '../../src/model/vital.ts';
 import { openPair, type Pair, withClient } from '../fleet/databases.ts';
+import { startServer } from '../fleet/postgres.ts';
+import { startStandby } from '../fleet/standby.ts';
 import { execute, waitsForLock } from '../scenario/scene.ts';
 
 let pair: Pair;
@@ -56,6 +58,46 @@ test('who waits for a lock, and what runs, is counted', async () => {
   });
 });
 
+test('what a table takes on the disk is part of what all data takes', async () => {
+  const before = (await read('dataSize')) ?? Number.NaN;
+  await execute(pair.sourceUrl, [
+    'CREATE TABLE big AS SELECT n, n || repeat($$x$$, 500) FROM generate_series(1, 20000) n',
+  ]);
+  expect((await read('dataSize')) ?? Number.NaN).toBeGreaterThan(before + 8_000_000);
+});
+
+test('a statement of the plan that hangs keeps no vital sign waiting', async () => {
+  const hanging = health.askOwn('SELECT pg_sleep(60)');
+  hanging.catch(() => undefined);
+  expect(await Promise.race([hanging, read('answer')])).toBe(1);
+});
+
+test('a standby is asked itself how far it is behind', async () => {
+  const primary = await startServer();
+  try {
+    const standby = await startStandby(primary, { keepSlots: false });
+    const urls = [primary.url(), standby.server.url()];
+    const servers = urls.map((url) => new PostgresServer('target', url, 'health'));
+    try {
+      const replicas = servers.map((each, index) => ({ name: String(index), server: each }));
+      const [first, second] = postgresHealth(server, replicas).replicas;
+      expect(await first?.lag()).toBe('it is no standby, or has replayed nothing yet');
+      await execute(urls[0] ?? '', ['CREATE TABLE t (n int)']);
+      await standby.caughtUp();
+      expect(await second?.lag()).toBe(0);
+      await execute(urls[1] ?? '', ['SELECT pg_wal_replay_pause()']);
+      await execute(urls[0] ?? '', ['INSERT INTO t VALUES (1)']);
+      while ((await second?.lag()) === 0);
+      expect(await second?.lag()).toBeGreaterThan(0);
+    } finally {
+      await Promise.all(servers.map((each) => each.close()));
+      await standby.server.close();
+    }
+  } finally {
+    await primary.close();
+  }
+});
+
 test('log that is written raises what a checkpoint has to do, and a checkpoint lowers it', async () => {
   await withClient(pair.sourceUrl, async (client) => {
     await client.query('CHECKPOINT');
@@ -77,6 +119,7 @@ test('a role that does not see the sessions of others is told nothing, instead o
     expect(await read('runningStatements', theirs)).toBeNull();
     expect(await read('lockWaits', theirs)).toBeNull();
     expect(await read('replicaLag', theirs)).toBeNull();
+    await expect(read('dataSize', theirs)).rejects.toMatchObject({ code: 'SOURCE.REFUSED' });
     for (const name of ['connections', 'logPressure', 'retainedLog'] as const) {
       expect(await read(name, theirs), name).toBeGreaterThanOrEqual(0);
     }

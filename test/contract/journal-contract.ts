@@ -19,6 +19,8 @@ import {
 } from './journal-fixture.ts';
 import { workerJournalContract } from './worker-journal-contract.ts';
 
+const SLOW = { apply: { rowsPerSecond: 5, bytesPerSecond: null } };
+
 export function journalContract(open: () => Promise<JournalWorld>): void {
   let world: JournalWorld;
   let run: string;
@@ -74,6 +76,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       outcome: 'running',
       ended: null,
       paused: [],
+      throttling: {},
       startPosition: null,
       settled: null,
       sourceLineage: '',
@@ -86,6 +89,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
     await journal.setSettled(at(6));
     await journal.setLineage('line');
     await journal.setPaused(['run']);
+    await journal.setThrottling(SLOW);
     await journal.setOutcome('copied');
     await journal.setEnded(ended);
     expect(await world.journal(run, 7).load()).toEqual({
@@ -94,12 +98,34 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       settled: at(6),
       sourceLineage: 'line',
       paused: ['run'],
+      throttling: SLOW,
       outcome: 'copied',
       ended,
     });
     await journal.setEnded(null);
-    expect((await journal.load())?.ended).toBeNull();
+    await journal.setThrottling({});
+    expect(await journal.load()).toMatchObject({ ended: null, throttling: {} });
     await expect(journal.create(newRun(run, catalogOf([])))).rejects.toMatchObject({ code: 'TARGET.REFUSED' });
+  });
+
+  test('the audit trail comes back newest first, only of its run, and outlives the record', async () => {
+    const entries = [`it's "\\"`, 'throttle --apply-rows 5', ''].map((command) => ({
+      by: 'Ada ✓',
+      command,
+      result: `'`,
+    }));
+    for (const entry of entries) await journal.audit(entry);
+    const other = `${run} other`;
+    await world.takeOver(other, 1);
+    await world.journal(other, 1).create(newRun(other, catalogOf([])));
+    await world.journal(other, 1).audit({ by: 'x', command: 'y', result: '' });
+    const trail = await world.journal(run, 1).auditTrail(10);
+    expect(trail).toMatchObject(entries.toReversed());
+    for (const { at } of trail) expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect((await journal.auditTrail(2)).map(({ command }) => command)).toEqual(['', 'throttle --apply-rows 5']);
+    await journal.forget();
+    await journal.create(newRun(run, catalogOf([])));
+    expect(await journal.auditTrail(10)).toEqual(trail);
   });
 
   test('names that differ only in case, accents or a space at the end are different runs and tables', async () => {
@@ -131,10 +157,11 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
       () => zombie.setStart(at(9)),
       () => zombie.setLineage('x'),
       () => zombie.setPaused(['run']),
+      () => zombie.setThrottling(SLOW),
       () => zombie.setOutcome('aborted'),
       () => zombie.setEnded({ at: '', error: null }),
       () => zombie.forget(),
-      () => zombie.audit('x', 'y'),
+      () => zombie.audit({ by: 'x', command: 'y', result: '' }),
       () => zombie.stages.start('verify'),
       () => zombie.stages.note('snapshot', { a: 1 }),
       () => zombie.stages.finish('snapshot', {}),
@@ -388,7 +415,7 @@ export function journalContract(open: () => Promise<JournalWorld>): void {
     await write((writing) => writing.letters(at(1), { ...NONE, kept: [letter(orders, 'delete', '1')] }));
     const before = await world.rowsOf(other);
     expect(before).toBeGreaterThan(0);
-    await journal.audit('forget', 'it');
+    await journal.audit({ by: 'it', command: 'forget', result: '' });
     await journal.forget();
     expect([await journal.load(), await world.rowsOf(run), await world.rowsOf(other)]).toEqual([undefined, 0, before]);
     // The same name can begin again, and closing twice is safe.

@@ -68,11 +68,25 @@ describe.each(['mysql', 'mariadb'] as const)('%s', (kind) => {
       for (const name of ['connections', 'runningStatements', 'lockWaits', 'logPressure'] as const) {
         expect(await read(health, name), name).toBeGreaterThanOrEqual(0);
       }
+      if (kind === 'mysql') await expect(read(health, 'dataSize')).rejects.toThrow('PROCESS');
       const history = read(health, 'historyLength');
       if (kind === 'mysql') await expect(history).rejects.toThrow('PROCESS');
       else expect(await history).toBeGreaterThanOrEqual(0);
     } finally {
       await admin.query(`DROP USER 'plain'@'%'`);
+    }
+  });
+
+  test('is asked as a replica how far it is behind, and says when it is none, or does not replicate', async () => {
+    const [replica] = mysqlHealth(open(), kind, [{ name: 'replica:3306', server: open() }]).replicas;
+    expect(await replica?.lag()).toBe('it is no replica');
+    const admin = await open().session();
+    const [word, set] = kind === 'mysql' ? ['REPLICATION SOURCE', 'SOURCE'] : ['MASTER', 'MASTER'];
+    await admin.query(`CHANGE ${word} TO ${set}_HOST = '127.0.0.1', ${set}_PORT = 1, ${set}_USER = 'nobody'`);
+    try {
+      expect(await replica?.lag()).toBe('its replication does not run');
+    } finally {
+      await admin.query('RESET REPLICA ALL');
     }
   });
 

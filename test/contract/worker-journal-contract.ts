@@ -45,7 +45,7 @@ export function workerJournalContract(opened: () => JournalWorld): void {
 
   test('a worker is listed from when it joins until it leaves, with what it says and what it has copied', async () => {
     expect(await journal.workers.list()).toEqual([]);
-    expect(await journal.standing()).toEqual({ outcome: 'running', paused: [] });
+    expect(await journal.standing()).toEqual({ outcome: 'running', paused: [], throttling: {} });
     const name = `it's "\\" 🐘`;
     const first = await journal.workers.join(name);
     const second = await journal.workers.join('second');
@@ -93,7 +93,7 @@ export function workerJournalContract(opened: () => JournalWorld): void {
     expect(await journal.workers.beat(kept, beat)).toBe(true);
     expect(await workers.beat(theirs, beat)).toBe(true);
     await journal.setPaused(['run']);
-    expect(await journal.standing()).toEqual({ outcome: 'running', paused: ['run'] });
+    expect(await journal.standing()).toEqual({ outcome: 'running', paused: ['run'], throttling: {} });
     await journal.forget();
     expect([await world.rowsOf(run), await journal.workers.list(), await journal.standing()]).toEqual([
       0,

@@ -1,8 +1,15 @@
 // A run of twenty tables that is made up, for what is shown of one: it goes on as its clock does, and takes commands.
 
-import type { Controls, Effect, ThrottleRequest } from '../../src/control/controls.ts';
+import type { Controls, Effect, LetterRequest, TableRequest } from '../../src/control/controls.ts';
+import type { LettersView } from '../../src/control/letter-view.ts';
+import type { AuditRecord } from '../../src/journal/audit.ts';
+import type { DeadLetter } from '../../src/journal/dead-letters.ts';
 import { STAGES, type StageName } from '../../src/journal/journal.ts';
-import type { Pausable } from '../../src/model/pause.ts';
+import { type Pausable, pauseCommandText, pauseReason, pausing, resuming } from '../../src/model/pause.ts';
+import type { Position } from '../../src/model/position.ts';
+import { tableId } from '../../src/model/table.ts';
+import type { ThrottleRequest } from '../../src/model/throttle.ts';
+import { nextSteps } from '../../src/observe/next.ts';
 import { RunStatus, type StatusSnapshot } from '../../src/observe/status.ts';
 
 /** Name, and rows in thousands; copied in this order. */
@@ -34,7 +41,13 @@ const PROBES: StatusSnapshot['health']['probes'] = [
     { side, name: 'replica lag', unit: 's', value: side === 'source' ? 0.4 : 0, limit: 30 },
     { side, name: 'lock waits', unit: '', value: side === 'source' ? 2 : 0, limit: 20 },
   ]),
-].map((probe) => ({ ...probe, state: 'well', reason: `${probe.side}: ${probe.name} ${probe.value}`, holds: [] }));
+].map((probe) => ({
+  ...probe,
+  state: 'well',
+  reason: `${probe.side}: ${probe.name} ${probe.value}`,
+  cure: '',
+  holds: [],
+}));
 const HOUR_MS = 3_600_000;
 
 export interface Moment {
@@ -51,8 +64,10 @@ export class MadeUpRun implements Controls {
   readonly shown = new RunStatus('orders-to-pg18');
   readonly #began = Date.now();
   readonly #moment: Moment;
+  readonly #letters: DeadLetter[] = [];
+  readonly #trail: AuditRecord[] = [];
   #granted = false;
-  #paused = false;
+  #paused: readonly Pausable[] = [];
   #pausedAt = 0;
 
   constructor(moment: Moment) {
@@ -65,7 +80,7 @@ export class MadeUpRun implements Controls {
   }
 
   status(): StatusSnapshot {
-    const now = this.#paused ? this.#pausedAt : Date.now();
+    const now = this.#paused.length > 0 ? this.#pausedAt : Date.now();
     const { copied, rate, stage } = this.#moment;
     const seconds = (now - this.#began) / 1_000;
     const all = TABLES.reduce((sum, [, rows]) => sum + rows * 1_000, 0);
@@ -111,55 +126,100 @@ export class MadeUpRun implements Controls {
         value.waiting = 'ready: waiting for `migrate cutover`';
       }
     });
-    const ready = stage === 'cutover' && !this.#paused;
-    return {
+    const [held] = this.#paused;
+    const open = this.#letters.filter(({ state }) => state === 'open').length;
+    const waived = this.#letters.filter(({ state }) => state === 'waived').length;
+    const ready = stage === 'cutover' && held === undefined && open === 0;
+    const shown: StatusSnapshot = {
       ...this.shown.snapshot(),
-      paused: this.#paused ? ['run'] : [],
-      waiting: this.#paused ? 'paused by the operator' : this.shown.snapshot().waiting,
+      paused: this.#paused,
+      waiting: held === undefined ? this.shown.snapshot().waiting : pauseReason(held),
+      deadLetters: { open, waived, total: this.#letters.length },
       permission: { when: 'manual', granted: this.#granted, ready, budgetMs: 10_000 },
     };
+    return { ...shown, next: nextSteps(shown) };
+  }
+
+  /** Changes that the target refused, as a run has some. */
+  refuseChanges(count: number): void {
+    for (let id = 1; id <= count; id++) {
+      const refusal = { sqlState: '23514', constraint: 'orders_total_check', column: null };
+      this.#letters.push({
+        ...{ id, table: tableId('shop', 'orders'), position: '0/0' as Position, op: 'update' as const, refusal },
+        ...{ key: [String(id)], newKey: null, state: 'open' as const, by: null, reason: null },
+        ...{ createdAt: '2030-01-01T00:00:00.000Z', settledAt: null },
+      });
+    }
+  }
+
+  #note(command: string, by: string, result: string): Effect {
+    this.asked.push(`${command} by ${by}`);
+    this.#trail.unshift({ at: new Date().toISOString(), by, command, result });
+    return { changed: true, said: result };
+  }
+
+  async audit(most: number): Promise<readonly AuditRecord[]> {
+    return this.#trail.slice(0, most);
+  }
+
+  async readLetters(ids: readonly number[], by: string): Promise<LettersView> {
+    if (ids.length > 0) this.#note(`dead-letters show ${ids.join(' ')}`, by, 'their values were read');
+    return { letters: this.#letters, rows: new Map(ids.map((id) => [id, [String(id), 'secret value']])), tables: [] };
   }
 
   async pause(part: Pausable, by: string): Promise<Effect> {
-    this.asked.push(`pause ${part} by ${by}`);
-    [this.#paused, this.#pausedAt] = [true, Date.now()];
-    return { changed: true, said: 'paused: copy and apply hold after the work in hand' };
-  }
-
-  async throttle(_request: ThrottleRequest, by: string): Promise<Effect> {
-    this.asked.push(`throttle by ${by}`);
-    return { changed: true, said: 'as fast as now allowed' };
+    this.#paused = pausing(this.#paused, part);
+    this.#pausedAt = Date.now();
+    return this.#note(
+      pauseCommandText({ verb: 'pause', part }),
+      by,
+      'paused: copy and apply hold after the work in hand',
+    );
   }
 
   async resume(part: Pausable, by: string): Promise<Effect> {
-    this.asked.push(`resume ${part} by ${by}`);
-    this.#paused = false;
-    return { changed: true, said: 'resumed' };
+    this.#paused = resuming(this.#paused, part);
+    return this.#note(pauseCommandText({ verb: 'resume', part }), by, 'resumed');
+  }
+
+  async throttle({ apply, snapshot }: ThrottleRequest, by: string): Promise<Effect> {
+    this.shown.update((value) => {
+      Object.assign(value.throttle.apply, apply);
+      Object.assign(value.throttle.snapshot, snapshot);
+    });
+    return this.#note(`throttle ${JSON.stringify({ apply, snapshot })}`, by, 'as fast as now allowed');
   }
 
   async cutover(by: string): Promise<Effect> {
-    this.asked.push(`cutover by ${by}`);
     this.#granted = true;
-    return { changed: true, said: 'the cutover begins as soon as it can' };
+    return this.#note('cutover', by, 'the cutover begins as soon as it can');
   }
 
   async cancelCutover(by: string): Promise<Effect> {
-    this.asked.push(`cancel by ${by}`);
     this.#granted = false;
-    return { changed: true, said: 'the permission to cut over is taken back' };
+    return this.#note('cutover --cancel', by, 'the permission to cut over is taken back');
   }
 
-  async table(): Promise<never> {
-    throw new Error('there are no tables');
+  async table(request: TableRequest): Promise<{ changed: boolean; findings: [] }> {
+    const { by, table, verb } = request;
+    this.#note(`table ${verb} ${table}`, by, verb === 'skip' ? `recorded, because: ${request.reason}` : 'recorded');
+    return { changed: true, findings: [] };
   }
 
-  async letters(): Promise<never> {
-    throw new Error('there are no letters');
+  async letters(request: LetterRequest): Promise<Readonly<Record<string, unknown>>> {
+    const { by, ids, verb } = request;
+    const chosen = this.#letters.filter(({ id, state }) => state === 'open' && (ids?.includes(id) ?? true));
+    for (const letter of chosen) {
+      const settled = { ...letter, state: verb === 'waive' ? ('waived' as const) : ('replayed' as const), by };
+      this.#letters.splice(this.#letters.indexOf(letter), 1, settled);
+    }
+    const done = chosen.map(({ id }) => id);
+    this.#note(`dead-letters ${verb} ${ids?.join(' ') ?? '--all'}`, by, `${done.length} are settled`);
+    return { replayed: verb === 'retry' ? done : [], refused: [], waived: verb === 'waive' ? done : [] };
   }
 
   async stop(by: string): Promise<Effect> {
-    this.asked.push(`stop by ${by}`);
-    return { changed: true, said: 'the process ends; the run can go on later' };
+    return this.#note('stop', by, 'the process ends; the run can go on later');
   }
 }
 

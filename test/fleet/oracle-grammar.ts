@@ -54,10 +54,15 @@ class Capitals extends CharStream {
 export function syntaxErrors(sql: string): readonly string[] {
   const missing = MISSING.filter(({ shape }) => shape.test(shapeOf(sql))).map(({ error }) => error);
   if (missing.length > 0) return missing;
-  const known = EXCEPTIONS.reduce((text, { what, instead }) => text.replace(what, instead), sql);
+  const known = withoutExceptions(sql);
   // The quick way finds an error in some statements that are right, and never none in one that is wrong.
   const quick = parse(known, PredictionMode.SLL);
   return quick.length === 0 ? quick : parse(known, PredictionMode.LL);
+}
+
+/** The statement with what grammars know instead of what they do not. */
+export function withoutExceptions(sql: string): string {
+  return EXCEPTIONS.reduce((text, { what, instead }) => text.replace(what, instead), sql);
 }
 
 function parse(sql: string, mode: number): readonly string[] {

@@ -74,6 +74,16 @@ test('rows are streamed in the number asked for, and leaving the loop ends the q
   await session.rollback();
 });
 
+test('a query that found no rows at first reads large objects as soon as there are some', async () => {
+  const rows: unknown[] = [];
+  for (const value of [null, 'x'.repeat(9)]) {
+    if (value !== null) await session.execute('INSERT INTO "MIGRATE$T" ("ID", "C") VALUES (4001, :1)', [value]);
+    for await (const some of session.stream('SELECT "ID", "C" FROM "MIGRATE$T" WHERE "ID" = 4001')) rows.push(...some);
+  }
+  expect(rows).toEqual([['4001', 'x'.repeat(9)]]);
+  await session.rollback();
+});
+
 test.skipIf(REAL_ORACLE !== undefined).each([
   ['before', 0],
   ['after', 1],

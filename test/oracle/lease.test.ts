@@ -5,6 +5,8 @@ import { OracleServer, type OracleSession } from '../../src/databases/oracle/con
 import { proveLease } from '../../src/databases/oracle/lease-proof.ts';
 import { OracleLeaseStore } from '../../src/databases/oracle/lease-store.ts';
 import { ownTable, readOwnTables } from '../../src/databases/oracle/own-tables.ts';
+import type { MigrateError } from '../../src/lib/errors.ts';
+import { RunLease } from '../../src/runner/lease.ts';
 import type { OracleServer as Fleet } from '../fleet/oracle.ts';
 import { openOracle } from '../fleet/oracle-shared.ts';
 
@@ -113,6 +115,21 @@ test('the last lease that is given up takes with it what is ours, and the lock g
   await admin.commit();
   await lock.close();
   expect(await readOwnTables(admin)).toEqual(new Set());
+});
+
+test('a name that leads to another target is refused, with the statement that gives it up', async () => {
+  const store = new OracleLeaseStore(serverOf());
+  await store.prepare('orders');
+  await store.raise('orders', { ...row, epoch: 1 });
+  const lease = new RunLease({ source: store, target: store, run: 'orders', holder: 'a test' });
+  await lease.lock(false);
+  const refused: unknown = await lease.claimEpoch().catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: 'RUN.NAME' });
+  const [statement = ''] = /DELETE .*?(?=;)/.exec((refused as MigrateError).fix) ?? [];
+  expect(await admin.execute(statement)).toBe(1);
+  await admin.commit();
+  expect(await store.read('orders')).toBeUndefined();
+  await lease.release();
 });
 
 test('a server is told by what does not change when it is reached another way', async () => {

@@ -7,6 +7,7 @@ import type { OracleServer } from '../fleet/oracle.ts';
 import { openOracle, REAL_ORACLE } from '../fleet/oracle-shared.ts';
 import { execute, sqlStateOf } from '../fleet/text-client.ts';
 import { Crossing, type EngineKind, rootUrl } from '../scenario/mysql/crossing.ts';
+import { rowsOf } from '../scenario/scene.ts';
 
 let mysql: MysqlServer;
 let oracle: OracleServer;
@@ -28,8 +29,8 @@ function open(kind: EngineKind, plan: Readonly<Record<string, unknown>> = {}): P
     source: { kind, url: rootUrl(mysql.port) },
     target: { kind: 'oracle', url: oracle.url, readAt: oracle.below },
     // Every statement goes through two servers and a translation.
-    accounts: 90,
-    clients: 1,
+    accounts: 150,
+    clients: 2,
     plan: { apply: { batchRows: 200, batchWait: '5ms' }, ...plan },
   });
 }
@@ -50,5 +51,7 @@ describe.skipIf(REAL_ORACLE !== undefined).each(['mysql', 'postgres'] as const)(
     await oracle.fault({ pattern: '^COMMIT$', moment: 'after', action: 'drop', skip: 12 });
     await oracle.fault({ pattern: '^COMMIT$', moment: 'before', action: 'drop', skip: 9 });
     await crossing.expectComplete(await crossing.run());
+    // Both were met, and not only asked for.
+    expect(await rowsOf(oracle.below, 'SELECT moment FROM standin.faults WHERE remaining > 0')).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 // source prints, and what a column cannot hold was refused before.
 
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { canonicalOf } from '../../src/convert/canonical.ts';
 import { conversionOfForm } from '../../src/convert/forms.ts';
 import { oracleConversion } from '../../src/convert/oracle-forms.ts';
@@ -19,6 +19,7 @@ import type { Value } from '../../src/model/change.ts';
 import type { Column, Table } from '../../src/model/table.ts';
 import type { EngineKind } from '../../src/plan/endpoint.ts';
 import { TYPE_GROUPS } from '../contract/types-fixture.ts';
+import { openPair } from '../fleet/databases.ts';
 import type { OracleServer as StandIn } from '../fleet/oracle.ts';
 import { openOracle } from '../fleet/oracle-shared.ts';
 import { catalog, column, convert, table } from '../unit/oracle-catalog-fixture.ts';
@@ -100,7 +101,13 @@ async function written(definition: Parameters<typeof createTable>[0], rows: read
 
 /** The values as PostgreSQL prints them, and its own name for the type. */
 async function printed(samples: readonly Sample[]): Promise<readonly Sample[]> {
-  const client = new Client({ connectionString: oracle.below, types: { getTypeParser: () => String } });
+  // There is none below a real server.
+  const pair = oracle.below === '' ? await openPair() : undefined;
+  onTestFinished(() => pair?.close());
+  const client = new Client({
+    connectionString: pair?.sourceUrl ?? oracle.below,
+    types: { getTypeParser: () => String },
+  });
   await client.connect();
   try {
     await client.query("SET TimeZone = 'UTC'");

@@ -15,6 +15,7 @@ const COMMANDS = [
   'tune',
   'abort',
   'report',
+  'audit',
   'grants',
   'explain',
   'demo',

@@ -47,14 +47,21 @@ const LOOKS: readonly (readonly [string, Moment, Look])[] = [
   ['dark, 360 px wide', COPYING, { width: 360, height: 740, scheme: 'dark' }],
 ];
 
+/** What each part of the page has to show, letters and the audit trail included. */
+async function everythingShown(run: MadeUpRun): Promise<void> {
+  run.refuseChanges(3);
+  await run.throttle({ apply: { rowsPerSecond: 5_000 } }, 'Ada');
+}
+
 test('in light and dark, wide and narrow, everything has a name, is readable and fits', async () => {
   const browser = await openBrowser(DESKTOP);
   for (const [name, moment, look] of LOOKS) {
-    const { url, server } = await serve(moment);
+    const { url, server, run } = await serve(moment);
+    await everythingShown(run);
     await browser.look(look);
     await browser.open('about:blank');
     await browser.open(url);
-    await browser.until(isLive);
+    await browser.until(`${isLive} && document.querySelectorAll('#letter-list li, #trail-list li').length === 4`);
     expect(await faults(browser), name).toEqual([]);
     expect(await browser.evaluate('document.documentElement.scrollWidth'), name).toBe(look.width);
     const ground = await browser.evaluate<string>('getComputedStyle(document.body).backgroundColor');
@@ -92,11 +99,11 @@ test('by keyboard alone a run is paused and resumed, and a cutover is confirmed 
   await browser.press('Enter');
   await browser.until('document.getElementById("wait").textContent.includes("paused by the operator")');
   await browser.until('document.getElementById("toast").textContent.startsWith("paused")');
-  await reach('pause');
+  await reach('resume');
   await browser.press('Enter');
   await browser.until('document.getElementById("confirm").open');
   await browser.press('Enter');
-  await browser.until('document.getElementById("pause").textContent === "Pause"');
+  await browser.until('document.getElementById("resume").hidden');
 
   await reach('cutover');
   await browser.press('Enter');
@@ -112,10 +119,110 @@ test('by keyboard alone a run is paused and resumed, and a cutover is confirmed 
   await browser.press('Enter');
   await browser.until('document.getElementById("cutover").textContent.startsWith("Cancel")');
   expect(run.asked).toEqual([
-    'pause run by Ada (status page)',
-    'resume run by Ada (status page)',
+    'pause by Ada (status page)',
+    'resume by Ada (status page)',
     'cutover by Ada (status page)',
   ]);
+});
+
+test('speed, parts, single tables and dead letters are commanded on the page, and it shows who did what', async () => {
+  const browser = await openBrowser(DESKTOP);
+  const { url, run } = await serve(COPYING);
+  run.refuseChanges(2);
+  await browser.open(url);
+  await browser.until(`${isLive} && document.querySelectorAll('#letter-list li').length === 2`);
+  expect(await browser.evaluate('document.body.innerText.includes("secret value")')).toBe(false);
+  const ask = async (opened: string, values: Readonly<Record<string, string>> = {}): Promise<void> => {
+    await browser.evaluate(`${opened}.click()`);
+    await browser.until('document.getElementById("confirm").open');
+    for (const [id, value] of Object.entries(values)) {
+      const set = `document.getElementById("field-${id}").value = ${JSON.stringify(value)}`;
+      await browser.evaluate(`${set}; document.getElementById("confirm").dispatchEvent(new Event("input"))`);
+    }
+    await browser.evaluate(click('confirm-yes'));
+    await browser.until('!document.getElementById("confirm").open');
+  };
+  const button = (id: string): string => `document.getElementById('${id}')`;
+  const letter = (text: string): string => `document.querySelector('[aria-label="${text} dead letter 1"]')`;
+  await ask(button('throttle'), { 'apply-rowsPerSecond': '500', 'snapshot-bytesPerSecond': '2' });
+  await browser.until('document.getElementById("speeds").textContent.includes("500 rows/s at most")');
+  await ask(button('throttle'), { 'apply-rowsPerSecond': '' });
+  await ask(button('pause'), { only: 'snapshot' });
+  await browser.until('document.getElementById("next").textContent.includes("migrate resume")');
+  await ask(`document.querySelector('[data-table="crm.notes"] button')`, { verb: 'skip', reason: 'kept there' });
+  await ask(letter('Values…'));
+  await browser.until('document.querySelector("#letter-list pre").textContent.includes("secret value")');
+  await ask(letter('Waive…'), { reason: 'a test order' });
+  await ask(button('retry-all'));
+  await browser.until('document.querySelector("#trail-list b")?.textContent === "dead-letters retry --all"');
+  expect(run.asked).toEqual(
+    [
+      'throttle {"apply":{"rowsPerSecond":500},"snapshot":{"bytesPerSecond":2097152}}',
+      'throttle {"apply":{"rowsPerSecond":null},"snapshot":{}}',
+      'pause --only snapshot',
+      'table skip crm.notes',
+      'dead-letters show 1',
+      'dead-letters waive 1',
+      'dead-letters retry --all',
+    ].map((command) => `${command} by status page`),
+  );
+  expect(browser.complaints).toEqual([]);
+});
+
+/** Events as a run of hours would send them, from the page itself: there is no waiting for hours. */
+const MANY_EVENTS = `(() => {
+  const real = window.fetch;
+  let push;
+  window.fetch = async (path, options) => {
+    if (!String(path).endsWith('/events')) return real(path, options);
+    const response = await real('/api/status', options);
+    const status = await response.json();
+    const encoder = new TextEncoder();
+    let at = Date.now();
+    const stream = new ReadableStream({ start(controller) {
+      push = (name, change) => {
+        at += 30_000;
+        controller.enqueue(encoder.encode('event: ' + name + '\\ndata: ' + JSON.stringify({ ...status, ...change, at }) + '\\n\\n'));
+      };
+      push('status', { history: [] });
+    } });
+    window.live = async (events) => {
+      for (let i = 0; i < events; i++) {
+        const rows = i * 1000;
+        push('change', { stream: { ...status.stream, lagSeconds: i % 7, changes: rows }, snapshot: { ...status.snapshot, rows } });
+        if (i % 20 === 19) await new Promise((resolve) => setTimeout(resolve));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    return new Response(stream, { status: 200 });
+  };
+})()`;
+
+test('a page that is left open for hours keeps no more than one that was just opened', async () => {
+  const browser = await openBrowser(DESKTOP);
+  const { url, run } = await serve(COPYING);
+  await everythingShown(run);
+  await browser.send('Page.addScriptToEvaluateOnNewDocument', { source: MANY_EVENTS });
+  await browser.open(url);
+  await browser.until(`${isLive} && window.live !== undefined`);
+  const weight = async () => {
+    await browser.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await browser.send('Runtime.getHeapUsage');
+    const nodes = await browser.evaluate<number>('document.querySelectorAll("*").length');
+    const points = await browser.evaluate<number>(
+      'document.querySelector("#lag .line").getAttribute("d").split("L").length',
+    );
+    return { bytes: Number(usedSize), nodes, points };
+  };
+  await browser.evaluate('live(100)');
+  const before = await weight();
+  await browser.evaluate('live(600)');
+  const after = await weight();
+  expect(before.points).toBeGreaterThan(20);
+  expect(after.points).toBeLessThanOrEqual(before.points + 5);
+  expect(after.nodes).toBeLessThan(before.nodes + 20);
+  expect(after.bytes).toBeLessThan(before.bytes + 2_000_000);
+  expect(browser.complaints).toEqual([]);
 });
 
 test('a page of another origin can neither read nor command, even with the token', async () => {

@@ -19,7 +19,11 @@ test('a worker copies chunks at a snapshot of its own while the source is writte
   const run = scene.start(['run', '--json'], { failpoints: `chunk.read=pause(${held.path})` });
   await run.waitFor(/^failpoint chunk\.read 1$/);
   await scene.onSource('UPDATE app.items SET name = name || id', "INSERT INTO app.items VALUES (1000, 'new')");
+  await scene.run(['pause']);
   const worker = scene.start(['worker', '--json']);
+  // Whoever asks the run is told that its worker holds, too.
+  await scene.until(run, ({ workers }) => workers[0]?.doing === 'copies chunks, held: paused by the operator');
+  await scene.run(['resume']);
   const seen = await scene.until(run, ({ workers }) =>
     workers.some(({ chunks, doing }) => chunks >= 10 && doing === 'copies chunks'),
   );

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { StatusFeed } from '../../src/control/feed.ts';
 import { type HttpServer, serveHttp } from '../../src/control/http.ts';
 import { openApiDocument } from '../../src/control/openapi.ts';
-import { COMMANDS } from '../../src/control/routes.ts';
+import { COMMANDS, QUERIES } from '../../src/control/routes.ts';
 import { statusSchema } from '../../src/control/status-schema.ts';
 import { MadeUpRun } from '../fleet/made-up-run.ts';
 
@@ -60,7 +60,11 @@ test('the token opens everything, and says what a command has changed and who ha
   expect(answer).toMatchObject({ status: 200, json: { ok: true, changed: true, status: { paused: ['run'] } } });
   expect(answer.json.said).toContain('paused');
   await ask(port, { method: 'POST', path: '/api/resume', headers });
-  expect(run.asked).toEqual(['pause run by Ada', 'resume run by unknown']);
+  expect(run.asked).toEqual(['pause by Ada', 'resume by unknown']);
+  expect(await ask(port, { path: '/api/audit', headers })).toMatchObject({
+    status: 200,
+    json: { entries: [{ by: 'unknown', command: 'resume', result: 'resumed' }, { by: 'Ada' }] },
+  });
 });
 
 const REFUSED: readonly (readonly [string, number, (token: string, port: number) => Asked])[] = [
@@ -177,6 +181,20 @@ test.each(REFUSED)('%s is refused with %i, and changes nothing', async (_, statu
   expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
   expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self';/);
   expect(run.asked).toEqual([]);
+});
+
+test('letters are listed without their values; whoever asks for those is in the audit trail', async () => {
+  const { port, token, run } = await serve();
+  run.refuseChanges(3);
+  const headers = { authorization: `Bearer ${token}`, ...JSON_TYPE };
+  const listed = await ask(port, { path: '/api/letters', headers });
+  expect(listed).toMatchObject({ status: 200, json: { total: 3, letters: [{ id: 1, state: 'open' }, { id: 2 }, {}] } });
+  expect(JSON.stringify(listed.json)).not.toMatch(/key|secret value/i);
+  const body = '{"ids":[2],"by":"Ada"}';
+  expect(await ask(port, { method: 'POST', path: '/api/letters/show', headers, body })).toMatchObject({
+    json: { answer: { letters: [{ id: 2, key: ['2'], row: { 'column 2': 'secret value' } }] } },
+  });
+  expect(run.asked).toEqual(['dead-letters show 2 by Ada']);
 });
 
 test('an origin of this machine at the same port is the page itself, also through a tunnel', async () => {
@@ -308,5 +326,7 @@ test('every field of a status is documented, and every command', () => {
   const status = new MadeUpRun(COPYING).status();
   expect(shape(statusSchema.parse(status))).toEqual(shape(status));
   const { paths } = openApiDocument();
-  expect(Object.keys(paths as object)).toEqual(['/status', '/events', ...COMMANDS.map(({ path }) => path)]);
+  const described = [...QUERIES, ...COMMANDS].map(({ path }) => path);
+  expect(Object.keys(paths as object).toSorted()).toEqual([...new Set(['/events', ...described])].toSorted());
+  expect(paths).toMatchObject({ '/letters': { get: {}, post: {} } });
 });

@@ -44,6 +44,7 @@ export function dialectOf(manner: Manner, more: Partial<Dialect> = {}): Dialect 
       isMysql ? Number(place.position) > Number(end.position) : Number(place.position) >= Number(end.position),
     transactionOf: (id) => (isMysql ? id : id.slice(0, id.indexOf(':'))),
     endTells: !isMysql,
+    beginsUntold: !isMysql,
     endOf: (id, last) => (isMysql || id === undefined ? last() : placed(id.slice(id.indexOf(':') + 1))),
     endsAt: (id, position) => isMysql || id.endsWith(`:${position}`),
     markerOf: (message) =>
@@ -58,6 +59,7 @@ export function dialectOf(manner: Manner, more: Partial<Dialect> = {}): Dialect 
 
 export interface Written {
   readonly value: Buffer | null;
+  readonly key?: Buffer;
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
@@ -127,13 +129,13 @@ export class LogWriter {
     const messages = written.flatMap((one) => one.messages);
     this.#place += 10;
     this.#ended = this.#manner === 'mysql' ? this.#place - 10 : this.#place;
-    const status = (text: string, id: string, count: number | null) => json({ status: text, id, event_count: count });
+    const [id, count] = [this.#id(number), messages.length];
+    const status = (text: string, changes: number | null) => json({ status: text, id, event_count: changes });
     return {
-      messages: [
-        status('BEGIN', this.#manner === 'mysql' ? String(number) : `${number}:${before}`, null),
-        ...messages,
-        status('END', this.#id(number), messages.length),
-      ],
+      messages:
+        this.#manner === 'mysql'
+          ? [status('BEGIN', null), ...messages, status('END', count)]
+          : [...messages, { ...json({ event_count: count }), key: Buffer.from(JSON.stringify({ id })) }],
       changes: written.flatMap((one) => one.changes),
       end: this.#ended,
     };
@@ -187,10 +189,10 @@ export function sentAgain(messages: readonly Written[], from: number, manner: Ma
 }
 
 function forgetful(messages: readonly Written[]): readonly Written[] {
-  const end = messages.findIndex(({ value }) => value?.includes('"END"'));
-  return messages.map(({ headers, value }, index) => {
-    const old = value?.toString().replace(/"sequence":\d+/, '"sequence":0') ?? '';
-    return { headers, value: index < end ? Buffer.from(old) : value };
+  const end = messages.findIndex(({ key }) => key !== undefined);
+  return messages.map((written, index) => {
+    const old = written.value?.toString().replace(/"sequence":\d+/, '"sequence":0') ?? '';
+    return index < end ? { ...written, value: Buffer.from(old) } : written;
   });
 }
 

@@ -1,14 +1,13 @@
 // What readings of health mean: who is held, from when on, for how long, and what is said of it.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { ServerHealth } from '../../src/databases/health.ts';
 import { Condition, type Level } from '../../src/health/condition.ts';
 import { Monitor } from '../../src/health/monitor.ts';
-import { NoNumber, type Probe, probesOf } from '../../src/health/probe.ts';
+import { NoNumber } from '../../src/health/number.ts';
+import type { Probe } from '../../src/health/probe.ts';
 import { RunGate } from '../../src/health/run-gate.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
 import { RunStatus } from '../../src/observe/status.ts';
-import { healthSchema } from '../../src/plan/health.ts';
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -109,7 +108,7 @@ describe('a monitor', () => {
   });
 
   const probe = (read: Probe['read'], more: Partial<Probe> = {}): Probe => ({
-    ...{ side: 'target', name: 'load', unit: '', limit: 5, isAsked: true },
+    ...{ side: 'target', name: 'load', label: more.name ?? 'load', cure: '', unit: '', limit: 5, isAsked: true },
     holds: ['snapshot', 'apply', 'verify'],
     read,
     ...more,
@@ -203,49 +202,32 @@ describe('a monitor', () => {
     expect(gate.apply.reasons).toEqual([]);
   });
 
+  test('tells of a critical reading once until the side was well, and not in a freeze', async () => {
+    const pauseFor = vi.fn();
+    monitor = new Monitor({ interval: 1_000, after: 2, recover: 2_000, gate, status, log: SILENT as never, pauseFor });
+    let load = 5;
+    const read = async () =>
+      ({ value: load, level: load > 8 ? 'critical' : level(load), reason: `load ${load}` }) as const;
+    await watch([probe(read)]);
+    monitor.exempt(true);
+    load = 9;
+    await seconds(2);
+    expect(pauseFor).not.toHaveBeenCalled();
+    monitor.exempt(false);
+    load = 10;
+    await seconds(3);
+    expect(pauseFor.mock.calls).toEqual([['load 9']]);
+    load = 1;
+    await seconds(4);
+    load = 11;
+    await seconds(2);
+    expect(pauseFor.mock.calls).toEqual([['load 9'], ['load 11']]);
+  });
+
   test('only tells of a reading that holding would make worse', async () => {
     await watch([probe(reading(9), { holds: [] })]);
     expect(gate.apply.reasons).toEqual([]);
     expect(monitor.reasons).toEqual([]);
     expect(status.snapshot().health.probes).toMatchObject([{ state: 'unwell' }]);
-  });
-});
-
-describe('the probes of a plan', () => {
-  const server = (answers: Readonly<Record<string, string | null>>): ServerHealth => ({
-    vitals: [
-      { name: 'answer', sql: 'a' },
-      { name: 'connections', sql: 'c' },
-      { name: 'retainedLog', sql: 'r' },
-    ],
-    ask: async (sql) => answers[sql] ?? null,
-  });
-  const servers = { source: server({ a: '1', c: '96.5', r: '99', own: ' 7 ' }), target: server({ a: '1', c: 'x' }) };
-
-  test('are those with a limit, and say in one wording what they read', async () => {
-    const plan = healthSchema.parse({
-      target: { connections: 'off' },
-      probes: [{ kind: 'sql', name: 'queue', side: 'source', sql: 'own', max: 3, critical: 5 }],
-    });
-    const probes = probesOf(plan, servers);
-    expect(probes.map(({ side, name }) => `${side} ${name}`)).toEqual([
-      ...['source answer', 'source connections', 'source retainedLog', 'target answer', 'source queue'],
-    ]);
-    expect(await probes[1]?.read()).toEqual({
-      ...{ value: 96.5, level: 'warn', reason: 'source: connections in use 96.5 %, limit 95 %' },
-    });
-    expect(probes[1]?.holds).toEqual(['snapshot', 'verify']);
-    expect(probes[2]?.holds).toEqual([]);
-    expect(await probes[4]?.read()).toMatchObject({ value: 7, level: 'critical', reason: 'source: queue 7, limit 3' });
-  });
-
-  test('have no reading where there is no number', async () => {
-    const [, connections] = probesOf(
-      healthSchema.parse({ source: { connections: 'off', retainedLog: 'off' } }),
-      servers,
-    ).slice(1);
-    await expect(connections?.read()).rejects.toThrow('it is no number');
-    const none = healthSchema.parse({ probes: [{ kind: 'sql', name: 'none', side: 'target', sql: '?', max: 1 }] });
-    await expect(probesOf(none, servers).at(-1)?.read()).rejects.toThrow('it has no value');
   });
 });

@@ -58,7 +58,7 @@ test('a run tells of stages, holds, errors, readiness and its end, each once', (
   const told: string[] = [];
   status.watch((value) => told.push(...desk.look(value).map(({ event, text }) => `${event} | ${text}`)));
   status.enter('snapshot');
-  const probe = { side: 'target', name: 'connections', unit: '%', value: 97, limit: 95 } as const;
+  const probe = { side: 'target', name: 'connections', unit: '%', value: 97, limit: 95, cure: '' } as const;
   const unwell = { ...probe, state: 'unwell', reason: 'target: 97 % of connections', holds: ['snapshot'] } as const;
   status.update((value) => {
     value.health = { probes: [unwell], leftOut: [] };

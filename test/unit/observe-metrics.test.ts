@@ -238,7 +238,7 @@ function fill(status: RunStatus): void {
     value.stage = 'snapshot';
     value.writable = 'source';
     value.cutover = { attempt: 1, step: 'close', frozenAt: null, writePauseMs: 250 };
-    const probe = { side: 'target', name: 'connections', unit: '%', limit: 95, holds: ['apply'] } as const;
+    const probe = { side: 'target', name: 'connections', unit: '%', limit: 95, cure: '', holds: ['apply'] } as const;
     value.health = { probes: [{ ...probe, value: 97, state: 'unwell', reason: '' }], leftOut: [] };
     value.answerSeconds = { source: 0.001, target: 0.002 };
     value.lastError = { code: 'TARGET.CONNECTION', message: '', fix: '', at: '' };

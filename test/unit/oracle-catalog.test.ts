@@ -292,6 +292,16 @@ describe('names', () => {
       'warning CONVERT_NAME s.t.rowid',
       'warning CONVERT_NAME s.t.é',
       'warning CONVERT_NAME s."T"',
+      'warning CONVERT_NAME s."straße".a"b',
+    ]);
+    const names = new OracleNames(9);
+    names.in('space', 'origin', 'Name');
+    expect(['other', 'NAME', 'rowid', 'a_long_name', 'a"b'].map((name) => names.obstacle('space', name))).toEqual([
+      undefined,
+      'in capitals it is the name of Name as well',
+      'Oracle keeps this name for itself',
+      'it has 11 bytes, and 9 are taken',
+      'Oracle takes no quotation mark in a name',
     ]);
   });
 

@@ -17,6 +17,10 @@ test.each([
   [ora(1555), 'TARGET.TRANSIENT'],
   [ora(30036), 'TARGET.TRANSIENT'],
   [ora(8177), 'TARGET.TRANSIENT'],
+  // No room, until somebody makes some.
+  [ora(1653), 'TARGET.FULL'],
+  [ora(1536), 'TARGET.FULL'],
+  [ora(257), 'TARGET.FULL'],
   [thrown('NJS-123: call timeout of 5 ms exceeded', { code: 'NJS-123' }), 'TARGET.TRANSIENT'],
   [
     thrown('NJS-500: connection closed\nORA-03113: end-of-file', { code: 'NJS-500', errorNum: 3113 }),
@@ -31,7 +35,7 @@ test.each([
   [ora(1017), 'TARGET.AUTHENTICATION'],
   [ora(28000), 'TARGET.AUTHENTICATION'],
   [ora(942, 'table or view does not exist'), 'TARGET.REFUSED'],
-  [ora(1653), 'TARGET.REFUSED'],
+  [ora(1950), 'TARGET.REFUSED'],
   [ora(1), 'TARGET.REFUSED'],
   [thrown('NJS-012: encountered invalid bind data type', { code: 'NJS-012' }), 'INTERNAL.BUG'],
   [new TypeError('undefined is not a function'), 'INTERNAL.BUG'],
@@ -86,11 +90,34 @@ test('no value of a row is in a message or a cause', () => {
 test('what only a person can end says what to do', () => {
   expect(translateError('target', ora(1653)).fix).toContain('ADD DATAFILE');
   expect(translateError('target', ora(1536)).fix).toContain('QUOTA');
-  expect(translateError('target', ora(257)).fix).toContain('archive');
+  expect(translateError('target', ora(257)).fix).toContain('BACKUP ARCHIVELOG');
+  expect(translateError('target', ora(30036)).fix).toContain('apply.batchRows');
   expect(translateError('target', thrown('NJS-508: tls', { code: 'NJS-508' }))).toMatchObject({
     code: 'TARGET.CONNECTION',
     disposition: 'operator',
   });
+});
+
+test('of handshakes only those that a certificate ended, and of answers none, are left to a person', () => {
+  const of = (text: string, login = true) => {
+    const { code, disposition } = translateError('target', thrown(text, { code: text.slice(0, 7) }), login);
+    return [code, disposition];
+  };
+  const again = ['TARGET.CONNECTION', 'retry'];
+  expect(of('NJS-506: TLS connection failed\nunable to verify the first certificate')).toEqual([again[0], 'operator']);
+  expect(of('NJS-506: TLS connection failed\nread ECONNRESET')).toEqual(again);
+  expect(of('NJS-509: invalid packet received')).toEqual(again);
+  expect(of('NJS-103: unexpected message type 77 received')).toEqual(again);
+  expect(of('NJS-101: no credentials')).toEqual(['TARGET.AUTHENTICATION', 'operator']);
+});
+
+test('why a connection could not be made is told, and the id of the try is not', () => {
+  const refused = 'NJS-511: the listener at host a port 1 refused. (CONNECTION_ID=abc==)\nCause: ORA-12516';
+  expect(translateError('target', thrown(refused, { code: 'NJS-511' }), true).message).toBe(
+    'target: NJS-511: the listener at host a port 1 refused. Cause: ORA-12516',
+  );
+  const bug = thrown('NJS-012: invalid bind data type\nsecond', { code: 'NJS-012' });
+  expect(translateError('target', bug).message).toBe('NJS-012: invalid bind data type');
 });
 
 test('an error that was translated stays what it is, and a lost connection is fatal', () => {

@@ -75,7 +75,18 @@ describe('a map of names', () => {
 });
 
 const UNCAPPED = { maxRowsPerSecond: 'off', maxBytesPerSecond: 'off' };
-const HEALTH = { connections: 95, runningStatements: 'off', lockWaits: 'off', logPressure: 'off', replicaLag: 'off' };
+const QUIET = { connections: 'off', runningStatements: 'off', lockWaits: 'off', logPressure: 'off', replicaLag: 'off' };
+const HEALTH = { ...QUIET, connections: 95, replicas: [], critical: QUIET };
+const ORACLE_HEALTH = {
+  hostLoad: 'off',
+  redoWaits: 'off',
+  commitTime: 'off',
+  bufferWaits: 'off',
+  indexWaits: 'off',
+  undo: 85,
+  tablespace: 97,
+  recoveryArea: 90,
+};
 
 describe('a good plan', () => {
   it('fills in every default, durations in ms and sizes in bytes', () => {
@@ -122,13 +133,15 @@ describe('a good plan', () => {
         sequenceMargin: 1_000,
         switch: [],
         reverse: 'off',
+        reverseAccount: 'C##DEBEZIUM',
       },
       health: {
         interval: 2_000,
         after: 2,
         recover: 10_000,
+        onCritical: 'hold',
         source: { ...HEALTH, historyLength: 1_000_000, retainedLog: 80 },
-        target: { ...HEALTH, historyLength: 'off' },
+        target: { ...HEALTH, ...ORACLE_HEALTH, historyLength: 'off', dataSize: 'off' },
         probes: [],
       },
       limits: { networkTimeout: 30_000, giveUpAfter: 900_000, decodingMemory: 268_435_456 },
@@ -166,6 +179,21 @@ describe('a good plan', () => {
   });
 });
 
+describe('replicas', () => {
+  const health = (side: string, rest = ''): string =>
+    `${SMALLEST}health:\n  ${side}: {replicas: [postgres://u:r3plica@h/d]${rest}}\n`;
+
+  it('are urls of the kind of their side, whose passwords are secret, and need a limit', () => {
+    const text = health('target', ', replicaLag: 3s');
+    expect(good(text).health.target.replicas).toEqual(['postgres://u:r3plica@h/d']);
+    expect(readPlan(text, file, {}).secrets.map((secret) => secret.text)).toContain('r3plica');
+    expect(faults(health('source'))).toEqual(['6:22 health.source.replicas needs a limit in health.source.replicaLag']);
+    expect(faults(text.replace('postgres://u:r3plica', 'mysql://u:r3plica'))).toEqual([
+      '6:23 health.target.replicas[0] must be a url of the form of target.url',
+    ]);
+  });
+});
+
 describe('a plan with faults', () => {
   it('names all of them at once, each at its place', () => {
     const text = `version: 1
@@ -195,9 +223,22 @@ cutover:
       '9:11 snapshot.maxAge must be a duration such as 500ms, 30s, 5m or 2h',
       '11:15 apply.batchBytes must be from 1KB to 1GB',
       '12:10 apply.lanes must be a whole number',
-      '13:1 cutover.reverse is missing and must be off: this version keeps no way back after the cutover, and a plan has to say that this is accepted',
+      '13:1 cutover.reverse is missing and must be off: this version keeps no way back after the cutover, and a plan has to say that this is accepted (debezium: only checked)',
       '15:13 cutover.switch[0].kind must be one of command, operator',
       '17:12 cutover.switch[1].run must not be empty',
+    ]);
+  });
+
+  it('takes a way back through Debezium from Oracle only, to be checked', () => {
+    const plan = (target: string) => `source: { kind: postgres, url: postgres://s/shop }
+target: ${target}
+name: back
+version: 1
+cutover: { reverse: debezium }
+`;
+    expect(good(plan('{ kind: oracle, url: oracle://u@h/S }')).cutover.reverse).toBe('debezium');
+    expect(faults(plan('{ kind: postgres, url: postgres://t/shop }'))).toEqual([
+      '5:21 cutover.reverse must be off: a way back through Debezium is prepared for a target of Oracle only',
     ]);
   });
 

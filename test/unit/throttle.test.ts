@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Gate } from '../../src/health/gate.ts';
 import { Pace } from '../../src/health/pace.ts';
 import { Throttle } from '../../src/health/throttle.ts';
+import { readThrottle, throttleText, throttling } from '../../src/model/throttle.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -13,7 +14,7 @@ afterEach(() => {
 });
 
 const { signal } = new AbortController();
-const FREE = { rowsPerSecond: null, bytesPerSecond: null };
+const FREE = { rowsPerSecond: null, bytesPerSecond: null, batchPauseMs: null };
 
 /** How long it takes, in ms, until it passes. */
 async function passing(throttle: Throttle, until = signal): Promise<number> {
@@ -43,7 +44,7 @@ describe('a throttle', () => {
   });
 
   test('makes the next wait until what was done is paid for, by the cap that takes longer', async () => {
-    const throttle = new Throttle(new Gate(), { rowsPerSecond: 100, bytesPerSecond: 1_000 });
+    const throttle = new Throttle(new Gate(), { ...FREE, rowsPerSecond: 100, bytesPerSecond: 1_000 });
     expect(await passing(throttle)).toBe(0);
     throttle.spent(work(200, 100));
     expect(await passing(throttle)).toBe(2_000);
@@ -70,10 +71,10 @@ describe('a throttle', () => {
   });
 
   test('divides what is written into pieces of a quarter of a second', () => {
-    const throttle = new Throttle(new Gate(), { rowsPerSecond: 400, bytesPerSecond: 2 });
+    const throttle = new Throttle(new Gate(), { ...FREE, rowsPerSecond: 400, bytesPerSecond: 2 });
     const limits = throttle.limited({ batchRows: 20_000, batchBytes: 8e6, lanes: 3 });
     expect(limits).toMatchObject({ batchRows: 100, batchBytes: 1, lanes: 3 });
-    throttle.change({ rowsPerSecond: 4_000, bytesPerSecond: null });
+    throttle.set({ rowsPerSecond: 4_000, bytesPerSecond: null });
     expect(limits).toMatchObject({ batchRows: 1_000, batchBytes: 8e6 });
   });
 
@@ -81,9 +82,22 @@ describe('a throttle', () => {
     const throttle = new Throttle(new Gate(), { ...FREE, rowsPerSecond: 1 });
     throttle.spent(work(1_000));
     const waiting = passing(throttle);
-    throttle.change({ rowsPerSecond: null });
+    throttle.set({ rowsPerSecond: null });
     expect(await waiting).toBeLessThanOrEqual(200);
     expect(throttle.status).toMatchObject({ rowsPerSecond: null, bytesPerSecond: null });
+  });
+
+  test('takes what an operator set in place of the plan, and of that only what is named', async () => {
+    const throttle = new Throttle(new Gate(), { rowsPerSecond: 100, bytesPerSecond: 10, batchPauseMs: 20 });
+    expect(throttle.status.asPlanned).toBe(true);
+    throttle.set({ rowsPerSecond: null, batchPauseMs: 50 });
+    expect(throttle.status).toMatchObject({ rowsPerSecond: null, bytesPerSecond: 10, pauseMs: 50, asPlanned: false });
+    throttle.set({});
+    expect(throttle.status).toMatchObject({ rowsPerSecond: 100, bytesPerSecond: 10, pauseMs: 20, asPlanned: true });
+    // Whoever looks again and again, as a worker does, forgives nothing.
+    throttle.spent(work(100));
+    throttle.set({});
+    expect(await passing(throttle)).toBe(1_000);
   });
 
   test('makes nobody wait in a freeze', async () => {
@@ -114,7 +128,7 @@ describe('a throttle', () => {
   });
 
   test('leaves the target alone after each batch for as long as it is told to', async () => {
-    const throttle = new Throttle(new Gate(), { ...FREE, pauseMs: 300 });
+    const throttle = new Throttle(new Gate(), { ...FREE, batchPauseMs: 300 });
     throttle.spent(work(1));
     expect(await passing(throttle)).toBe(300);
   });
@@ -130,6 +144,19 @@ describe('a throttle', () => {
     });
     expect(await passing(throttle)).toBe(100);
     expect(throttle.status).toMatchObject({ share: 0.5, pauseMs: 100 });
+  });
+});
+
+describe('what an operator set', () => {
+  test('grows with each request, is taken back by one that asks for the plan, and is kept as text', () => {
+    const first = throttling({}, { apply: { rowsPerSecond: 5 } });
+    const both = throttling(first, { apply: { bytesPerSecond: null }, snapshot: { rowsPerSecond: undefined } });
+    expect(both).toEqual({ apply: { rowsPerSecond: 5, bytesPerSecond: null } });
+    expect(readThrottle(throttleText(both))).toEqual(both);
+    const fresh = throttling(both, { asPlanned: true, snapshot: { batchPauseMs: 7 } });
+    expect(fresh).toEqual({ snapshot: { batchPauseMs: 7 } });
+    expect(throttleText(throttling(fresh, { asPlanned: true }))).toBeNull();
+    expect(readThrottle(null)).toEqual({});
   });
 });
 

@@ -2,7 +2,7 @@
 
 import type { ProbeStatus, StatusSnapshot, WorkerStatus } from '../../observe/status.ts';
 import { byId, element } from './dom.ts';
-import { count, short, UNKNOWN } from './format.ts';
+import { count, short } from './format.ts';
 
 export function drawHealth({ health }: StatusSnapshot): void {
   const probes = health.probes.toSorted((a, b) => Number(a.state === 'well') - Number(b.state === 'well'));
@@ -10,16 +10,13 @@ export function drawHealth({ health }: StatusSnapshot): void {
   byId('probes', HTMLElement).replaceChildren(...probes.map(probeItem));
 }
 
-function probeItem({ side, name, unit, value, limit, state, reason, holds }: ProbeStatus): HTMLElement {
-  const amount = (number: number): string =>
-    `${Number.isInteger(number) ? count(number) : number.toFixed(1)} ${unit}`.trim();
-  const held = state === 'well' || holds.length === 0 ? '' : `${reason}; holds ${holds.join(', ')}`;
+function probeItem({ state, reason, holds, cure }: ProbeStatus): HTMLElement {
+  const held = state === 'well' ? '' : holds.length === 0 ? 'holds nothing' : `holds ${holds.join(', ')}. ${cure}`;
   return element(
     'li',
     { class: state },
     element('span', { class: `state ${state}` }, state),
-    element('b', {}, `${side}: ${name}`),
-    element('span', { class: 'sub' }, `${value === null ? UNKNOWN : amount(value)}, limit ${amount(limit)}`),
+    element('span', {}, reason),
     ...(held === '' ? [] : [element('span', { class: 'sub' }, held)]),
   );
 }

@@ -20,6 +20,8 @@ export interface Answer {
   readonly said?: string;
   readonly message?: string;
   readonly fix?: string;
+  /** What the command tells besides. */
+  readonly answer?: unknown;
 }
 
 /** Takes the token out of the address, where it would be seen and bookmarked. */
@@ -85,8 +87,18 @@ async function listen(listener: Listener): Promise<boolean> {
   }
 }
 
+/** What a path tells; undefined when it does not, for whatever reason. */
+export async function read(path: string): Promise<unknown> {
+  try {
+    const response = await fetch(`/api${path}`, { headers: headers(), cache: 'no-store' });
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Gives a command. What it answers is for people; whether it worked is in `ok`. */
-export async function command(path: string, body: Readonly<Record<string, string>>): Promise<Answer> {
+export async function command(path: string, body: Readonly<Record<string, unknown>>): Promise<Answer> {
   try {
     const response = await fetch(`/api${path}`, {
       method: 'POST',

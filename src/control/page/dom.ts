@@ -35,8 +35,16 @@ export function setText(target: HTMLElement, text: string): void {
 
 /** A bar of 0 to 100 percent, with what it says for those who do not see it. */
 export function progress(label: string, value: number): HTMLElement {
-  const fill = element('span', { class: value >= 100 ? 'fill done' : 'fill' });
-  fill.style.width = `${value}%`;
   const bar = { role: 'progressbar', 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100 };
-  return element('span', { class: 'track', ...bar, 'aria-valuenow': value }, fill);
+  const made = element('span', { class: 'track', ...bar }, element('span', { class: 'fill' }));
+  setProgress(made, value);
+  return made;
+}
+
+export function setProgress(bar: HTMLElement, value: number): void {
+  bar.setAttribute('aria-valuenow', String(value));
+  const fill = bar.firstElementChild;
+  if (!(fill instanceof HTMLElement)) return;
+  fill.style.width = `${value}%`;
+  fill.classList.toggle('done', value >= 100);
 }

@@ -55,6 +55,13 @@ export function percent(part: number, whole: number): number {
   return whole <= 0 ? 0 : Math.min(100, Math.floor((part / whole) * 100));
 }
 
+/** The time of a day, with the day where it is another. */
+export function moment(ms: number): string {
+  const date = new Date(ms);
+  const day = date.toDateString() === new Date().toDateString() ? '' : `${date.toLocaleDateString()} `;
+  return `${day}${clock(ms)}`;
+}
+
 export function clock(ms: number): string {
   return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 }

@@ -4,17 +4,19 @@ import type { StatusSnapshot } from '../../observe/status.ts';
 import type { Sample } from '../history.ts';
 import { drawHealth, drawWorkers } from './beside.ts';
 import { drawChart } from './chart.ts';
-import { type Answer, command, follow, setToken, takeToken } from './connection.ts';
-import { askedToken, confirmed, type Question } from './dialogs.ts';
+import { askCutover, askPause, askResume, askRetry, askTable, askThrottle, whenAsked } from './commands.ts';
+import { follow, setToken, takeToken } from './connection.ts';
+import { askedToken } from './dialogs.ts';
 import { byId, element, setText } from './dom.ts';
 import type { ServerEvent } from './events.ts';
-import { clock, count, duration, lagText, short } from './format.ts';
+import { clock, count, lagText, short } from './format.ts';
+import { drawLetters } from './letters.ts';
 import { drawNumbers } from './numbers.ts';
 import { Paces, Samples } from './series.ts';
+import { drawSpeed } from './speed.ts';
 import { drawTables } from './tables.ts';
 import { drawTimeline, isOver, stageTitle } from './timeline.ts';
-
-const TOAST_MS = 6_000;
+import { drawTrail, loadTrail } from './trail.ts';
 
 const ids = {
   stages: byId('stages', HTMLElement),
@@ -24,8 +26,10 @@ const ids = {
   lost: byId('lost', HTMLElement),
   wait: byId('wait', HTMLElement),
   error: byId('error', HTMLElement),
-  toast: byId('toast', HTMLElement),
+  next: byId('next', HTMLElement),
   pause: byId('pause', HTMLButtonElement),
+  resume: byId('resume', HTMLButtonElement),
+  throttle: byId('throttle', HTMLButtonElement),
   cutover: byId('cutover', HTMLButtonElement),
   filter: byId('filter', HTMLInputElement),
   tables: { rows: byId('rows', HTMLElement), more: byId('more', HTMLElement) },
@@ -37,7 +41,6 @@ let status: StatusSnapshot | undefined;
 let now = 0;
 /** Since when nothing was heard; undefined while the line is there. */
 let lostAt: number | undefined;
-let toastTimer: ReturnType<typeof setTimeout> | undefined;
 
 interface News extends StatusSnapshot {
   readonly at: number;
@@ -72,7 +75,7 @@ function draw(): void {
   drawNotes(status);
   drawButtons(status);
   drawTimeline(ids.stages, status, now);
-  drawNumbers(ids.numbers, status, { copied, applied });
+  drawNumbers(ids.numbers, status, { copied, applied, lag });
   drawChart(ids.lag, [{ name: 'Lag', points: lag }], lagText);
   const lines = [
     { name: 'Copied', points: copied },
@@ -80,8 +83,11 @@ function draw(): void {
   ];
   drawChart(ids.rates, lines, (value) => `${short(value)} rows/s`);
   drawTables(ids.tables, status, ids.filter.value, paces, now);
+  drawLetters(status);
+  drawSpeed(status);
   drawHealth(status);
   drawWorkers(status);
+  if (lostAt === undefined) drawTrail();
   const restarts = status.restarts === 0 ? '' : ` · tried again ${count(status.restarts)} times`;
   setText(byId('foot', HTMLElement), `${count(Object.keys(status.tables).length)} tables${restarts}`);
 }
@@ -95,7 +101,6 @@ function drawLink(): void {
   ids.lost.hidden = !isLost;
   if (isLost)
     setText(ids.lost, `Disconnected since ${clock(lostAt ?? 0)}. The page goes on by itself once the run does.`);
-  if (lostAt !== undefined) for (const button of [ids.pause, ids.cutover]) button.disabled = true;
 }
 
 function writableText({ writable }: StatusSnapshot): string {
@@ -108,7 +113,8 @@ function drawNotes(shown: StatusSnapshot): void {
   const ended = shown.stage === 'complete' ? 'Complete: the applications write to the target.' : '';
   const wait = shown.waiting === null ? ended : `${isGood ? '' : 'Waiting: '}${shown.waiting}`;
   ids.wait.classList.toggle('good', isGood);
-  ids.wait.hidden = wait === '';
+  // What a process that is gone waited for says nothing any more.
+  ids.wait.hidden = wait === '' || (lostAt !== undefined && !isOver(shown));
   setText(ids.wait, wait);
   const error = shown.lastError;
   ids.error.hidden = error === null;
@@ -116,50 +122,34 @@ function drawNotes(shown: StatusSnapshot): void {
   if (error !== null && ids.error.firstChild?.textContent !== text) {
     ids.error.replaceChildren(element('strong', {}, text), element('p', {}, error.fix));
   }
+  drawNext(shown);
+}
+
+function drawNext({ next }: StatusSnapshot): void {
+  ids.next.hidden = next.length === 0 || lostAt !== undefined;
+  const text = next.map(({ command, why }) => `${command} ${why}`).join();
+  if (ids.next.dataset.text === text) return;
+  ids.next.dataset.text = text;
+  ids.next.replaceChildren(
+    ...next.map(({ command, why }) => element('div', {}, 'Next: ', element('code', {}, command), ` ${why}`)),
+  );
 }
 
 function drawButtons(shown: StatusSnapshot): void {
   const over = isOver(shown);
   const { when, granted } = shown.permission;
-  ids.pause.disabled = over || lostAt !== undefined;
-  setText(ids.pause, shown.paused.length > 0 ? 'Resume' : 'Pause');
+  const off = over || lostAt !== undefined;
+  // The keyboard stays where it was.
+  const focused = document.activeElement;
+  for (const button of [ids.pause, ids.resume, ids.throttle]) button.disabled = off;
+  ids.pause.hidden = shown.paused.includes('run');
+  ids.resume.hidden = shown.paused.length === 0;
+  if (focused === ids.pause && ids.pause.hidden) ids.resume.focus();
+  if (focused === ids.resume && ids.resume.hidden) ids.pause.focus();
   ids.cutover.hidden = when === 'never';
   ids.cutover.classList.toggle('primary', shown.permission.ready && !granted);
-  ids.cutover.disabled = over || lostAt !== undefined || when === 'auto';
+  ids.cutover.disabled = off || when === 'auto';
   setText(ids.cutover, when === 'auto' ? 'Cuts over by itself' : granted ? 'Cancel cutover…' : 'Cut over…');
-}
-
-async function give(path: string, question: Question): Promise<void> {
-  const by = await confirmed(question);
-  if (by !== undefined) tell(await command(path, { by }));
-}
-
-function tell({ ok, said, message, fix }: Answer): void {
-  clearTimeout(toastTimer);
-  setText(ids.toast, ok ? (said ?? 'done') : `${message ?? 'refused'}${fix === undefined ? '' : ` ${fix}`}`);
-  toastTimer = setTimeout(() => setText(ids.toast, ''), TOAST_MS);
-}
-
-function pauseQuestion(): Promise<void> {
-  if (status !== undefined && status.paused.length > 0) {
-    return give('/resume', { title: 'Resume?', text: 'Copy and apply go on where they stopped.', yes: 'Resume' });
-  }
-  const text = 'Copy and apply hold after the work in hand. Meanwhile the source keeps its log for the run.';
-  return give('/pause', { title: 'Pause the run?', text, yes: 'Pause' });
-}
-
-function cutoverQuestion(): Promise<void> {
-  if (status === undefined) return Promise.resolve();
-  const { run, permission, stream, verify } = status;
-  if (permission.granted) {
-    const text = 'The permission to cut over is taken back. That is possible until the freeze has begun.';
-    return give('/cutover/cancel', { title: 'Cancel the cutover?', text, yes: 'Cancel the cutover' });
-  }
-  const lag = stream.lagSeconds === null ? 'the lag is not known yet' : `the lag is ${lagText(stream.lagSeconds)}`;
-  const text =
-    `The source is closed to writes for at most ${duration(permission.budgetMs / 1_000)}; then the applications write to ` +
-    `the target, and there is no way back. Now ${lag}, and ${count(verify.pendingKeys)} keys have to be compared in the freeze.`;
-  return give('/cutover', { title: 'Cut over to the target?', text, yes: 'Cut over', word: run });
 }
 
 async function start(): Promise<void> {
@@ -177,8 +167,23 @@ async function start(): Promise<void> {
   }
 }
 
-ids.pause.addEventListener('click', () => void pauseQuestion());
-ids.cutover.addEventListener('click', () => void cutoverQuestion());
+function onClick(button: HTMLElement, ask: (shown: StatusSnapshot) => Promise<void>): void {
+  button.addEventListener('click', () => {
+    if (status !== undefined) void ask(status);
+  });
+}
+
+onClick(ids.pause, askPause);
+onClick(ids.resume, askResume);
+onClick(ids.cutover, askCutover);
+onClick(ids.throttle, askThrottle);
+onClick(byId('retry-all', HTMLElement), () => askRetry(undefined));
+ids.tables.rows.addEventListener('click', ({ target }) => {
+  const row = target instanceof HTMLButtonElement ? target.closest('tr') : null;
+  const table = row?.dataset.table;
+  if (table !== undefined && lostAt === undefined) void askTable(table, status?.conditions[table]);
+});
+whenAsked(loadTrail);
 ids.filter.addEventListener('input', draw);
 document.addEventListener('visibilitychange', draw);
 addEventListener('resize', draw);

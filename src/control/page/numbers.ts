@@ -4,7 +4,11 @@ import type { StatusSnapshot } from '../../observe/status.ts';
 import { element, progress } from './dom.ts';
 import { bytes, count, duration, lagText, percent, short, UNKNOWN } from './format.ts';
 import type { Point } from './series.ts';
+import { isSlowed } from './speed.ts';
 import { isOver } from './timeline.ts';
+
+const SMALL_LAG_S = 2;
+const TREND_MS = 20_000;
 
 interface Fact {
   readonly name: string;
@@ -19,12 +23,13 @@ interface Fact {
 export interface Rates {
   readonly copied: readonly Point[];
   readonly applied: readonly Point[];
+  readonly lag: readonly Point[];
 }
 
 export function drawNumbers(list: HTMLElement, status: StatusSnapshot, rates: Rates): void {
   const facts = [
     copied(status),
-    lag(status),
+    lag(status, rates.lag),
     pace(status, rates),
     verified(status),
     ...letters(status),
@@ -56,13 +61,14 @@ function copied(status: StatusSnapshot): Fact {
     big: short(rows),
     unit: isCopied || rowsExpected === 0 ? '' : `of about ${short(rowsExpected)}`,
     done,
-    more: [isCopied ? 'the copy is done' : goes ? `${done}%, about ${duration(left)} left` : `${done}%`],
+    more: [isCopied ? 'the copy is done' : goes ? `${done}%, about ${duration(Math.max(1, left))} left` : `${done}%`],
   };
 }
 
-function lag({ stream, stage }: StatusSnapshot): Fact {
+function lag({ stream, stage }: StatusSnapshot, points: readonly Point[]): Fact {
   const { lagSeconds, lagBytes, retainedBytes, topic, hot } = stream;
   const more = [
+    ...lagTrend(points),
     ...(lagBytes === null ? [] : [`${bytes(lagBytes)} of log to read`]),
     ...(topic?.messages == null ? [] : [`${short(topic.messages)} messages in the topic`]),
     ...(hot === null ? [] : [`${hot.table} keeps one lane busy`]),
@@ -76,6 +82,17 @@ function lag({ stream, stage }: StatusSnapshot): Fact {
   };
 }
 
+/** Which way it goes, and how long until there is none; nothing while it is small. */
+export function lagTrend(points: readonly Point[]): readonly string[] {
+  const last = points.at(-1);
+  if (last === undefined || last.value === null || last.value < SMALL_LAG_S) return [];
+  const before = points.find(({ at, value }) => value !== null && at >= last.at - TREND_MS);
+  if (before === undefined || before.value === null || last.at - before.at < TREND_MS / 2) return [];
+  const shrinks = (before.value - last.value) / ((last.at - before.at) / 1_000);
+  if (shrinks > 0.02) return [`shrinking, about ${duration(last.value / shrinks)} left`];
+  return shrinks < -0.02 ? ['growing'] : [];
+}
+
 function pace(status: StatusSnapshot, { copied: rows, applied }: Rates): Fact {
   const [read, written] = [rows.at(-1)?.value ?? 0, applied.at(-1)?.value ?? 0];
   const isOld = isOver(status);
@@ -83,7 +100,11 @@ function pace(status: StatusSnapshot, { copied: rows, applied }: Rates): Fact {
     name: 'Throughput',
     big: isOld ? UNKNOWN : short(read + written),
     unit: isOld ? '' : 'rows/s',
-    more: [`${short(status.stream.changes)} changes applied`, `in ${short(status.stream.batches)} batches`],
+    more: [
+      ...(!isOld && Object.values(status.throttle).some(isSlowed) ? ['slowed down, see Speed'] : []),
+      `${short(status.stream.changes)} changes applied`,
+      `in ${short(status.stream.batches)} batches`,
+    ],
   };
 }
 
@@ -105,7 +126,7 @@ function verified({ verify }: StatusSnapshot): Fact {
 function letters({ deadLetters }: StatusSnapshot): readonly Fact[] {
   const { open, waived, total } = deadLetters;
   if (total === 0) return [];
-  const more = [`${count(total)} in all, ${count(waived)} waived`, 'migrate dead-letters list'];
+  const more = [`${count(total)} in all, ${count(waived)} waived`];
   return [{ name: 'Dead letters open', big: count(open), more, bad: open > 0 }];
 }
 

@@ -1,8 +1,11 @@
-// The vital signs of a MySQL or MariaDB server. What its replicas are behind no server of this kind knows.
+// The vital signs of a MySQL or MariaDB server. What its replicas are behind no server of this kind knows: they are asked themselves.
 
-import type { ServerHealth, Vital } from '../health.ts';
+import type { RowDataPacket } from 'mysql2';
+import type { Side } from '../../model/side.ts';
+import type { Replica, ServerHealth, Vital } from '../health.ts';
 import { Kept } from '../kept.ts';
 import type { MysqlServer, MysqlSession } from './connection.ts';
+import { translateError } from './errors.ts';
 
 export type MysqlKind = 'mysql' | 'mariadb';
 
@@ -36,6 +39,8 @@ const VITALS: Readonly<Record<MysqlKind, readonly Vital[]>> = {
       name: 'historyLength',
       sql: `SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'`,
     },
+    // Of all databases, undo and temporary tables included; neither redo nor binary log.
+    { name: 'dataSize', sql: 'SELECT SUM(ALLOCATED_SIZE) FROM information_schema.INNODB_TABLESPACES' },
   ],
   mariadb: [
     ...shared(ofMariadb),
@@ -56,12 +61,52 @@ const SETTINGS: Readonly<Record<MysqlKind, string>> = {
   mariadb: `SET SESSION max_statement_time = ${STATEMENT_MS / 1_000}`,
 };
 
-export function mysqlHealth(server: MysqlServer, kind: MysqlKind): ServerHealth {
-  const kept = new Kept(() => open(server, kind));
+export function mysqlHealth(
+  server: MysqlServer,
+  kind: MysqlKind,
+  replicas: readonly { readonly name: string; readonly server: MysqlServer }[] = [],
+): ServerHealth {
+  const asker = (): ServerHealth['ask'] => {
+    const kept = new Kept(() => open(server, kind));
+    return (sql) => kept.use((session) => within(session, async () => (await session.query(sql))[0]?.[0] ?? null));
+  };
   return {
     vitals: VITALS[kind],
-    ask: (sql) => kept.use((session) => within(session, sql)),
+    replicas: replicas.map((replica) => replicaOf(replica.name, replica.server, kind)),
+    ask: asker(),
+    askOwn: asker(),
   };
+}
+
+/** Of every source that it has. */
+const STATUS: Readonly<Record<MysqlKind, { readonly sql: string; readonly column: string }>> = {
+  mysql: { sql: 'SHOW REPLICA STATUS', column: 'Seconds_Behind_Source' },
+  mariadb: { sql: 'SHOW ALL REPLICAS STATUS', column: 'Seconds_Behind_Master' },
+};
+
+function replicaOf(name: string, server: MysqlServer, kind: MysqlKind): Replica {
+  const { sql, column } = STATUS[kind];
+  const kept = new Kept(() => open(server, kind));
+  return {
+    name,
+    lag: async () => {
+      const rows = await kept.use((session) => within(session, () => rowsByName(session, server.side, sql)));
+      const behind = rows.map((row) => row[column] as string | number | null);
+      if (behind.length === 0) return 'it is no replica';
+      if (behind.includes(null)) return 'its replication does not run';
+      return Math.max(...behind.map(Number)) * 1_000;
+    },
+  };
+}
+
+/** The columns of a SHOW differ from version to version. */
+function rowsByName({ connection }: MysqlSession, side: Side, sql: string): Promise<readonly RowDataPacket[]> {
+  return new Promise((resolve, reject) => {
+    connection.query<RowDataPacket[]>({ sql, rowsAsArray: false }, (error, rows) => {
+      if (error === null) resolve(rows);
+      else reject(translateError(side, error));
+    });
+  });
 }
 
 async function open(server: MysqlServer, kind: MysqlKind): Promise<MysqlSession> {
@@ -76,10 +121,10 @@ async function open(server: MysqlServer, kind: MysqlKind): Promise<MysqlSession>
   }
 }
 
-async function within(session: MysqlSession, sql: string): Promise<string | null> {
+async function within<T>(session: MysqlSession, work: () => Promise<T>): Promise<T> {
   const timer = setTimeout(() => session.close(), CUT_MS);
   try {
-    return (await session.query(sql))[0]?.[0] ?? null;
+    return await work();
   } finally {
     clearTimeout(timer);
   }

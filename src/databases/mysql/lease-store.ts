@@ -24,6 +24,7 @@ const END_PATIENCE_MS = 8_000;
 
 export class MysqlLeaseStore implements LeaseStore {
   readonly side: Side;
+  readonly table = 'migrate.lease';
   readonly #server: MysqlServer;
 
   constructor(server: MysqlServer) {

@@ -1,12 +1,13 @@
 // An Oracle server and the sessions that are opened on it: set up alike, every value as text or bytes, errors translated.
 
 import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { BindDefinition, Connection, Driver, ResultSet } from 'oracledb';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
 import { type Bind, type BindColumn, bindDefinition, fetchAs, loadDriver, type ValueRow } from './driver.ts';
 import { isFatal, translateError } from './errors.ts';
+import { CommitTimes } from './health-commits.ts';
+import { connectWithin, cut, trafficOf, whenCut } from './network.ts';
 import { MODULE, runLabel } from './run-label.ts';
 import { logStatement } from './sql-log.ts';
 import { connectionOptions } from './url.ts';
@@ -20,21 +21,26 @@ export interface RefusedRow {
   readonly error: MigrateError;
 }
 
-// Nothing here may depend on how the server or the account is set up. The territory comes first: it sets the formats.
+// Nothing here may depend on how the server or the account is set up. The territory comes first: it sets the formats. A commit that
+// has returned must be on disk, because what it covers is acknowledged to the source.
 const SETTINGS = [
   "ALTER SESSION SET NLS_LANGUAGE = 'AMERICAN' NLS_TERRITORY = 'AMERICA'",
   `ALTER SESSION SET NLS_CALENDAR = 'GREGORIAN' NLS_NUMERIC_CHARACTERS = '.,' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY'
      NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6'
-     NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM'`,
+     NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM' COMMIT_WAIT = 'WAIT'`,
   "ALTER SESSION SET TIME_ZONE = '+00:00'",
   'ALTER SESSION SET DDL_LOCK_TIMEOUT = 10',
 ];
 const ROWS_AT_ONCE = 1_000;
+/** Of logging in, and of what follows it: as long as a server waits for a login that is not set up otherwise. */
+const OPENING_MS = 60_000;
 /** Of taking leave of the server in good order. */
 const GOODBYE_MS = 1_000;
 
 export class OracleServer {
   readonly side: Side;
+  /** Of all sessions. */
+  readonly commits = new CommitTimes();
   readonly #url: string;
   readonly #run: string | undefined;
   readonly #idle: OracleSession[] = [];
@@ -58,7 +64,7 @@ export class OracleServer {
     const driver = await loadDriver();
     let connection: Connection;
     try {
-      connection = await driver.getConnection(connectionOptions(this.side, this.#url));
+      connection = await connectWithin(OPENING_MS, driver, connectionOptions(this.side, this.#url));
     } catch (error) {
       throw translateError(this.side, error, true);
     }
@@ -66,15 +72,19 @@ export class OracleServer {
       side: this.side,
       driver,
       connection,
+      onCommit: () => this.commits.begin(),
       onClose: () => this.#open.delete(session),
     });
     this.#open.add(session);
+    const timer = setTimeout(() => session.destroy(), OPENING_MS);
     try {
       session.label(ofRun && this.#run !== undefined ? runLabel({ run: this.#run, side: this.side }) : '');
       for (const setting of SETTINGS) await session.execute(setting);
     } catch (error) {
       session.destroy();
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
     if (this.#closed) session.destroy();
     return session;
@@ -120,6 +130,8 @@ interface SessionParts {
   readonly side: Side;
   readonly driver: Driver;
   readonly connection: Connection;
+  /** A commit begins; what is returned is called when it has ended. */
+  readonly onCommit: () => () => void;
   readonly onClose: () => void;
 }
 
@@ -132,6 +144,7 @@ export class OracleSession {
   readonly #side: Side;
   readonly #driver: Driver;
   readonly #connection: Connection;
+  readonly #onCommit: () => () => void;
   readonly #onClose: () => void;
   /** Ends `lost`, and what is under way: the driver says nothing of a socket that it cut itself. */
   #fail: (error: MigrateError) => void = () => undefined;
@@ -140,10 +153,11 @@ export class OracleSession {
   #broken = false;
   #busy = 0;
 
-  constructor({ side, driver, connection, onClose }: SessionParts) {
+  constructor({ side, driver, connection, onCommit, onClose }: SessionParts) {
     this.#side = side;
     this.#driver = driver;
     this.#connection = connection;
+    this.#onCommit = onCommit;
     this.#onClose = onClose;
     this.lost = new Promise((_, reject) => {
       this.#fail = reject;
@@ -152,7 +166,7 @@ export class OracleSession {
       this.#closing = reject;
     });
     for (const promise of [this.lost, this.#closed]) promise.catch(() => undefined);
-    networkOf(connection)?.ntAdapter?.stream?.once('close', () => this.#break(translateError(side, LOST)));
+    whenCut(connection, () => this.#break(translateError(side, LOST)));
   }
 
   /** True when no further statement can succeed. */
@@ -163,6 +177,11 @@ export class OracleSession {
   /** What the server calls its version: `19.3.0.0.0`. */
   get version(): string {
     return this.#connection.oracleServerVersionString;
+  }
+
+  /** Bytes that came and went so far. */
+  get traffic(): number {
+    return trafficOf(this.#connection);
   }
 
   /** By which others can tell whose session it is: `action`, besides its id; told with the next statement. */
@@ -283,6 +302,7 @@ export class OracleSession {
 
   /** Rejects with TARGET.COMMIT_UNKNOWN when there was no answer. One that was refused is rolled back. */
   async commit(): Promise<void> {
+    const ended = this.#onCommit();
     try {
       await this.#call('COMMIT', () => this.#connection.commit());
     } catch (error) {
@@ -298,6 +318,8 @@ export class OracleSession {
       }
       await this.rollback().catch(() => this.destroy());
       throw error;
+    } finally {
+      ended();
     }
   }
 
@@ -322,9 +344,7 @@ export class OracleSession {
   destroy(): void {
     this.#broken = true;
     this.#onClose();
-    const network = networkOf(this.#connection);
-    // Not the socket alone: a connection that thinks that it is open takes leave when it is collected, and throws.
-    if (network?.ntAdapter?.stream) network.forceDisconnect?.();
+    cut(this.#connection);
     this.#closing(translateError(this.#side, CLOSED));
   }
 
@@ -371,13 +391,3 @@ export class OracleSession {
 const PREFETCHED = 100;
 const CLOSED = Object.assign(new Error('NJS-003: the session was closed'), { code: 'NJS-003' });
 const LOST = Object.assign(new Error('NJS-500: the connection was closed by the other end'), { code: 'NJS-500' });
-
-/** The driver has no way to cut a connection, nor to hear that it was cut, while nothing is under way. */
-function networkOf(connection: Connection): Network | undefined {
-  return (connection as unknown as { readonly _impl?: { readonly nscon?: Network } })._impl?.nscon;
-}
-
-interface Network {
-  readonly ntAdapter?: { readonly stream?: Socket | null } | null;
-  forceDisconnect?(): void;
-}

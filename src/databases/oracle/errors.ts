@@ -24,23 +24,36 @@ const UNAVAILABLE = new Set([
   ...[12526, 12527, 12528, 12537, 12541, 12543, 12545, 12547, 12560, 12570, 12571, 12583, 12757, 16456, 25408, 27146],
   ...[28511, 56600],
 ]);
-/** Of the driver: sockets, listeners, names, packets, closed connections. */
-const UNAVAILABLE_DRIVER = new Set([3, 40, 76, 103, 112, 500, 501, 503, 506, 510, 511, 513, 518, 519, 521, 522, 530]);
+/** Of the driver: sockets, listeners, names, closed connections, packets, which it has no number for when it knows no such kind (68). */
+const UNAVAILABLE_DRIVER = new Set([
+  ...[3, 40, 68, 76, 103, 112, 500, 501, 503, 506, 509, 510, 511, 513, 518, 519, 521, 522, 530],
+]);
 /** Lock, deadlock, snapshot, undo, memory, changed meanwhile, interrupted or out of time. */
 const TRANSIENT = new Set([
-  ...[54, 60, 104, 1013, 1555, 1562, 1591, 2049, 4020, 4021, 4030, 4031, 4061, 4065, 4068, 8103, 8176, 8177, 12829],
+  ...[
+    54, 60, 104, 1013, 1466, 1555, 1562, 1591, 2049, 4020, 4021, 4030, 4031, 4061, 4065, 4068, 8103, 8176, 8177, 12829,
+  ],
   ...[30006, 30036, 40],
 ]);
+/** No room, which somebody makes while the run tries again: quota, temporary, tables, indexes, LOBs, archive, recovery area. */
+const FULL = new Set([257, 1536, 1652, 1653, 1654, 1655, 1658, 1659, 1688, 1691, 1692, 1693, 19809, 30032]);
 /** At login, and of a session whose password runs out. */
 const LOGIN = new Set([1005, 1017, 1045, 28000, 28001, 28009, 28040, 28041, 28365]);
-const LOGIN_DRIVER = new Set([101, 103, 116]);
+const LOGIN_DRIVER = new Set([101, 116]);
 const CALL_TIMEOUT = 123;
-const TLS_DRIVER = new Set([505, 507, 508, 509]);
+const TLS_DRIVER = new Set([505, 507, 508]);
+/** A handshake that broke, or one that the certificate ended. */
+const TLS_HANDSHAKE = 506;
+const CERTIFICATE = /certificate|self.signed|wrong version number|unknown protocol/i;
+
 /** These name tables, columns, users, tablespaces and rights, and what kept a thing from being made. */
 const NAMES_ONLY = new Set([
   ...[54, 60, 257, 900, 902, 903, 904, 905, 906, 907, 911, 922, 923, 925, 933, 936, 942, 955, 957, 959, 972, 990, 1017],
   ...[1031, 1045, 1408, 1418, 1430, 1439, 1440, 1441, 1442, 1450, 1451, 1452, 1489, 1536, 1555, 1652, 1653, 1654, 1658],
-  ...[1688, 1691, 1692, 1720, 1749, 1775, 1918, 1920, 1935, 1950, 2260, 2261, 2264, 2267, 2270, 2275, 2289, 2298, 2299],
+  ...[
+    1655, 1659, 1688, 1691, 1692, 1693, 1720, 1749, 1775, 1918, 1920, 1935, 1950, 2260, 2261, 2264, 2267, 2270, 2275,
+    2289, 2298, 2299,
+  ],
   ...[2327, 2329, 2430, 2431, 2437, 2438, 2443, 4020, 4021, 4080, 4081, 4098, 8177, 12899, 28000, 28001, 30006, 30036],
   ...[32795, 38104, 54013, 65096],
 ]);
@@ -73,7 +86,7 @@ export function translateError(side: Side, thrown: unknown, login = false): Migr
   const message = firstLine(thrown);
   const cause = withoutValues(thrown, number, driver);
   const fix = number === undefined ? undefined : CURES.get(number);
-  const named = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
+  const named = (name: 'CONNECTION' | 'AUTHENTICATION' | 'FULL' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
     side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
   const as = (
     name: Parameters<typeof named>[0],
@@ -84,7 +97,10 @@ export function translateError(side: Side, thrown: unknown, login = false): Migr
       ...(fix === undefined ? {} : { fix }),
       ...details,
     });
-  if (driver !== undefined && TLS_DRIVER.has(driver)) {
+  if (
+    driver !== undefined &&
+    (TLS_DRIVER.has(driver) || (driver === TLS_HANDSHAKE && CERTIFICATE.test(String(thrown))))
+  ) {
     return as('CONNECTION', {
       disposition: 'operator',
       fix: `Correct sslmode, or the authorities that Node trusts (NODE_EXTRA_CA_CERTS, walletLocation) in ${side}.url, or the certificate of the server.`,
@@ -100,6 +116,7 @@ export function translateError(side: Side, thrown: unknown, login = false): Migr
     return as('AUTHENTICATION');
   }
   if (isFatal(thrown)) return as('CONNECTION');
+  if (number !== undefined && FULL.has(number)) return as('FULL');
   if (driver === CALL_TIMEOUT || (number !== undefined && TRANSIENT.has(number))) return as('TRANSIENT');
   if (number !== undefined) return as('REFUSED');
   return new MigrateError('INTERNAL.BUG', message, { cause });
@@ -114,12 +131,13 @@ function driverCode(thrown: unknown): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/** What follows is where it was raised, and an address of the manual. */
+/** What follows is where it was raised, and an address of the manual; of the driver's own errors of connections it is the reason. */
 function firstLine(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const lines = message.split('\n');
-  const line = lines.find((one) => /^ORA-\d{5}/.test(one) && !WRAPPERS.has(Number(one.slice(4, 9)))) ?? lines[0];
-  return line ?? '';
+  const [first = '', second = '', ...rest] = message.split('\n');
+  const line = [first, second, ...rest].find((one) => /^ORA-\d{5}/.test(one) && !WRAPPERS.has(Number(one.slice(4, 9))));
+  if (line !== undefined) return line;
+  return (/^NJS-5\d\d/.test(first) ? `${first} ${second}` : first).replaceAll(/ ?\(CONNECTION_ID=[^)]*\)/g, '').trim();
 }
 
 function text(message: string, number: number | undefined): string {
@@ -128,7 +146,9 @@ function text(message: string, number: number | undefined): string {
   const label = `ORA-${String(number).padStart(5, '0')}`;
   if (constraint !== undefined) return `constraint ${constraint} was violated (${label})`;
   if (column !== undefined) return `a value for ${column} was refused (${label})`;
-  return UNAVAILABLE.has(number) || TRANSIENT.has(number) ? message : `a statement was refused (${label})`;
+  return UNAVAILABLE.has(number) || TRANSIENT.has(number) || FULL.has(number)
+    ? message
+    : `a statement was refused (${label})`;
 }
 
 /** The server's words may quote a value: only its numbers and the names in them are kept. */

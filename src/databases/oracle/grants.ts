@@ -5,6 +5,7 @@ import type { RoleGrants } from '../../model/grant.ts';
 import { readServerFacts } from './check/facts.ts';
 import type { OracleSession } from './connection.ts';
 import { targetNeeds, toGrants } from './needs.ts';
+import { reverseGrants } from './reverse.ts';
 import { quoteLiteral } from './sql.ts';
 
 export interface TargetGrantsQuery {
@@ -13,11 +14,13 @@ export interface TargetGrantsQuery {
   readonly role?: string | undefined;
   /** True when the tables were made by hand. */
   readonly existing: boolean;
+  /** The account that Debezium would log in with for a way back; none without one. */
+  readonly reverse?: string | undefined;
 }
 
 export async function readTargetGrants(
   session: OracleSession,
-  { catalog, role, existing }: TargetGrantsQuery,
+  { catalog, role, existing, reverse }: TargetGrantsQuery,
 ): Promise<RoleGrants> {
   const facts = await readServerFacts(session);
   const account = role ?? facts.rights.account;
@@ -25,7 +28,10 @@ export async function readTargetGrants(
   return {
     role: account,
     database: catalog.schemas.join(', '),
-    grants: toGrants(targetNeeds(facts, account, scope), account),
+    grants: [
+      ...toGrants(targetNeeds(facts, account, scope), account),
+      ...(reverse === undefined ? [] : reverseGrants(facts, reverse)),
+    ],
     afterwards: `run ${applicationsScript(catalog.schemas)} and what it prints before the cutover, so that the applications may use the tables; drop the account when the journal is needed no more.`,
   };
 }

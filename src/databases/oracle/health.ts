@@ -1,53 +1,51 @@
-// The vital signs of an Oracle server, as its V$ views tell them to whoever was granted them. Nothing here is from the views that
-// need a licence of the Diagnostics Pack.
+// How an Oracle server is: what its views tell to whoever was granted them, and what this process sees of it without any right.
 
-import type { ServerHealth, Vital } from '../health.ts';
+import type { ServerHealth } from '../health.ts';
 import { Kept } from '../kept.ts';
 import type { OracleServer, OracleSession } from './connection.ts';
+import { VITALS } from './health-vitals.ts';
 
-const VITALS: readonly Vital[] = [
-  { name: 'answer', sql: 'SELECT 1 FROM DUAL' },
-  {
-    // A server has as many sessions as processes to serve them; UNLIMITED is not a number.
-    name: 'connections',
-    sql: `SELECT MAX(ROUND(100 * CURRENT_UTILIZATION / TO_NUMBER(TRIM(LIMIT_VALUE)), 1)) FROM V$RESOURCE_LIMIT
-      WHERE RESOURCE_NAME IN ('processes', 'sessions') AND TRIM(LIMIT_VALUE) NOT IN ('UNLIMITED', '0')`,
-  },
-  {
-    // The question itself runs, too.
-    name: 'runningStatements',
-    sql: `SELECT COUNT(*) - 1 FROM V$SESSION WHERE STATUS = 'ACTIVE' AND TYPE = 'USER'`,
-  },
-  { name: 'lockWaits', sql: 'SELECT COUNT(*) FROM V$SESSION WHERE BLOCKING_SESSION IS NOT NULL' },
-  {
-    // What a recovery would have to read: when that is all of it, everybody waits for the next checkpoint.
-    name: 'logPressure',
-    sql: `SELECT ROUND(100 * SUM(CASE WHEN STATUS IN ('CURRENT', 'ACTIVE') THEN BYTES ELSE 0 END) / SUM(BYTES), 1)
-      FROM V$LOG`,
-  },
-];
-
+/** These only read, and begin no transaction: one round trip each, of many every few seconds. */
+const OWN: ReadonlySet<string | undefined> = new Set(VITALS.flatMap(({ sql, behind }) => [sql, behind]));
 // The session goes with a statement that is not answered by then: the server itself stands still.
 const CUT_MS = 8_000;
 
-/** Needs SELECT on V_$RESOURCE_LIMIT, V_$SESSION and V_$LOG; without one of them its vital sign is refused. */
+/** A vital sign whose view this account may not read is refused; `commitTime` is measured here, and never is. */
 export function oracleHealth(server: OracleServer): ServerHealth {
-  const kept = new Kept(() => server.session());
+  const asker = (): ServerHealth['ask'] => {
+    const kept = new Kept(() => server.session());
+    return (sql) =>
+      kept.use((session) => within(session, () => (OWN.has(sql) ? first(session, sql) : readOnly(session, sql))));
+  };
   return {
     vitals: VITALS,
-    ask: (sql) => kept.use((session) => ask(session, sql)),
+    measured: [{ name: 'commitTime', read: () => Math.round(server.commits.take()) }],
+    replicas: [],
+    ask: asker(),
+    askOwn: asker(),
   };
 }
 
-/** In a transaction that can only read. */
-async function ask(session: OracleSession, sql: string): Promise<string | null> {
-  const timer = setTimeout(() => session.destroy(), CUT_MS);
+/** A plan's own statement runs in a transaction that can only read. */
+async function readOnly(session: OracleSession, sql: string): Promise<string | null> {
   try {
     await session.execute('SET TRANSACTION READ ONLY');
-    const value = (await session.query(sql))[0]?.[0] ?? null;
-    return value === null ? null : String(value);
+    return await first(session, sql);
+  } finally {
+    if (!session.broken) await session.rollback().catch(() => session.destroy());
+  }
+}
+
+async function first(session: OracleSession, sql: string): Promise<string | null> {
+  const value = (await session.query(sql))[0]?.[0] ?? null;
+  return value === null ? null : String(value);
+}
+
+async function within<T>(session: OracleSession, work: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(() => session.destroy(), CUT_MS);
+  try {
+    return await work();
   } finally {
     clearTimeout(timer);
-    if (!session.broken) await session.rollback().catch(() => session.destroy());
   }
 }

@@ -10,7 +10,7 @@ export async function readIdentity(session: OracleSession): Promise<string> {
   const [row] = await session.query(
     `SELECT SYS_CONTEXT('USERENV', 'DB_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), USERNAME,
        TO_CHAR(CREATED, 'YYYYMMDDHH24MISS')
-     FROM USER_USERS`,
+     FROM ALL_USERS WHERE USERNAME = SYS_CONTEXT('USERENV', 'SESSION_USER')`,
   );
   return `oracle/${(row ?? []).map((part) => part ?? '').join('/')}`;
 }

@@ -30,6 +30,7 @@ const LOCK_SCHEMA = `CREATE TABLE ${ownTable('LOCK')} (
 
 export class OracleLeaseStore implements LeaseStore {
   readonly side: Side;
+  readonly table = ownTable('LEASE');
   readonly #server: OracleServer;
 
   constructor(server: OracleServer) {

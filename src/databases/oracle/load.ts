@@ -17,8 +17,9 @@ import { proveLease } from './lease-proof.ts';
 import { batches } from './write/batches.ts';
 import { type WrittenTable, WrittenTables } from './write/columns.ts';
 import { isRefused, refusedRow } from './write/failures.ts';
+import type { LockWaits } from './write/lock-waits.ts';
 import { insertStatement } from './write/statements.ts';
-import { answered, Writer } from './write/writer.ts';
+import { Writer } from './write/writer.ts';
 
 const ROLLBACK_MS = 5_000;
 
@@ -29,6 +30,8 @@ export interface OracleLoaderOptions {
   readonly conversionOf: ConversionOf;
   /** A server that does not answer for this long is given up. */
   readonly networkTimeoutMs: number;
+  /** Who waits for a lock. Default: nobody is told. */
+  readonly waits?: LockWaits;
 }
 
 /** One chunk as the journal knows it. */
@@ -45,10 +48,10 @@ export class OracleLoader implements Loader {
   readonly #writer: Writer;
   readonly #written: WrittenTables;
 
-  constructor({ server, claim, conversionOf, networkTimeoutMs }: OracleLoaderOptions) {
+  constructor({ server, claim, conversionOf, networkTimeoutMs, waits }: OracleLoaderOptions) {
     this.#claim = claim;
     this.#timeoutMs = networkTimeoutMs;
-    this.#writer = new Writer(server, claim.run);
+    this.#writer = new Writer(server, claim.run, waits);
     this.#written = new WrittenTables(conversionOf);
   }
 
@@ -58,10 +61,10 @@ export class OracleLoader implements Loader {
     if (read.format !== 'text') throw new MigrateError('INTERNAL.BUG', 'rows come in a form of PostgreSQL alone');
     try {
       session = await this.#writer.open();
-      await answered(session, this.#timeoutMs, () => proveLease(session, this.#claim));
+      await this.#writer.answered(session, this.#timeoutMs, () => proveLease(session, this.#claim));
       rows = await this.#write(session, table, read);
       const entry = { table, chunk, at, rows };
-      await answered(session, this.#timeoutMs, () => writeChunk(session, this.#claim, entry));
+      await this.#writer.answered(session, this.#timeoutMs, () => writeChunk(session, this.#claim, entry));
       await failpoint('chunk.before_commit');
     } catch (error) {
       read.bytes.destroy();
@@ -103,7 +106,9 @@ export class OracleLoader implements Loader {
       for await (const some of rowsOf(read.bytes)) {
         for (const batch of batches(places, ownRows(written, some))) {
           rows += await underWay;
-          underWay = answered(session, this.#timeoutMs, () => session.insertMany(text, batch.rows, batch.columns));
+          underWay = this.#writer.answered(session, this.#timeoutMs, () =>
+            session.insertMany(text, batch.rows, batch.columns),
+          );
           // Awaited with the next batch, or below.
           underWay.catch(() => undefined);
         }
@@ -116,7 +121,7 @@ export class OracleLoader implements Loader {
 
   async #commit(session: OracleSession, entry: Entry): Promise<void> {
     try {
-      await answered(session, this.#timeoutMs, () => session.commit());
+      await this.#writer.answered(session, this.#timeoutMs, () => session.commit());
     } catch (error) {
       await this.#writer.rollback(ROLLBACK_MS);
       if (!(error instanceof MigrateError) || error.code !== 'TARGET.COMMIT_UNKNOWN') throw error;
@@ -129,7 +134,9 @@ export class OracleLoader implements Loader {
     let found: string | null;
     try {
       const session = await this.#writer.open();
-      found = await answered(session, this.#timeoutMs, () => readChunk(session, this.#claim, { table, chunk }));
+      found = await this.#writer.answered(session, this.#timeoutMs, () =>
+        readChunk(session, this.#claim, { table, chunk }),
+      );
     } catch {
       throw unknown;
     } finally {

@@ -39,13 +39,31 @@ const KEEPING = ['ALTER ANY TABLE', 'DROP ANY TABLE'];
 const COUNTING = ['CREATE ANY SEQUENCE', 'ALTER ANY SEQUENCE', 'DROP ANY SEQUENCE', 'SELECT ANY SEQUENCE'];
 const WRITING = ['SELECT ANY TABLE', 'INSERT ANY TABLE', 'UPDATE ANY TABLE', 'DELETE ANY TABLE'];
 
-/** Views that the account reads where it may. */
-export const VIEWS: ReadonlyMap<string, string> = new Map([
-  ['GV$SESSION', 'to find the sessions that a runner which was killed has left; else they are waited for'],
-  ['V$SESSION', "to watch the server's health: what runs, and who waits"],
-  ['V$RESOURCE_LIMIT', "to watch the server's health: how many more sessions it takes"],
-  ['V$LOG', "to watch the server's health: how much of the redo log is in use"],
-]);
+/** Views that the account reads where it may, with what for. */
+interface Watched {
+  readonly views: readonly string[];
+  readonly why: string;
+}
+
+const WATCHED: readonly Watched[] = [
+  {
+    views: ['GV$SESSION'],
+    why: 'to find the sessions that a runner which was killed has left, else they are waited for; and to name who blocks others',
+  },
+  ...[
+    { views: ['V$SESSION'], why: 'what runs, and who waits for locks, the redo log, the buffer cache or an index' },
+    { views: ['V$RESOURCE_LIMIT'], why: 'how many more sessions it takes' },
+    { views: ['V$LOG'], why: 'how much of the redo log is in use' },
+    { views: ['V$TRANSACTION', 'V$PARAMETER', 'DBA_DATA_FILES'], why: 'how much undo open transactions take' },
+    { views: ['DBA_TABLESPACE_USAGE_METRICS'], why: 'how full the tablespaces are' },
+    { views: ['V$RECOVERY_FILE_DEST'], why: 'how full the recovery area is' },
+    { views: ['V$ARCHIVE_DEST'], why: 'how far its standbys are behind' },
+    { views: ['V$OSSTAT'], why: 'the load of its host' },
+  ].map(({ views, why }) => ({ views, why: `to watch the server's health: ${why}` })),
+];
+
+/** All of them. */
+export const VIEWS: readonly string[] = WATCHED.flatMap(({ views }) => views);
 
 export function targetNeeds(
   { version }: Pick<ServerFacts, 'version'>,
@@ -81,18 +99,22 @@ function watching(): readonly Need[] {
       why: 'to end the sessions that a runner which was killed has left, instead of waiting for them',
       optional: true,
     }),
-    ...[...VIEWS].map(
-      ([view, why]): Need => ({
-        phase: view === 'GV$SESSION' ? 'cutover' : 'apply',
-        subject: `SELECT on ${view}`,
+    ...WATCHED.map(
+      ({ views, why }): Need => ({
+        phase: views.includes('GV$SESSION') ? 'cutover' : 'apply',
+        subject: `SELECT on ${views.join(', ')}`,
         why,
         optional: true,
-        // What has the name itself is a synonym.
-        statement: (account) => `GRANT SELECT ON SYS.${view.replace('V$', 'V_$')} TO ${quoteName(account)};`,
-        isMet: (rights) => rights.sees(view),
+        statement: (account) => views.map((view) => grantView(view, account)).join(' '),
+        isMet: (rights) => views.every((view) => rights.sees(view)),
       }),
     ),
   ];
+}
+
+/** What has the name of a view that begins with V$ is a synonym, on which nothing can be granted. */
+export function grantView(view: string, account: string): string {
+  return `GRANT SELECT ON SYS.${view.replace('V$', 'V_$')} TO ${quoteName(account)};`;
 }
 
 function systemNeed({ phase, privileges, why, optional = false }: Asked): Need {
@@ -119,6 +141,7 @@ function schemaNeed({ phase, privileges, why, optional = false }: Asked, schema:
 
 /** One finding for each that is not met, with the statement that gives what is missing of it. */
 export function unmet(rights: Rights, needs: readonly Need[]): readonly Finding[] {
+  if (!rights.areKnown) return [rightsUnknown(rights.account)];
   return needs
     .filter((need) => !need.isMet(rights))
     .map((need) => {
@@ -130,6 +153,15 @@ export function unmet(rights: Rights, needs: readonly Need[]): readonly Finding[
         cure: need.statement(rights.account),
       });
     });
+}
+
+function rightsUnknown(account: string): Finding {
+  return warningFinding({
+    code: 'ORACLE_UNSEEN',
+    subject: 'SESSION_PRIVS',
+    message: `the server names no right of account ${account}: one that is missing shows when it is needed`,
+    cure: 'migrate grants PLAN prints what the account needs.',
+  });
 }
 
 export function toGrants(needs: readonly Need[], account: string): readonly Grant[] {

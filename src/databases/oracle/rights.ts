@@ -25,6 +25,11 @@ export class Rights {
     this.#views = new Set(views);
   }
 
+  /** False where the server names none, not even that to log in: then nothing is known. */
+  get areKnown(): boolean {
+    return this.#everywhere.size > 0;
+  }
+
   /** True of a view that may be read. */
   sees(view: string): boolean {
     return this.#views.has(view);
@@ -43,7 +48,10 @@ const UNKNOWN = [942, 904, 1031];
 /** `views`: those that are tried. */
 export async function readRights(session: OracleSession, views: Iterable<string>): Promise<Rights> {
   const [user] = await session.query('SELECT USER FROM DUAL');
-  const everywhere = await session.query('SELECT PRIVILEGE FROM SESSION_PRIVS');
+  const everywhere = await session.query('SELECT PRIVILEGE FROM SESSION_PRIVS').catch((error: unknown) => {
+    if (!UNKNOWN.includes(oraCode(error) ?? 0)) throw error;
+    return [];
+  });
   const seen: string[] = [];
   for (const view of views) if (await maySee(session, view)) seen.push(view);
   return new Rights(

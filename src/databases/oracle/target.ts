@@ -47,6 +47,7 @@ import { changeSchema, type SchemaChanges } from './schema-session.ts';
 import { OracleScratch } from './scratch.ts';
 import { OracleSequences } from './sequences.ts';
 import { OracleLane } from './write/lane.ts';
+import { LockWaits } from './write/lock-waits.ts';
 
 export interface OracleTargetOptions {
   readonly server: OracleServer;
@@ -64,6 +65,10 @@ export interface OracleTargetOptions {
   readonly connections: number;
   /** True when the tables were made by hand: nothing is created, built or dropped. */
   readonly existing: boolean;
+  /** The account that Debezium would log in with for a way back, which is checked then. Default none. */
+  readonly reverse?: string | undefined;
+  /** Told whose lock the writers wait for, and null when they do not any more. Default: nobody is. */
+  readonly onWaiting?: (reason: string | null) => void;
 }
 
 const DIRECTION = 'forward';
@@ -75,11 +80,13 @@ export class OracleTarget implements Target {
   readonly scratch: Scratch;
   readonly foreignKeys: OracleForeignKeys;
   readonly #options: OracleTargetOptions;
+  readonly #waits: LockWaits;
   #fence: Fence | undefined;
 
   constructor(options: OracleTargetOptions) {
     const { server, existing, conversionOf } = options;
     this.#options = options;
+    this.#waits = new LockWaits(options);
     this.traits = { oneMomentPerTable: existing };
     this.digests = new OracleDigests(server, new RowsOf(conversionOf));
     const change: ChangeSchema = (work) => this.#change(work);
@@ -95,24 +102,24 @@ export class OracleTarget implements Target {
   }
 
   check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
-    const { server, connections, existing } = this.#options;
-    const context = { connections, existing, isOwnTrigger: this.#isOwnTrigger };
+    const { server, connections, existing, reverse } = this.#options;
+    const context = { connections, existing, reverse, isOwnTrigger: this.#isOwnTrigger };
     return server.use((session) => checkTarget(session, catalog, resuming, context));
   }
 
   grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
-    const { server, existing } = this.#options;
-    return server.use((session) => readTargetGrants(session, { catalog, role, existing }));
+    const { server, existing, reverse } = this.#options;
+    return server.use((session) => readTargetGrants(session, { catalog, role, existing, reverse }));
   }
 
   async loader(): Promise<Loader> {
     const { server, claim, conversionOf, networkTimeoutMs } = this.#options;
-    return new OracleLoader({ server, claim: claim(), conversionOf, networkTimeoutMs });
+    return new OracleLoader({ server, claim: claim(), conversionOf, networkTimeoutMs, waits: this.#waits });
   }
 
   async lane(): Promise<Lane> {
     const { server, claim, conversionOf } = this.#options;
-    return new OracleLane({ server, claim: claim(), conversionOf, direction: DIRECTION });
+    return new OracleLane({ server, claim: claim(), conversionOf, direction: DIRECTION, waits: this.#waits });
   }
 
   version(): Promise<string> {

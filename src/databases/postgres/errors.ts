@@ -1,9 +1,9 @@
 // Driver and server errors → MigrateError. Server texts keep their message but never their DETAIL: it quotes cell values.
 
-import type { Disposition } from '../../lib/code-entry.ts';
 import type { ErrorCode } from '../../lib/codes.ts';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
+import { VITALS } from '../../model/vital.ts';
 import { quoteName } from './sql.ts';
 
 /** What a server or socket error carries besides its message. */
@@ -33,8 +33,10 @@ const HANDSHAKE = /^(ERR_TLS_|ERR_SSL_|EPROTO)/;
 const NO_TLS = /does not support SSL/;
 // Server shutdown, crash recovery, "too many connections", and connection exceptions.
 const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
-// Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources, disk full.
-const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53100', '53200', '55006']);
+// Safe to run again as a whole: serialization failure, deadlock, lock timeout, cancelled statement, out of resources.
+const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53000', '53200', '55006']);
+const DISK_FULL = '53100';
+const TOO_MANY_CONNECTIONS = '53300';
 
 // Data exceptions quote the value in the message itself, and what a user's own function raises or asserts may say anything.
 const QUOTES_VALUES = /^(22...|38...|P000[14])$/;
@@ -118,12 +120,12 @@ export function translateError(side: Side, thrown: unknown): MigrateError {
   if (thrown instanceof MigrateError) return thrown;
   const error: Coded = thrown instanceof Error ? (thrown as Coded) : { message: String(thrown) };
   const state = error.code ?? '';
-  const code = (name: 'CONNECTION' | 'AUTHENTICATION' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
+  const code = (name: 'CONNECTION' | 'AUTHENTICATION' | 'FULL' | 'TRANSIENT' | 'REFUSED'): ErrorCode =>
     side === 'source' ? `SOURCE.${name}` : `TARGET.${name}`;
-  const made = (name: ErrorCode, disposition?: Disposition): MigrateError =>
+  const made = (name: ErrorCode, fix?: string): MigrateError =>
     new MigrateError(name, `${side}: ${safeMessage(error, state)}`, {
       cause: thrown,
-      ...(disposition === undefined ? {} : { disposition }),
+      ...(fix === undefined ? {} : { fix }),
     });
   if (CERTIFICATE.test(state) || NO_TLS.test(error.message)) {
     return new MigrateError(code('CONNECTION'), `${side}: ${error.message}`, {
@@ -132,6 +134,8 @@ export function translateError(side: Side, thrown: unknown): MigrateError {
       disposition: 'operator',
     });
   }
+  if (state === TOO_MANY_CONNECTIONS) return made(code('CONNECTION'), VITALS.connections.cure);
+  if (state === DISK_FULL) return made(code('FULL'));
   if (SOCKET.test(state) || HANDSHAKE.test(state) || state.startsWith('08') || UNAVAILABLE.has(state))
     return made(code('CONNECTION'));
   if (state.startsWith('28') || state === '3D000') return made(code('AUTHENTICATION'));

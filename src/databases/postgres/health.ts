@@ -1,6 +1,6 @@
 // The vital signs of a PostgreSQL server, as it tells them to any user, or to a member of pg_read_all_stats.
 
-import type { ServerHealth, Vital } from '../health.ts';
+import type { Replica, ServerHealth, Vital } from '../health.ts';
 import type { PostgresServer } from './connection.ts';
 import { KeptSession } from './kept-session.ts';
 
@@ -37,6 +37,11 @@ const VITALS: readonly Vital[] = [
         SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)`,
   },
   {
+    // Of all databases, with what statements put into temporary files; not the log.
+    name: 'dataSize',
+    sql: 'SELECT sum(pg_tablespace_size(oid)) FROM pg_tablespace',
+  },
+  {
     name: 'retainedLog',
     sql: `SELECT coalesce(max(round(100 * pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / allowed, 1)), 0)
       FROM pg_replication_slots, (SELECT nullif(setting::numeric, -1) * 1048576 AS allowed FROM pg_settings
@@ -48,18 +53,43 @@ const VITALS: readonly Vital[] = [
 const STATEMENT_MS = 5_000;
 const CUT_MS = 8_000;
 
-export function postgresHealth(server: PostgresServer): ServerHealth {
+// A standby without a receiver takes its log from files: then the age of what it last replayed is all there is.
+const LAG = `SELECT CASE WHEN NOT pg_is_in_recovery() THEN NULL
+  WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+  ELSE ceil(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END`;
+
+export function postgresHealth(
+  server: PostgresServer,
+  replicas: readonly { readonly name: string; readonly server: PostgresServer }[] = [],
+): ServerHealth {
+  return {
+    vitals: VITALS,
+    replicas: replicas.map((replica) => replicaOf(replica.name, asker(replica.server))),
+    ask: asker(server),
+    askOwn: asker(server),
+  };
+}
+
+function replicaOf(name: string, ask: ServerHealth['ask']): Replica {
+  return {
+    name,
+    lag: async () => {
+      const lag = await ask(LAG);
+      return lag === null ? 'it is no standby, or has replayed nothing yet' : Number(lag);
+    },
+  };
+}
+
+/** Asks in one session that is kept. */
+function asker(server: PostgresServer): ServerHealth['ask'] {
   const session = new KeptSession(server, {
     purpose: 'health',
     settings: { statement_timeout: String(STATEMENT_MS), default_transaction_read_only: 'on' },
   });
-  return {
-    vitals: VITALS,
-    ask: (sql) =>
-      session.use(async (asking) => {
-        const { rows } = await asking.run(sql, [], { timeoutMs: CUT_MS });
-        // Several statements have several results, and no rows here.
-        return Object.values(rows?.[0] ?? {})[0] ?? null;
-      }),
-  };
+  return (sql) =>
+    session.use(async (asking) => {
+      const { rows } = await asking.run(sql, [], { timeoutMs: CUT_MS });
+      // Several statements have several results, and no rows here.
+      return Object.values(rows?.[0] ?? {})[0] ?? null;
+    });
 }

@@ -16,6 +16,7 @@ const PATIENCE_MS = 8_000;
 
 export class PostgresLeaseStore implements LeaseStore {
   readonly side: Side;
+  readonly table = 'migrate.lease';
   readonly #server: PostgresServer;
 
   constructor(server: PostgresServer) {

@@ -239,13 +239,14 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The first line of what Connect said of options, without those that are secret. */
+/** The first line of what Connect said of options, with the next one where that has the reason, without what is secret. */
 function shown(text: string, options: Readonly<Record<string, unknown>>): string {
   const secrets = Object.entries(options).flatMap(([name, value]) =>
     SECRET_OPTION.test(name) && typeof value === 'string' && value !== '' ? [value] : [],
   );
   const clean = secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
-  return (clean.split('\n', 1)[0] ?? '').slice(0, 400);
+  const [first = '', next = ''] = clean.split('\n').map((line) => line.trim());
+  return (first.endsWith(':') ? `${first} ${next}` : first).slice(0, 400);
 }
 
 function reasonOf(thrown: unknown): string {

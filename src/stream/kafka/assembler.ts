@@ -15,6 +15,7 @@ import { placeWithin, Restarted } from './restarted.ts';
 export interface TopicRecord {
   readonly offset: number;
   readonly value: Buffer | null;
+  readonly key?: Buffer | null;
   /** The names of its headers. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
   /** When it was written to the topic, in ms since 1970. */
@@ -98,28 +99,38 @@ export class TopicAssembler {
   }
 
   /** Takes the next record. Returned: the offset of the record that has to come next, when it is another. */
-  record({ offset, value, headers }: TopicRecord): number | undefined {
+  record({ offset, value, key, headers }: TopicRecord): number | undefined {
     const { message } = this.#options;
-    const kind = message.read(value);
+    const kind = message.read(value, key);
     if (this.#isFirst && this.#resume.offset !== undefined) {
       this.#checkFirst(kind, offset);
       this.#isFirst = false;
       if (this.#resume.ordinal === 0) return undefined;
       this.#openTransaction(message.number ?? '', offset);
-    } else if (kind === 'begin') this.#begin(offset);
+      if (kind === 'begin') return undefined;
+    }
+    if (kind === 'begin') this.#begin(offset);
     else if (kind === 'end') return this.#end(offset);
     else if (kind === 'definition') this.#single(true, offset);
     else if (kind === 'change') {
       if (message.number === undefined || this.#isAlone()) this.#single(false, offset);
-      else this.#change(message.number, headers ?? {});
+      else {
+        if (this.#begun?.number !== message.number && this.#isUntoldBegin(kind)) this.#begin(offset);
+        this.#change(message.number, headers ?? {});
+      }
     }
     return undefined;
+  }
+
+  #isUntoldBegin(kind: MessageKind): boolean {
+    const { dialect, message } = this.#options;
+    return dialect.beginsUntold === true && kind === 'change' && message.number !== undefined && message.order === 1;
   }
 
   /** A topic that was made anew may have other records under the same offsets. */
   #checkFirst(kind: MessageKind, offset: number): void {
     const { offset: expected, ordinal, source } = this.#resume;
-    const isSame = ordinal > 0 ? kind === 'begin' : this.#endsAt(kind, source);
+    const isSame = ordinal > 0 ? kind === 'begin' || this.#isUntoldBegin(kind) : this.#endsAt(kind, source);
     if (offset === expected && isSame) return;
     throw new MigrateError('STREAM.GONE', `record ${expected} of the topic is not the one that was read before`);
   }
@@ -175,6 +186,7 @@ export class TopicAssembler {
     const order = open.restarted?.orderOf(message.order, this.#place(half)) ?? message.order;
     if (order <= open.count) return;
     if (order !== open.count + 1) throw broken(`change ${order} of a transaction follows change ${open.count}`);
+    if (open.half === 'first' && half !== 'second') throw broken('a change of key has no second half');
     open.count = order;
     open.origin = message.origin;
     open.first ??= open.origin;
@@ -254,6 +266,7 @@ export class TopicAssembler {
     if (open === undefined || open.number !== message.number) return this.#prove();
     const changes = open.restarted?.countOf(message.changes) ?? message.changes;
     const { origin } = open;
+    if (open.half === 'first') throw broken('a change of key has no second half');
     if (origin === undefined || changes !== open.count)
       throw broken(`a transaction of ${changes} changes ends after ${open.count}`);
     const end = dialect.endOf(message.id, () => message.placeAt(origin));
@@ -337,6 +350,6 @@ export class TopicAssembler {
 
 function broken(what: string): MigrateError {
   return new MigrateError('STREAM.FORMAT', `the topic is not in order: ${what}`, {
-    fix: 'Something else writes to the topic, the broker lost records, or MariaDB logged a transaction in two phases (XA), which needs stream.via: native. Abort with --drop and start again.',
+    fix: 'Something else writes to the topic, the broker lost records, the connector was started again within a change of key, or MariaDB logged a transaction in two phases (XA), which needs stream.via: native. Abort with --drop and start again.',
   });
 }

@@ -43,6 +43,8 @@ export interface Dialect {
    * what it kept last, which may be older than what it had sent. Then the END message of the transaction tells. Default false.
    */
   readonly endTells?: boolean;
+  /** True where no message tells that a transaction begins: its change with the number 1 does. Default false. */
+  readonly beginsUntold?: boolean;
   /**
    * Where the row of a change stands among those of its transaction: it grows with them, and stays below 2^52. Left out where a
    * connector that begins again in the middle of a transaction goes on with its numbers; MySQL's begins them anew.

@@ -58,8 +58,11 @@ export class Message {
     for (const one of tables) this.#tables.set(nameKey(one.table.schema, one.table.name), one);
   }
 
-  /** Everything else is about the message that was read last. Throws JsonError, and STREAM.UNKNOWN for what it does not know. */
-  read(value: Buffer | null): MessageKind {
+  /**
+   * Everything else is about the message that was read last. `key`: the record's, which has the transaction's id where the message
+   * of an end has only its count. Throws JsonError, and STREAM.UNKNOWN for what it does not know.
+   */
+  read(value: Buffer | null, key: Buffer | null = null): MessageKind {
     if (value === null) return 'nothing';
     this.#value = value;
     const payload = this.#payload;
@@ -73,6 +76,10 @@ export class Message {
       return isBegin ? 'begin' : 'end';
     }
     if (payload.find('ddl') >= 0) return this.#readDefinition();
+    if (key !== null && payload.count === 1 && payload.find('event_count') === 0) {
+      this.#identify(this.#membersOf(key));
+      return 'end';
+    }
     if (payload.count === 1 && payload.find('ts_ms') === 0) return 'nothing';
     throw new MigrateError(
       'STREAM.UNKNOWN',
@@ -157,6 +164,12 @@ export class Message {
 
   toDefinition(): Truncate | undefined {
     return this.#dialect.defined(this.#payload.text('ddl') ?? '', this.#payload.text('databaseName') ?? '');
+  }
+
+  #membersOf(key: Buffer): JsonMembers {
+    const members = this.#earlier.over(key, 0, key.length);
+    const index = members.count === 2 && members.find('schema') >= 0 ? members.find('payload') : -1;
+    return index < 0 ? members : members.over(key, members.start(index), members.end(index));
   }
 
   /** Lays out what stands in the message without its schema; false when that is null. */

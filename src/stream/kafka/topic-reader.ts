@@ -158,10 +158,10 @@ export class TopicReader {
   async #take({ batch, seek, isOver }: ArrivedBatch): Promise<void> {
     // The library asks for the next one first.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    for (const { offset: text, value, headers, timestamp } of batch.messages) {
+    for (const { offset: text, value, key, headers, timestamp } of batch.messages) {
       if (this.#ended || isOver()) return;
       const offset = Number(text);
-      const other = this.#record({ offset, value, headers, writtenAt: Number(timestamp) });
+      const other = this.#record({ offset, value, key, headers, writtenAt: Number(timestamp) });
       this.#next = other ?? offset + 1;
       while (this.#room !== undefined) await this.#room.promise;
       if (other === undefined) continue;

@@ -122,16 +122,22 @@ CREATE VIEW standin.user_sys_privs AS SELECT sys.sys_context('USERENV', 'SESSION
 
 CREATE TABLE standin.parameters (name text, value text);
 INSERT INTO standin.parameters VALUES ('max_string_size', 'STANDARD'), ('compatible', '23.6.0'), ('open_cursors', '300'),
-  ('sessions', '472'), ('processes', '300');
+  ('sessions', '472'), ('processes', '300'), ('undo_tablespace', 'UNDOTBS1');
 CREATE VIEW standin.v$parameter AS SELECT name, 2 AS type, value, value AS display_value, 'TRUE'::text AS isdefault
   FROM standin.parameters;
 -- What the sessions say about themselves; written by mirror.py.
 CREATE TABLE standin.attributes (pid int PRIMARY KEY, module text, action text, client_identifier text);
+-- What sessions wait for, besides locks: filled by tests.
+CREATE TABLE standin.waits (sid int PRIMARY KEY, event text NOT NULL);
 CREATE VIEW standin.v$session AS SELECT m.sid, m."serial#", m.username, m.status, m.type, m.program, m.machine,
-    m.terminal, m.osuser, a.module, a.action, a.client_identifier, m.logon_time, NULL::text AS event,
-    CASE WHEN p.backend_xid IS NULL THEN NULL ELSE '00' END AS taddr,
-    (pg_blocking_pids(m.sid))[1]::numeric AS blocking_session
+    m.terminal, m.osuser, a.module, a.action, a.client_identifier, m.logon_time, w.event,
+    CASE WHEN w.event IS NULL THEN 'WAITED SHORT TIME' ELSE 'WAITING' END AS state,
+    CASE WHEN p.backend_xid IS NULL THEN NULL ELSE '00' END AS taddr, m.sid::text AS saddr,
+    b.pid::numeric AS blocking_session, b.pid::numeric AS final_blocking_session,
+    CASE WHEN b.pid IS NULL THEN NULL ELSE 1 END::numeric AS blocking_instance,
+    CASE WHEN b.pid IS NULL THEN NULL ELSE 1 END::numeric AS final_blocking_instance
   FROM sys.v$session m JOIN pg_stat_activity p ON p.pid = m.sid LEFT JOIN standin.attributes a ON a.pid = m.sid
+  LEFT JOIN standin.waits w ON w.sid = m.sid LEFT JOIN LATERAL (SELECT (pg_blocking_pids(m.sid))[1] AS pid) b ON true
   WHERE p.application_name <> 'stand-in';
 CREATE VIEW standin.gv$session AS SELECT 1::numeric AS inst_id, * FROM standin.v$session;
 CREATE TABLE standin.v$resource_limit (resource_name text, current_utilization numeric, max_utilization numeric,
@@ -140,6 +146,7 @@ INSERT INTO standin.v$resource_limit VALUES ('processes', 60, 80, '       300', 
   ('sessions', 70, 90, '       472', '       472');
 CREATE TABLE standin.v$log ("group#" numeric, bytes numeric, status text);
 INSERT INTO standin.v$log VALUES (1, 209715200, 'INACTIVE'), (2, 209715200, 'CURRENT'), (3, 209715200, 'INACTIVE');
+CREATE VIEW standin.all_users AS SELECT username, timestamp '2026-01-02 03:04:05' AS created FROM sys.all_users;
 CREATE VIEW standin.user_users AS SELECT sys.sys_context('USERENV', 'SESSION_USER') AS username,
   timestamp '2026-01-02 03:04:05' AS created, 'USERS'::text AS default_tablespace, 'OPEN'::text AS account_status;
 CREATE VIEW standin.dba_users AS SELECT username, created, 'USERS'::text AS default_tablespace FROM sys.all_users;
@@ -151,10 +158,30 @@ CREATE VIEW standin.v$instance AS SELECT 1::numeric AS instance_number, 'MIRROR'
 CREATE VIEW standin.product_component_version AS SELECT 'Oracle Database 23ai Free'::text AS product,
   '23.0.0.0.0'::text AS version, '23.26.2.0.0'::text AS version_full, 'Production'::text AS status;
 -- Filled by tests.
-CREATE TABLE standin.v$sysmetric (metric_name text, value numeric, metric_unit text, intsize_csec numeric,
-  group_id numeric, begin_time timestamp DEFAULT now(), end_time timestamp DEFAULT now());
 CREATE TABLE standin.dba_tablespace_usage_metrics (tablespace_name text, used_space numeric, tablespace_size numeric,
   used_percent numeric);
+INSERT INTO standin.dba_tablespace_usage_metrics VALUES ('USERS', 25600, 4194302, 0.6), ('UNDOTBS1', 100, 100, 100),
+  ('OTHER', 4194302, 4194302, 100);
+CREATE TABLE standin.dba_data_files (tablespace_name text, file_name text, bytes numeric, blocks numeric, maxbytes numeric,
+  maxblocks numeric, autoextensible text);
+INSERT INTO standin.dba_data_files VALUES ('UNDOTBS1', 'undotbs01.dbf', 8192000, 1000, 0, 0, 'NO');
+CREATE TABLE standin.v$transaction (ses_addr text, used_ublk numeric);
+CREATE TABLE standin.v$recovery_file_dest (name text, space_limit numeric, space_used numeric, space_reclaimable numeric);
+CREATE TABLE standin.v$archive_dest (dest_id numeric, target text, status text, destination text, applied_scn numeric);
+INSERT INTO standin.v$archive_dest VALUES (1, 'PRIMARY', 'VALID', 'archive', 0);
+-- A number of changes is that of the milliseconds.
+CREATE FUNCTION public.scn_to_timestamp(numeric) RETURNS timestamp LANGUAGE sql STABLE STRICT AS $$
+  SELECT to_timestamp($1 / 1000)::timestamp $$;
+-- What a way back would need.
+CREATE TABLE standin.v$database (log_mode text, supplemental_log_data_min text, supplemental_log_data_all text,
+  force_logging text);
+INSERT INTO standin.v$database VALUES ('NOARCHIVELOG', 'NO', 'NO', 'NO');
+CREATE TABLE standin.all_log_groups (owner text, log_group_name text, table_name text, log_group_type text);
+CREATE TABLE standin.dba_sys_privs (grantee text, privilege text);
+CREATE TABLE standin.dba_role_privs (grantee text, granted_role text);
+CREATE TABLE standin.dba_tab_privs (grantee text, privilege text, table_name text);
+CREATE TABLE standin.v$osstat (stat_name text, value numeric);
+INSERT INTO standin.v$osstat VALUES ('NUM_CPUS', 4), ('LOAD', 1), ('IDLE_TIME', 100);
 CREATE TABLE standin.user_ts_quotas (tablespace_name text, bytes numeric, max_bytes numeric, blocks numeric,
   max_blocks numeric, dropped text);
 INSERT INTO standin.user_ts_quotas VALUES ('USERS', 0, -1, 0, -1, 'NO');

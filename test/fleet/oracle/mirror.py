@@ -91,6 +91,20 @@ def _skip_with_cancel(body, *rest):
 
 session._skip_piggybacks = _skip_with_cancel
 
+# The driver says once, after the first answer, how it wants to read large objects, and counts on that whenever it executes
+# the cursor again. The Mirror forgets it where that first answer had no rows, and sends what the driver cannot read
+# (NJS-103, NJS-112) as soon as there are some.
+_answer_query = session._answer_query
+
+
+def _answer_query_as_defined(stream, backend, request, cursors, *rest):
+    if request.cursor and not request.sql:
+        cursors.set_defines(request.cursor, request.define_types)
+    return _answer_query(stream, backend, request, cursors, *rest)
+
+
+session._answer_query = _answer_query_as_defined
+
 # --- What PostgreSQL 15 and its orafce lack ------------------------------------------------------------------------
 
 # A setting that this orafce does not know.
@@ -148,9 +162,10 @@ _CREATE_TABLE = re.compile(rf'\s*CREATE\s+TABLE\s+({_TABLE})', re.I)
 _IDENTITY_COLUMN = re.compile(rf'({_NAME})\s+(NUMBER(?:\s*\([^)]*\))?)\s+{_IDENTITY}(?:\s*\([^)]*\))?', re.I)
 _LIMIT_VALUE = re.compile(
     rf'\s*ALTER\s+TABLE\s+({_TABLE})\s+MODIFY\s+\(?\s*({_NAME})\s+{_IDENTITY}\s*'
-    r'\(\s*START\s+WITH\s+(LIMIT\s+VALUE|-?\d+)\s*\)\s*\)?\s*$',
+    r'\(\s*START\s+WITH\s+(LIMIT\s+VALUE|-?\d+)(?:\s+INCREMENT\s+BY\s+(\d+))?\s*\)\s*\)?\s*$',
     re.I,
 )
+_STEP = re.compile(r'\bINCREMENT\s+BY\s+(\d+)', re.I)
 
 
 def _fold(sql):
@@ -338,7 +353,7 @@ class StandIn(postgres.PostgresBackend):
         sql = _DROP_TRIGGER.sub(self._with_owner_of_table, sql)
         restart = _LIMIT_VALUE.match(sql)
         if restart is not None:
-            return self._restart_identity(*(_fold(part) for part in restart.groups()))
+            return self._restart_identity(*(part if part is None else _fold(part) for part in restart.groups()))
         create = _CREATE_TABLE.match(sql)
         if create is not None and _IDENTITY_COLUMN.search(sql) is not None:
             return self._create_with_identity(sql, _fold(create.group(1)), binds)
@@ -365,7 +380,8 @@ class StandIn(postgres.PostgresBackend):
         def column(match):
             name = _fold(match.group(1))
             sequence = _in_schema(table, _sequence(table, name))
-            super(StandIn, self).execute(f'CREATE SEQUENCE {sequence}', ())
+            step = _STEP.search(match.group(0))
+            super(StandIn, self).execute(f'CREATE SEQUENCE {sequence} {step.group(0) if step else ""}', ())
             owned.append((sequence, name))
             return f"{match.group(1)} {match.group(2)} DEFAULT nextval('{sequence}')"
 
@@ -376,14 +392,16 @@ class StandIn(postgres.PostgresBackend):
             self._conn.commit()
         return result
 
-    def _restart_identity(self, table, column, start):
+    def _restart_identity(self, table, column, start, step):
         sequence = _in_schema(table, _sequence(table, column))
         if self._conn.execute('SELECT to_regclass(%s)', (sequence,)).fetchone()[0] is None:
             raise BackendError('ORA-30673: column to be modified is not an identity column', ora_code=30673)
         largest = f'(SELECT coalesce(max({column}), 0) + 1 FROM {table})'
         value = start if re.fullmatch(r'-?\d+', start) else largest
         # As drawn from, where it can be: a sequence that was only set does not say where it stands.
-        super().execute(f"SELECT setval('{sequence}', greatest(({value})::bigint - 1, 1), ({value})::bigint > 1) FROM dual", ())
+        by = int(step or 1)
+        self._conn.execute(f'ALTER SEQUENCE {sequence} INCREMENT BY {by}')
+        super().execute(f"SELECT setval('{sequence}', greatest(({value})::bigint - {by}, 1), ({value})::bigint > {by}) FROM dual", ())
         super().commit()
         return postgres.Result()
 

@@ -171,6 +171,11 @@ export class Crossing {
     expect(this.#compared, 'both sides were never compared at rest').toBe(true);
   }
 
+  /** What each process said, in the order in which they were started. */
+  logs(): readonly string[] {
+    return this.#processes.map(({ stdout, stderr }) => [...stderr, ...stdout, ''].join('\n'));
+  }
+
   /** In the folder of this migration. */
   path(name: string): string {
     return join(this.#directory, name);

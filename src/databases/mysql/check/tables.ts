@@ -141,7 +141,21 @@ export const partitioned: SourceCheck = async ({ session, catalog }) => {
   ];
 };
 
-const KINDS = ['view', 'sequence', 'trigger', 'function', 'procedure', 'package', 'event'] as const;
+const KINDS = [
+  ...['view', 'sequence', 'trigger', 'function', 'procedure', 'package', 'event'],
+  // What another engine has nothing for.
+  ...[
+    'generated column',
+    'default of',
+    'check',
+    'key',
+    'unique key',
+    'constraint',
+    'foreign key',
+    'index',
+    'comment on',
+  ],
+] as const;
 const NOTES: Readonly<Record<string, string>> = {
   trigger: 'make them on the target after the cutover where they are needed: what they write is carried as rows',
   event: 'the fence stops what they write, and after the cutover they fail here: disable them then',

@@ -1,6 +1,7 @@
 // The journal in database `migrate` of a MySQL target: the run's own record here, its parts beside it.
 
 import { assignLanes } from '../../../journal/assign-lanes.ts';
+import type { AuditEntry, AuditRecord } from '../../../journal/audit.ts';
 import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
 import {
   type CutoverJournal,
@@ -11,12 +12,13 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
-import { runRecord } from '../../../journal/records.ts';
+import { auditRecord, runRecord, runStanding } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
-import { type Pausable, pauseText, readPauses } from '../../../model/pause.ts';
+import { type Pausable, pauseText } from '../../../model/pause.ts';
 import type { Position } from '../../../model/position.ts';
+import { type Throttling, throttleText } from '../../../model/throttle.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { MysqlServer } from '../connection.ts';
 import { PASS_SCHEMA } from '../pass.ts';
@@ -44,11 +46,11 @@ const RUN = {
     'outcome',
   ),
   ...columns('ended'),
-  ...columns('held'),
+  ...columns('held', 'throttle'),
   created_at: isoText('created_at'),
 };
 
-const STANDING = columns('outcome', 'held');
+const STANDING = columns('outcome', 'held', 'throttle');
 
 export class MysqlJournal implements Journal {
   readonly stages: StageJournal;
@@ -79,7 +81,7 @@ export class MysqlJournal implements Journal {
   async standing(): ReturnType<Journal['standing']> {
     if (!(await this.#session.hasRun())) return undefined;
     const [row] = await this.#session.read(STANDING, sql`migrate.run WHERE name = ${this.#session.run}`);
-    return row && { paused: readPauses(row.held), outcome: row.outcome as RunRecord['outcome'] };
+    return row && runStanding(row);
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
@@ -120,6 +122,10 @@ export class MysqlJournal implements Journal {
     return this.#set('held', pauseText(paused));
   }
 
+  setThrottling(set: Throttling): Promise<void> {
+    return this.#set('throttle', throttleText(set));
+  }
+
   setOutcome(outcome: RunRecord['outcome']): Promise<void> {
     return this.#set('outcome', outcome);
   }
@@ -138,12 +144,19 @@ export class MysqlJournal implements Journal {
     );
   }
 
-  async audit(command: string, detail: string): Promise<void> {
-    const actor = `${process.env.USER ?? 'unknown'}@${process.pid}`;
+  async audit({ by, command, result }: AuditEntry): Promise<void> {
     await this.#session.write(
       sql`INSERT INTO migrate.audit (run, actor, command, detail)
-          VALUES (${this.#session.run}, ${actor}, ${command}, ${detail})`,
+          VALUES (${this.#session.run}, ${by}, ${command}, ${result})`,
     );
+  }
+
+  async auditTrail(most: number): Promise<readonly AuditRecord[]> {
+    const rows = await this.#session.read(
+      { ...columns('actor', 'command', 'detail'), at: isoText('at') },
+      sql`migrate.audit WHERE run = ${this.#session.run} ORDER BY id DESC LIMIT ${most}`,
+    );
+    return rows.map(auditRecord);
   }
 
   close(): Promise<void> {

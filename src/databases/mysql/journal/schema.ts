@@ -15,6 +15,7 @@ const NOW = 'datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))';
 
 /** Whom a chunk was given to: a worker, or NULL for whoever leads. Void when the run's epoch is a later one. */
 const HELD = "held varchar(40) NOT NULL DEFAULT ''";
+const THROTTLE = 'throttle longtext';
 const CLAIM = ['claim_epoch bigint', 'claimed_by int'];
 
 /** Which hold rows of a run, besides its own record; the audit outlives it. */
@@ -52,6 +53,8 @@ export const JOURNAL_SCHEMA: readonly string[] = [
   lanes int NOT NULL,
   -- What an operator holds: run, snapshot, apply, with commas between them.
   ${HELD},
+  -- How fast an operator lets it be; NULL: as the plan says.
+  ${THROTTLE},
   outcome varchar(20) NOT NULL DEFAULT 'running',
   created_at ${NOW},
   -- How the last attempt ended; NULL while one is at work, and after one that was killed.
@@ -178,6 +181,7 @@ export const JOURNAL_SCHEMA: readonly string[] = [
 export const LATER_COLUMNS: readonly { readonly found: string; readonly add: string }[] = [
   later('chunk', 'claimed_by', CLAIM),
   later('run', 'held', [HELD]),
+  later('run', 'throttle', [THROTTLE]),
 ];
 
 function later(table: string, column: string, definitions: readonly string[]) {

@@ -110,7 +110,8 @@ export async function commit({ session }: Opened, timeoutMs: number, what: strin
   try {
     await answered(session, timeoutMs, () => session.query('COMMIT'));
   } catch (error) {
-    const isOpen = error instanceof MigrateError && ['TARGET.CONNECTION', 'TARGET.TRANSIENT'].includes(error.code);
+    const isOpen =
+      error instanceof MigrateError && ['TARGET.CONNECTION', 'TARGET.FULL', 'TARGET.TRANSIENT'].includes(error.code);
     if (!isOpen) throw error;
     throw new MigrateError('TARGET.COMMIT_UNKNOWN', `the connection broke while ${what} was being committed`, {
       cause: error,

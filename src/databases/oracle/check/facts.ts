@@ -29,15 +29,15 @@ export interface ServerFacts {
 export async function readServerFacts(session: OracleSession): Promise<ServerFacts> {
   const [major = 0, minor = 0] = session.version.split('.').map(Number);
   const version = major + minor / 1_000;
-  const one = async (statement: string): Promise<string> => text((await session.query(statement))[0]?.[0]);
+  const one = async (statement: string): Promise<string> => (await readIfAllowed(session, statement))?.[0]?.[0] ?? '';
   const users = await session.query('SELECT USERNAME FROM ALL_USERS');
   return {
     version,
     product: `Oracle ${session.version}`,
-    rights: await readRights(session, VIEWS.keys()),
+    rights: await readRights(session, VIEWS),
     charset: await one("SELECT VALUE FROM NLS_DATABASE_PARAMETERS WHERE PARAMETER = 'NLS_CHARACTERSET'"),
     // Cut at the limit of the server.
-    widest: Number(await one("SELECT LENGTH(RPAD('x', 32767, 'x')) FROM DUAL")),
+    widest: Number(await one("SELECT LENGTH(RPAD('x', 32767, 'x')) FROM DUAL")) || 4_000,
     longestName: version < 12.002 ? 30 : 128,
     role: await context(session, 'DATABASE_ROLE'),
     container: await context(session, 'CON_NAME'),

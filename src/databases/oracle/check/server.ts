@@ -53,6 +53,15 @@ export function checkWritable({ role }: ServerFacts): readonly Finding[] {
 
 export function checkCharset({ charset }: ServerFacts): readonly Finding[] {
   if (charset === 'AL32UTF8') return [];
+  if (charset === '') {
+    return [
+      warningFinding({
+        code: 'ORACLE_UNSEEN',
+        subject: 'character set',
+        message: 'the server does not tell it: in another than AL32UTF8 characters would be replaced, without an error',
+      }),
+    ];
+  }
   return [
     errorFinding({
       code: 'ORACLE_CHARSET',

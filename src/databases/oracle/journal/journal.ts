@@ -1,6 +1,7 @@
 // The journal on an Oracle target: the run's own record here, its parts beside it.
 
 import { assignLanes } from '../../../journal/assign-lanes.ts';
+import type { AuditEntry, AuditRecord } from '../../../journal/audit.ts';
 import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
 import {
   type CutoverJournal,
@@ -11,12 +12,13 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
-import { runRecord } from '../../../journal/records.ts';
+import { auditRecord, runRecord, runStanding } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
-import { type Pausable, pauseText, readPauses } from '../../../model/pause.ts';
+import { type Pausable, pauseText } from '../../../model/pause.ts';
 import type { Position } from '../../../model/position.ts';
+import { type Throttling, throttleText } from '../../../model/throttle.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { OracleServer } from '../connection.ts';
 import { ownTable } from '../own-tables.ts';
@@ -36,11 +38,11 @@ const RUN = {
   ...columns('name', 'id', 'format', 'plan_hash', 'plan_fields', 'source_identity', 'source_lineage'),
   ...columns('target_identity', 'start_position', 'settled', 'catalog', 'fingerprint', 'added', 'joining', 'lanes'),
   ...columns('outcome', 'ended'),
-  ...columns('held'),
+  ...columns('held', 'throttle'),
   created_at: isoText('created_at'),
 };
 
-const STANDING = columns('outcome', 'held');
+const STANDING = columns('outcome', 'held', 'throttle');
 
 export class OracleJournal implements Journal {
   readonly stages: StageJournal;
@@ -71,7 +73,7 @@ export class OracleJournal implements Journal {
   async standing(): ReturnType<Journal['standing']> {
     if (!(await this.#session.hasRun())) return undefined;
     const [row] = await this.#session.read(STANDING, sql`${own('RUN')} WHERE "NAME" = ${this.#session.run}`);
-    return row && { paused: readPauses(row.held), outcome: row.outcome as RunRecord['outcome'] };
+    return row && runStanding(row);
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
@@ -111,6 +113,10 @@ export class OracleJournal implements Journal {
     return this.#set('HELD', pauseText(paused));
   }
 
+  setThrottling(set: Throttling): Promise<void> {
+    return this.#set('THROTTLE', throttleText(set));
+  }
+
   setOutcome(outcome: RunRecord['outcome']): Promise<void> {
     return this.#set('OUTCOME', outcome);
   }
@@ -128,12 +134,19 @@ export class OracleJournal implements Journal {
     );
   }
 
-  async audit(command: string, detail: string): Promise<void> {
-    const actor = `${process.env.USER ?? 'unknown'}@${process.pid}`;
+  async audit({ by, command, result }: AuditEntry): Promise<void> {
     await this.#session.write(
       sql`INSERT INTO ${own('AUDIT')} ("RUN", "ACTOR", "COMMAND", "DETAIL")
-          VALUES (${this.#session.run}, ${actor}, ${command}, ${detail})`,
+          VALUES (${this.#session.run}, ${by}, ${command}, ${result})`,
     );
+  }
+
+  async auditTrail(most: number): Promise<readonly AuditRecord[]> {
+    const rows = await this.#session.read(
+      { ...columns('actor', 'command', 'detail'), at: isoText('at') },
+      sql`${own('AUDIT')} WHERE "RUN" = ${this.#session.run} ORDER BY "AT" DESC FETCH FIRST ${most} ROWS ONLY`,
+    );
+    return rows.map(auditRecord);
   }
 
   /** Its sessions are the server's. */

@@ -46,6 +46,8 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
     '"JOINING" CLOB NOT NULL',
     '"LANES" NUMBER(10) NOT NULL',
     '"HELD" VARCHAR2(40)',
+    // How fast an operator lets it be; NULL: as the plan says.
+    '"THROTTLE" CLOB',
     `"OUTCOME" VARCHAR2(20) DEFAULT 'running' NOT NULL`,
     `"CREATED_AT" ${NOW}`,
     // How the last attempt ended; NULL while one is at work, and after one that was killed.

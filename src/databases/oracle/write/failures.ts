@@ -4,6 +4,7 @@ import type { Refusal } from '../../../journal/dead-letters.ts';
 import type { ErrorCode } from '../../../lib/codes.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { Table } from '../../../model/table.ts';
+import { CURES } from '../error-cures.ts';
 import type { ErrorNames } from '../error-names.ts';
 import { oraCode } from '../errors.ts';
 
@@ -44,7 +45,11 @@ export function refusedRow(code: ErrorCode, table: Pick<Table, 'id'>, error: unk
   const what =
     constraint === undefined ? (column === undefined ? 'a value' : `column ${column}`) : `constraint ${constraint}`;
   const label = `ORA-${String(number).padStart(5, '0')}`;
-  return new MigrateError(code, `${table.id} refused a row: ${what} (${label})`, { cause: error });
+  const fix = CURES.get(number ?? 0);
+  return new MigrateError(code, `${table.id} refused a row: ${what} (${label})`, {
+    cause: error,
+    ...(fix === undefined ? {} : { fix }),
+  });
 }
 
 export function refusalOf(error: unknown): Refusal {

@@ -22,9 +22,10 @@ import { execute, raw, sql } from '../statement.ts';
 import { type Batch, batches } from './batches.ts';
 import { type WrittenColumn, WrittenTables } from './columns.ts';
 import { isRefused, refusalOf, refusedRow } from './failures.ts';
+import type { LockWaits } from './lock-waits.ts';
 import { deleteStatement, insertStatement, type RowStatement, updateStatement } from './statements.ts';
 import { deleteCopies } from './whole-rows.ts';
-import { answered, Writer } from './writer.ts';
+import { Writer } from './writer.ts';
 
 export interface OracleLaneOptions {
   readonly server: OracleServer;
@@ -34,6 +35,8 @@ export interface OracleLaneOptions {
   readonly conversionOf: ConversionOf;
   /** What the names of the tables with the checkpoints and the lease begin with. Default: those of the run. */
   readonly journal?: string;
+  /** Who waits for a lock. Default: nobody is told. */
+  readonly waits?: LockWaits;
 }
 
 /** A network that fails while the server works is noticed no later than this. */
@@ -51,7 +54,7 @@ export class OracleLane implements Lane {
 
   constructor(options: OracleLaneOptions) {
     this.#options = options;
-    this.#writer = new Writer(options.server, options.claim.run);
+    this.#writer = new Writer(options.server, options.claim.run, options.waits);
     this.#written = new WrittenTables(options.conversionOf);
     this.#rows = new RowsOf(options.conversionOf);
   }
@@ -141,10 +144,8 @@ export class OracleLane implements Lane {
     this.#isWritten = true;
     for (const { table, ranges } of tables) {
       for (const range of ranges === 'all' ? [{ lower: null, upper: null }] : ranges) {
-        await execute(
-          session,
-          sql`DELETE FROM ${raw(quoteTable(table))} t WHERE ${this.#rows.of(table).within(range)}`,
-        );
+        const rows = sql`DELETE FROM ${raw(quoteTable(table))} t WHERE ${this.#rows.of(table).within(range)}`;
+        await this.#writer.answered(session, 0, () => execute(session, rows));
       }
     }
   }
@@ -152,9 +153,9 @@ export class OracleLane implements Lane {
   async commit(moves: readonly CheckpointMove[], letters?: LetterMoves): Promise<void> {
     const session = this.#connected();
     await failpoint('apply.before_checkpoint');
-    await answered(session, ANSWER_MS, () => this.#journal(session, moves, letters));
+    await this.#writer.answered(session, ANSWER_MS, () => this.#journal(session, moves, letters));
     await failpoint('apply.before_commit');
-    await answered(session, ANSWER_MS, () => session.commit());
+    await this.#writer.answered(session, ANSWER_MS, () => session.commit());
     this.#isWritten = false;
     this.#session = undefined;
   }
@@ -203,7 +204,7 @@ export class OracleLane implements Lane {
   /** How many rows each row of the batch touched. */
   async #send({ text, isInsert }: RowStatement, { rows, columns }: Batch): Promise<readonly number[]> {
     const session = this.#connected();
-    return answered(session, ANSWER_MS, async () => {
+    return this.#writer.answered(session, ANSWER_MS, async () => {
       if (!isInsert) return session.executeMany(text, rows, columns);
       await session.insertMany(text, rows, columns);
       return rows.map(() => 1);

@@ -3,17 +3,21 @@
 import { MigrateError } from '../../../lib/errors.ts';
 import type { OracleServer, OracleSession } from '../connection.ts';
 import { passFence } from '../pass.ts';
+import { LockWaits } from './lock-waits.ts';
 
 /** One session, opened when it is needed, and again when it broke between two transactions. One caller at a time. */
 export class Writer {
   readonly #server: OracleServer;
   readonly #run: string;
+  readonly #waits: LockWaits;
   #opening: Promise<OracleSession> | undefined;
   #closed = false;
 
-  constructor(server: OracleServer, run: string) {
+  /** `waits`: of all writers of the run. Default: nobody is told. */
+  constructor(server: OracleServer, run: string, waits = new LockWaits({ server })) {
     this.#server = server;
     this.#run = run;
+    this.#waits = waits;
   }
 
   /** The session, with no transaction under way on it if the last one was ended. */
@@ -26,6 +30,11 @@ export class Writer {
       this.#opening = undefined;
       throw error;
     }
+  }
+
+  /** Writes, and waits for a lock of somebody else for as long as it is held; the session is cut when it is without an answer otherwise. */
+  answered<T>(session: OracleSession, timeoutMs: number, work: () => Promise<T>): Promise<T> {
+    return this.#waits.answered(session, timeoutMs, work);
   }
 
   /** Leaves no open transaction behind; a session that cannot promise that within this time is given up. */
@@ -51,7 +60,7 @@ export class Writer {
   async #connect(): Promise<OracleSession> {
     const session = await this.#server.session();
     try {
-      await passFence(session, this.#run);
+      await answered(session, PASS_MS, () => passFence(session, this.#run));
       session.lost.catch(() => this.#forget(session));
       return session;
     } catch (error) {
@@ -67,10 +76,11 @@ export class Writer {
 }
 
 const GOODBYE_MS = 1_000;
+/** One question. */
+const PASS_MS = 60_000;
 
-/** Does what needs an answer of the server; the session is cut when there is none in time. 0: any time. */
+/** Ends what was written; the session is cut when there is no answer in time. */
 export async function answered<T>(session: OracleSession, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-  if (timeoutMs === 0) return work();
   const timer = setTimeout(() => session.destroy(), timeoutMs);
   try {
     return await work();

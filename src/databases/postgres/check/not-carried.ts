@@ -68,6 +68,9 @@ const WITHOUT_EFFECT =
 /** What acts on the rows that the run writes, writes what the source does not have: the run refuses to go on with it. */
 const WHEN: Readonly<Record<string, string>> = { trigger: WITHOUT_EFFECT, rule: WITHOUT_EFFECT };
 
+/** Of another engine no session of the run can switch them off. */
+const WHEN_FOREIGN: Readonly<Record<string, string>> = { trigger: 'after the cutover', rule: 'after the cutover' };
+
 /** One finding per kind, with all names: they must be made by hand before the applications need them. */
 export const notCarried: SourceCheck = async ({ catalog, context }) => {
   const { targetExtensions = () => Promise.resolve([]) } = context;
@@ -82,7 +85,7 @@ export const notCarried: SourceCheck = async ({ catalog, context }) => {
     return infoFinding({
       code: 'NOT_CARRIED',
       subject: kind,
-      message: `not carried; make them on the target ${WHEN[kind] ?? 'before the cutover'} where they are needed: ${names.join(', ')}`,
+      message: `not carried; make them on the target ${(isForeign ? WHEN_FOREIGN : WHEN)[kind] ?? 'before the cutover'} where they are needed: ${names.join(', ')}`,
       ...(cure === undefined ? {} : { cure }),
     });
   });

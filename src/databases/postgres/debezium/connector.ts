@@ -12,6 +12,29 @@ export interface PostgresReading {
   readonly publication: string;
 }
 
+/**
+ * Keeps what tells of the begin of a transaction out of the topic. A connector that had got to just there, and is started again,
+ * takes a row of that transaction for the last thing it has sent when the row stands where the commit before ends in the log: it
+ * leaves that row out, and all before it. What is dropped is never where a connector has got to. What tells of the end loses all but
+ * its count of changes on the way; the key has the transaction's id.
+ */
+const WITHOUT_BEGINS: Readonly<Record<string, string>> = {
+  predicates: 'ofTransactions,empty',
+  'predicates.ofTransactions.type': 'org.apache.kafka.connect.transforms.predicates.TopicNameMatches',
+  // A table's topic has two dots.
+  'predicates.ofTransactions.pattern': '[^.]+\\.transaction',
+  'predicates.empty.type': 'org.apache.kafka.connect.transforms.predicates.RecordIsTombstone',
+  transforms: 'count,begins,ends,route',
+  'transforms.count.type': 'org.apache.kafka.connect.transforms.ExtractField$Value',
+  'transforms.count.field': 'event_count',
+  'transforms.count.predicate': 'ofTransactions',
+  'transforms.begins.type': 'org.apache.kafka.connect.transforms.Filter',
+  'transforms.begins.predicate': 'empty',
+  'transforms.ends.type': 'org.apache.kafka.connect.transforms.HoistField$Value',
+  'transforms.ends.field': 'event_count',
+  'transforms.ends.predicate': 'ofTransactions',
+};
+
 /** Which tables there are is the publication's to say: a filter by name would silently leave out one that is renamed. */
 export function postgresConfig({ slot, publication }: PostgresReading): Readonly<Record<string, string>> {
   return {
@@ -32,6 +55,7 @@ export function postgresConfig({ slot, publication }: PostgresReading): Readonly
       '-c DateStyle=ISO,YMD -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 -c bytea_output=hex ' +
       '-c search_path=pg_catalog -c xmloption=content',
     'status.update.interval.ms': '1000',
+    ...WITHOUT_BEGINS,
   };
 }
 

@@ -40,6 +40,7 @@ export class PostgresDialect implements Dialect {
   readonly schemaMember = 'schema';
   /** The place of its change is where the transaction before its own ended, as far as the connector knows after a restart. */
   readonly endTells = true;
+  readonly beginsUntold = true;
   readonly covers = covers;
   readonly distance = distance;
   readonly #types: DialectOptions['types'];

@@ -29,7 +29,8 @@ export interface PostgresDebeziumOptions extends PostgresReading {
   readonly placeholder: string;
 }
 
-const WATCH_INTERVAL_MS = 10_000;
+/** A connector whose slot is lost says nothing for half an hour. */
+const WATCH_INTERVAL_MS = 3_000;
 
 export class PostgresDebezium implements DebeziumSource {
   readonly connector = POSTGRES_CONNECTOR;
@@ -76,6 +77,8 @@ export class PostgresDebezium implements DebeziumSource {
     const session = await server.session({ purpose: 'log watch' });
     const watch = new SlotWatch(session, { slot, publication });
     try {
+      // It would wait for the slot, and never come up.
+      await watch.check();
       const types = await readWrittenTypes(session, tables);
       const generated = await session.query(
         `SELECT n.nspname, c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

@@ -1,6 +1,7 @@
 // The journal in schema `migrate` of the target: the run's own record here, its parts beside it.
 
 import { assignLanes } from '../../../journal/assign-lanes.ts';
+import type { AuditEntry, AuditRecord } from '../../../journal/audit.ts';
 import type { DeadLetterJournal } from '../../../journal/dead-letters.ts';
 import {
   type CutoverJournal,
@@ -11,12 +12,13 @@ import {
   type StageJournal,
   type TableJournal,
 } from '../../../journal/journal.ts';
-import { runRecord } from '../../../journal/records.ts';
+import { auditRecord, runRecord, runStanding } from '../../../journal/records.ts';
 import type { TableStateJournal } from '../../../journal/table-states.ts';
 import type { WorkerJournal } from '../../../journal/workers.ts';
 import { MigrateError } from '../../../lib/errors.ts';
-import { type Pausable, pauseText, readPauses } from '../../../model/pause.ts';
+import { type Pausable, pauseText } from '../../../model/pause.ts';
 import type { Position } from '../../../model/position.ts';
+import { type Throttling, throttleText } from '../../../model/throttle.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
 import type { PostgresServer } from '../connection.ts';
 import { PostgresCutoverJournal } from './cutovers.ts';
@@ -58,8 +60,8 @@ export class PostgresJournal implements Journal {
 
   async standing(): ReturnType<Journal['standing']> {
     if (!(await this.#session.hasRun())) return undefined;
-    const [row] = await this.#session.read('SELECT held, outcome FROM migrate.run WHERE name = $1');
-    return row && { paused: readPauses(row.held), outcome: row.outcome as RunRecord['outcome'] };
+    const [row] = await this.#session.read('SELECT held, throttle, outcome FROM migrate.run WHERE name = $1');
+    return row && runStanding(row);
   }
 
   async create(run: Parameters<Journal['create']>[0]): Promise<RunRecord> {
@@ -112,6 +114,10 @@ export class PostgresJournal implements Journal {
     await this.#session.write('UPDATE migrate.run SET held = $2 WHERE name = $1', [pauseText(paused)]);
   }
 
+  async setThrottling(set: Throttling): Promise<void> {
+    await this.#session.write('UPDATE migrate.run SET throttle = $2 WHERE name = $1', [throttleText(set)]);
+  }
+
   async setOutcome(outcome: RunRecord['outcome']): Promise<void> {
     await this.#session.write('UPDATE migrate.run SET outcome = $2 WHERE name = $1', [outcome]);
   }
@@ -124,12 +130,19 @@ export class PostgresJournal implements Journal {
     await this.#session.write('DELETE FROM migrate.run WHERE name = $1');
   }
 
-  async audit(command: string, detail: string): Promise<void> {
+  async audit({ by, command, result }: AuditEntry): Promise<void> {
     await this.#session.write('INSERT INTO migrate.audit (run, actor, command, detail) VALUES ($1, $2, $3, $4)', [
-      `${process.env.USER ?? 'unknown'}@${process.pid}`,
-      command,
-      detail,
+      ...[by, command, result],
     ]);
+  }
+
+  async auditTrail(most: number): Promise<readonly AuditRecord[]> {
+    const rows = await this.#session.read(
+      `SELECT ${isoText('at')} AS at, actor, command, detail
+       FROM migrate.audit WHERE run = $1 ORDER BY migrate.audit.at DESC, ctid DESC LIMIT $2`,
+      [most],
+    );
+    return rows.map(auditRecord);
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS migrate.run (
   lanes int NOT NULL,
   -- What an operator holds: run, snapshot, apply, with commas between them.
   held text NOT NULL DEFAULT '',
+  -- How fast an operator lets it be; NULL: as the plan says.
+  throttle jsonb,
   outcome text NOT NULL DEFAULT 'running',
   created_at timestamptz NOT NULL DEFAULT now(),
   -- How the last attempt ended; NULL while one is at work, and after one that was killed.
@@ -144,6 +146,7 @@ ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS joining jsonb NOT NULL DEFAULT 
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS ended jsonb;
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS settled text;
 ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS held text NOT NULL DEFAULT '';
+ALTER TABLE migrate.run ADD COLUMN IF NOT EXISTS throttle jsonb;
 ALTER TABLE migrate.tables ADD COLUMN IF NOT EXISTS spread boolean NOT NULL DEFAULT false;
 ALTER TABLE migrate.chunk ADD COLUMN IF NOT EXISTS claim_epoch bigint;
 ALTER TABLE migrate.chunk ADD COLUMN IF NOT EXISTS claimed_by int;

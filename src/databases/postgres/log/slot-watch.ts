@@ -54,6 +54,15 @@ export class SlotWatch {
     await checkPublication(this.#session, this.#watched.publication);
   }
 
+  /** Rejects with STREAM.GONE when the slot or the publication is gone or altered. */
+  async check(): Promise<void> {
+    const { slot, publication } = this.#watched;
+    const row = await this.#session.one('SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1', [slot]);
+    if (row === undefined) throw gone(`slot ${slot} was dropped`);
+    if (row.wal_status === 'lost') throw gone(`slot ${slot} was invalidated`);
+    await checkPublication(this.#session, publication);
+  }
+
   /** Checks at every interval. `failed` is called once: the slot or publication is gone or altered, or this session broke. */
   start(intervalMs: number, failed: (error: MigrateError) => void): void {
     const fail = (error: MigrateError): void => {
@@ -71,7 +80,7 @@ export class SlotWatch {
       ),
     );
     this.#timer = setInterval(() => {
-      this.#check().catch((error: unknown) => fail(toMigrateError(error)));
+      this.check().catch((error: unknown) => fail(toMigrateError(error)));
     }, intervalMs);
   }
 
@@ -91,14 +100,6 @@ export class SlotWatch {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#session.close();
-  }
-
-  async #check(): Promise<void> {
-    const { slot, publication } = this.#watched;
-    const row = await this.#session.one('SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1', [slot]);
-    if (row === undefined) throw gone(`slot ${slot} was dropped`);
-    if (row.wal_status === 'lost') throw gone(`slot ${slot} was invalidated`);
-    await checkPublication(this.#session, publication);
   }
 }
 
