@@ -1,11 +1,12 @@
 // Keys and rows of dead letters as JSON.
 
 import type { Key, LoggedValue, Row, RowChange } from '../model/change.ts';
+import type { NewDeadLetter } from './dead-letters.ts';
 
 /** A value as JSON; `{}` is one that the log did not carry, which is not NULL. */
 type Encoded = string | null | { readonly bytes?: string };
 
-export function letterJson(values: readonly LoggedValue[]): string {
+function letterJson(values: readonly LoggedValue[]): string {
   return JSON.stringify(
     values.map((value): Encoded => {
       if (value === undefined) return {};
@@ -15,8 +16,22 @@ export function letterJson(values: readonly LoggedValue[]): string {
 }
 
 /** The row that a letter carries; null for a delete, and where a value is missing because the target cannot hold it. */
-export function letterPayload(change: RowChange): string | null {
+function letterPayload(change: RowChange): string | null {
   return change.op === 'delete' || change.refused !== undefined ? null : letterJson(change.row);
+}
+
+/** What is kept of a letter: table_id, op, key, new_key, payload, sqlstate, constraint, column. */
+export function letterValues({ change, key, newKey, refusal }: NewDeadLetter): readonly (string | null)[] {
+  return [
+    change.table.id,
+    change.op,
+    letterJson(key),
+    newKey && letterJson(newKey),
+    letterPayload(change),
+    refusal?.sqlState ?? null,
+    refusal?.constraint ?? null,
+    refusal?.column ?? null,
+  ];
 }
 
 export function letterRow(json: string): Row {

@@ -9,7 +9,8 @@ import type { Catalog } from '../../src/model/catalog.ts';
 import type { EngineKind } from '../../src/plan/endpoint.ts';
 import type { OracleServer as StandIn } from '../fleet/oracle.ts';
 import { openOracle } from '../fleet/oracle-shared.ts';
-import { catalog, column, convert, OF_MYSQL, OF_POSTGRES, statements, table } from '../unit/oracle-catalog-fixture.ts';
+import { catalog, column, table } from '../unit/catalog-fixture.ts';
+import { convert, OF_MYSQL, OF_POSTGRES, statements } from '../unit/oracle-catalog-fixture.ts';
 
 let oracle: StandIn;
 let server: OracleServer;

@@ -22,7 +22,8 @@ import { TYPE_GROUPS } from '../contract/types-fixture.ts';
 import { openPair } from '../fleet/databases.ts';
 import type { OracleServer as StandIn } from '../fleet/oracle.ts';
 import { openOracle } from '../fleet/oracle-shared.ts';
-import { catalog, column, convert, table } from '../unit/oracle-catalog-fixture.ts';
+import { catalog, column, table } from '../unit/catalog-fixture.ts';
+import { convert } from '../unit/oracle-catalog-fixture.ts';
 
 let oracle: StandIn;
 let server: OracleServer;

@@ -3,92 +3,11 @@
 import type { Joined } from '../../src/convert/in-turn.ts';
 import { pairConversion } from '../../src/convert/pair-conversion.ts';
 import { additionsOf, commentsOf, createSequence, createTable, Identities } from '../../src/databases/oracle/ddl.ts';
-import type { Catalog, ColumnDefinition, SequenceDefinition, TableDefinition } from '../../src/model/catalog.ts';
+import type { Catalog } from '../../src/model/catalog.ts';
 import { tableId } from '../../src/model/table.ts';
 import type { EngineKind } from '../../src/plan/endpoint.ts';
 import { planSchema } from '../../src/plan/plan.ts';
-
-export const column = (name: string, type: string, more: Partial<ColumnDefinition> = {}): ColumnDefinition => ({
-  name,
-  type,
-  collation: null,
-  notNull: false,
-  notNullName: null,
-  defaultExpression: null,
-  identity: null,
-  generated: null,
-  settings: [],
-  comment: null,
-  ...more,
-});
-export const generated = (expression: string) => ({ generated: { expression, stored: true } });
-export const object = (name: string, definition: string) => ({ name, definition, comment: null, roles: [] });
-export const constraint = (name: string, definition: string) => ({
-  ...object(name, definition),
-  kind: 'constraint' as const,
-});
-export const foreign = (name: string, definition: string, references = tableId('s', 't')) => ({
-  ...object(name, definition),
-  references,
-});
-
-export function table(
-  columns: readonly ColumnDefinition[],
-  more: Partial<TableDefinition> = {},
-  name = 't',
-): TableDefinition {
-  const stored = columns.filter(({ generated }) => generated === null);
-  return {
-    table: {
-      id: tableId('s', name),
-      schema: 's',
-      name,
-      columns: stored.map(({ name, type }) => ({ name, type, castType: '' })),
-      key: [0],
-      identity: 'key',
-      spread: true,
-      rowEstimate: 0,
-      byteEstimate: 0,
-    },
-    inherits: [],
-    columns,
-    key: null,
-    checks: [],
-    uniqueConstraints: [],
-    indexes: [],
-    foreignKeys: [],
-    partitionOf: null,
-    settings: [],
-    comment: null,
-    ...more,
-  };
-}
-
-export const sequence = (name: string, owned: string | null, identity = true): SequenceDefinition => ({
-  schema: 's',
-  name,
-  type: 'bigint',
-  start: '1',
-  increment: '1',
-  minimum: '1',
-  maximum: '9223372036854775807',
-  cache: '1',
-  cycle: false,
-  owner: owned === null ? null : { table: tableId('s', 't'), column: owned, identity },
-  users: [],
-  comment: null,
-});
-
-export const catalog = (tables: readonly TableDefinition[], more: Partial<Catalog> = {}): Catalog => ({
-  tables,
-  parents: [],
-  types: [],
-  extensions: [],
-  sequences: [],
-  schemas: ['s'],
-  notCarried: [],
-  ...more,
-});
+import { catalog, column, constraint, foreign, generated, object, sequence, table } from './catalog-fixture.ts';
 
 export function convert(source: EngineKind, found: Catalog, options: object = {}, joined: Joined = []) {
   const plan = planSchema.shape.convert.parse(options);
@@ -226,7 +145,11 @@ export const OF_POSTGRES = catalog(
     ),
   ],
   {
-    sequences: [sequence('n_seq', 'n', false), sequence('M', null), sequence('t_k_seq', 'k')],
+    sequences: [
+      sequence('n_seq', 'n', { owner: { table: tableId('s', 't'), column: 'n', identity: false } }),
+      sequence('M', null),
+      sequence('t_k_seq', 'k'),
+    ],
     types: [mood],
   },
 );

@@ -5,16 +5,8 @@ import { idOf } from '../../src/convert/in-turn.ts';
 import { OracleNames } from '../../src/convert/oracle-names.ts';
 import type { TableDefinition } from '../../src/model/catalog.ts';
 import { tableId } from '../../src/model/table.ts';
-import {
-  catalog,
-  column,
-  constraint,
-  convert,
-  OF_MYSQL,
-  OF_POSTGRES,
-  object,
-  table,
-} from './oracle-catalog-fixture.ts';
+import { catalog, column, constraint, object, table } from './catalog-fixture.ts';
+import { convert, OF_MYSQL, OF_POSTGRES } from './oracle-catalog-fixture.ts';
 
 const shown = (definition: TableDefinition | undefined) =>
   definition?.columns.map(({ name, type, notNull, defaultExpression, identity }) =>

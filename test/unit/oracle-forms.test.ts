@@ -10,7 +10,7 @@ import { type EmptyText, oracleConversion, oracleHandling } from '../../src/conv
 import { EMPTY_IS_NULL } from '../../src/databases/conversion.ts';
 import { WrittenTables } from '../../src/databases/oracle/write/columns.ts';
 import { doubleText, realText } from '../../src/lib/postgres-floats.ts';
-import { table } from './oracle-catalog-fixture.ts';
+import { table } from './catalog-fixture.ts';
 
 const column = (handling: readonly string[]) => ({ name: 'c', type: '', castType: '', handling });
 const form = (name: string, empty?: EmptyText) => oracleConversion(column(oracleHandling(name, empty)));

@@ -7,7 +7,7 @@ import type {
   LetterState,
   NewDeadLetter,
 } from '../../../journal/dead-letters.ts';
-import { letterJson, letterPayload, letterRow } from '../../../journal/letter-values.ts';
+import { letterRow, letterValues } from '../../../journal/letter-values.ts';
 import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -95,20 +95,7 @@ async function keep(
   at: Position,
   letters: readonly NewDeadLetter[],
 ): Promise<void> {
-  const rows = letters.map(({ change, key, newKey, refusal }) =>
-    tuple([
-      run,
-      at,
-      change.table.id,
-      change.op,
-      letterJson(key),
-      newKey && letterJson(newKey),
-      letterPayload(change),
-      refusal?.sqlState ?? null,
-      refusal?.constraint ?? null,
-      refusal?.column ?? null,
-    ]),
-  );
+  const rows = letters.map((letter) => tuple([run, at, ...letterValues(letter)]));
   for (const piece of inPieces(rows)) {
     const statement = `INSERT INTO migrate.dead_letter
       (run, position, table_id, op, \`key\`, new_key, payload, \`sqlstate\`, \`constraint\`, \`column\`) VALUES ${piece}`;

@@ -7,7 +7,7 @@ import type {
   LetterState,
   NewDeadLetter,
 } from '../../../journal/dead-letters.ts';
-import { letterJson, letterPayload, letterRow } from '../../../journal/letter-values.ts';
+import { letterRow, letterValues } from '../../../journal/letter-values.ts';
 import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -105,18 +105,7 @@ async function keep(
   letters: readonly NewDeadLetter[],
 ): Promise<void> {
   const names = ['run', 'position', 'table_id', 'op', 'key', 'new_key', 'payload', 'sqlstate', 'constraint', 'column'];
-  const rows = letters.map(({ change, key, newKey, refusal }) => [
-    run,
-    at,
-    change.table.id,
-    change.op,
-    letterJson(key),
-    newKey && letterJson(newKey),
-    letterPayload(change),
-    refusal?.sqlState ?? null,
-    refusal?.constraint ?? null,
-    refusal?.column ?? null,
-  ]);
+  const rows = letters.map((letter) => [run, at, ...letterValues(letter)]);
   await insertRows(session, ownTable('DEAD_LETTER'), names, rows);
 }
 

@@ -7,7 +7,7 @@ import type {
   LetterState,
   NewDeadLetter,
 } from '../../../journal/dead-letters.ts';
-import { letterJson, letterPayload, letterRow } from '../../../journal/letter-values.ts';
+import { letterRow, letterValues } from '../../../journal/letter-values.ts';
 import { deadLetter } from '../../../journal/records.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
@@ -84,25 +84,15 @@ export async function supersede(session: Session, run: string, tables: readonly 
 
 // Numbered in the order given: the ids are the order of the changes of a key.
 async function keep(session: Session, run: string, at: Position, letters: readonly NewDeadLetter[]): Promise<void> {
-  const column = (read: (letter: NewDeadLetter) => string | null): string => arrayLiteral(letters.map(read));
+  const rows = letters.map(letterValues);
+  const columns = (rows[0] ?? []).map((_, index) => arrayLiteral(rows.map((row) => row[index] ?? null)));
   await session.prepared(
     'keep_letters',
     `INSERT INTO migrate.dead_letter (run, position, table_id, op, key, new_key, payload, sqlstate, "constraint", "column")
      SELECT $1, $2, table_id, op, key::jsonb, new_key::jsonb, payload::jsonb, state, con, col
      FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
        WITH ORDINALITY AS l(table_id, op, key, new_key, payload, state, con, col, n) ORDER BY n`,
-    [
-      run,
-      at,
-      column(({ change }) => change.table.id),
-      column(({ change }) => change.op),
-      column(({ key }) => letterJson(key)),
-      column(({ newKey }) => (newKey === null ? null : letterJson(newKey))),
-      column(({ change }) => letterPayload(change)),
-      column(({ refusal }) => refusal?.sqlState ?? null),
-      column(({ refusal }) => refusal?.constraint ?? null),
-      column(({ refusal }) => refusal?.column ?? null),
-    ],
+    [run, at, ...columns],
   );
 }
 
