@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url';
 
 const BENCHES = [
   ...['copy.ts', 'clone.ts', 'catch-up.ts', 'decode.ts', 'verify.ts', 'lag.ts', 'cutover.ts'],
-  ...['mysql-copy.ts', 'mysql-clone.ts', 'mysql-decode.ts', 'oracle-double.ts', 'debezium-decode.ts'],
+  ...[
+    'mysql-copy.ts',
+    'mysql-clone.ts',
+    'mysql-decode.ts',
+    'oracle-double.ts',
+    'oracle-stand-in.ts',
+    'debezium-decode.ts',
+  ],
   ...['debezium-sink.ts', 'debezium-lag.ts', 'debezium-workers.ts'],
 ];
 

@@ -10,6 +10,7 @@ import type { Table } from '../src/model/table.ts';
 import { RunStatus } from '../src/observe/status.ts';
 import { planSchema } from '../src/plan/plan.ts';
 import { compareTables } from '../src/verify/compare.ts';
+import { EmptyCounts } from '../src/verify/empty-counts.ts';
 import { PendingKeys } from '../src/verify/pending.ts';
 import { follow, openPipeline } from './lib/pipeline.ts';
 import { median, report, seconds, thousands } from './lib/results.ts';
@@ -54,7 +55,7 @@ await withServers(async (pair) => {
     const pending = new PendingKeys();
     following.applier.observe(pending);
     const result = await compareTables({
-      ...{ source, target, tables, progress, limits, pending, log },
+      ...{ source, target, tables, progress, limits, pending, emptyCounts: new EmptyCounts(), log },
       replication: following.applier,
       gate: new Gate(),
       status: new RunStatus('bench'),

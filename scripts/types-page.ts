@@ -194,7 +194,7 @@ the run where there is none; dates and bytes in it become texts.
 const TO_ORACLE = `# What else changes in Oracle
 
 - An empty text, or no bytes at all, is NULL to Oracle: \`convert.emptyText\` says what becomes of it. Verification takes the two for
-  one where the plan does, and in a key an empty text stops the run unless another text stands for it.
+  one where the plan does, and tells how many there were; in a key an empty text stops the run unless another text stands for it.
 - Names are in capitals, so that they need no quotes there. What would be called the same, is too long (\`convert.longestName\`) or is
   \`ROWID\` gets a mark at its end, with a warning that tells the name. A schema, or a database of MySQL, is a user of that name.
 - A text in a key or unique constraint becomes a \`VARCHAR2\` that fits an index, and what refers to it as well; a \`CLOB\` or \`BLOB\` is in
@@ -203,7 +203,7 @@ const TO_ORACLE = `# What else changes in Oracle
   rows for equal that have the same values and a NULL beside them. A reference to such a constraint is listed.
 - Sequences are carried. The first column of a table that has one becomes an identity column, others draw from theirs by default.
 - Checks and generated columns are carried where they mean the same: comparisons, arithmetic but division, \`coalesce\`, lengths; not what
-  compares with an empty text or joins texts. Generated columns are virtual.
+  compares with an empty text, joins texts or asks whether what may become NULL is. Generated columns are virtual.
 - There is no ON UPDATE of a foreign key, and no time of update: preflight warns of both, and offers a trigger for the latter.
 - Partitions and heirs are refused. Full text, spatial and functional indexes, those for some rows only, and a second index over the
   same columns are listed.

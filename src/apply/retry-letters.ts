@@ -66,12 +66,28 @@ async function replayAll(options: RetryOptions, groups: readonly Group[]): Promi
   return results;
 }
 
-async function replay(
-  { journal, target, tables, tolerant = false, changed, by }: RetryOptions,
-  group: Group,
-): Promise<MigrateError | undefined> {
+async function replay(options: RetryOptions, group: Group): Promise<MigrateError | undefined> {
+  const { journal, tables, changed } = options;
   const rows = await journal.rows(group.map(({ id }) => id));
   const table = tableOf(group, tables);
+  for (const { key, newKey } of group) {
+    changed(table, key);
+    if (newKey !== null) changed(table, newKey);
+  }
+  const error = await written(options, group, table, rows);
+  // A row that is found by all its values may be there more than once.
+  if (error === undefined || table.identity === 'row') return error;
+  const isPutRight = (await written(options, group, table, lastRows(group, rows))) === undefined;
+  return isPutRight ? undefined : error;
+}
+
+/** Writes what the letters do with these rows, in one transaction; resolves with why the target refused it. */
+async function written(
+  { target, tolerant = false, by }: RetryOptions,
+  group: Group,
+  table: Table,
+  rows: ReadonlyMap<number, Row | null>,
+): Promise<MigrateError | undefined> {
   const whole = wholeChanges(table, group, rows, tolerant);
   if (whole === undefined) {
     return new MigrateError(
@@ -83,10 +99,6 @@ async function replay(
     const isWhole = table.identity === 'key' && (change.op === 'delete' || !change.row.includes(undefined));
     return tolerant && isWhole ? { ...change, tolerant } : change;
   });
-  for (const { key, newKey } of group) {
-    changed(table, key);
-    if (newKey !== null) changed(table, newKey);
-  }
   const lane = await target.lane();
   try {
     await lane.begin();
@@ -102,6 +114,17 @@ async function replay(
   }
 }
 
+/** Null for those of which a later letter says what became of the row: none that was refused need ever have been there. */
+function lastRows(group: Group, rows: ReadonlyMap<number, Row | null>): ReadonlyMap<number, Row | null> {
+  const last = new Map(rows);
+  const later = new Set<string>();
+  for (const { id, op, key, newKey } of group.toReversed()) {
+    if (op !== 'delete' && later.has(keyText(newKey ?? key))) last.set(id, null);
+    later.add(keyText(key));
+  }
+  return last;
+}
+
 /** All letters of a group are of one table. */
 function tableOf([letter]: Group, tables: readonly Table[]): Table {
   const table = tables.find(({ id }) => id === letter?.table);
@@ -110,8 +133,8 @@ function tableOf([letter]: Group, tables: readonly Table[]): Table {
 }
 
 /**
- * What the letters do. A row with a value that the target cannot hold is away until a later letter has it whole; undefined where
- * none does.
+ * What the letters do. A row that is null is one with a value that the target cannot hold, or that need not be written: it is away
+ * until a later letter has it whole; undefined where none does.
  */
 function wholeChanges(
   table: Table,

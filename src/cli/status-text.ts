@@ -1,6 +1,7 @@
 // A status in words: one line, or one per fact.
 
 import type { RunError } from '../journal/journal.ts';
+import type { EmptyValues } from '../model/empty-values.ts';
 import {
   copySecondsLeft,
   type HotTable,
@@ -9,9 +10,11 @@ import {
   type TopicStatus,
   type WorkerStatus,
 } from '../observe/status.ts';
+import { emptyValueLines } from '../report/empty-values.ts';
 
 /** A worker speaks once a second. */
 const SILENT_SHOWN = 3;
+const MOST_TABLES = 5;
 
 const count = (value: number): string => value.toLocaleString('en-US');
 
@@ -61,6 +64,7 @@ export function statusLines(status: StatusSnapshot): readonly string[] {
     `applied   ${count(status.stream.changes)} changes, ${lag(status)}`,
     ...(status.stream.hot === null ? [] : [hotLine(status.stream.hot)]),
     `verified  ${count(status.verify.rowsCompared)} rows, ${status.verify.differences} differences, ${count(status.verify.pendingKeys)} keys pending`,
+    ...emptyLines(status.verify.emptyValues),
     ...(status.deadLetters.total === 0 ? [] : [lettersLine(status.deadLetters)]),
     ...workerLines(status.workers),
     ...(status.cutover.attempt === 0
@@ -106,6 +110,12 @@ function healthLines({ probes, leftOut }: StatusSnapshot['health']): readonly st
   return [...lines, ...unread];
 }
 
+export function emptyLines(emptyValues: readonly EmptyValues[]): readonly string[] {
+  const lines = emptyValueLines(emptyValues);
+  const more = lines.length > MOST_TABLES ? [`empty     and of ${count(lines.length - MOST_TABLES)} more tables`] : [];
+  return [...lines.slice(0, MOST_TABLES).map((line) => `empty     ${line}`), ...more];
+}
+
 /** The further processes of a run, with what each has done. */
 export function workerLines(workers: readonly WorkerStatus[]): readonly string[] {
   return workers.map(({ name, doing, silentSeconds, chunks, rows, changes }) => {
@@ -137,8 +147,8 @@ function conditionLines(conditions: StatusSnapshot['conditions']): readonly stri
   const apart = Object.entries(conditions).filter(([, condition]) => condition !== 'following');
   return [...new Set(apart.map(([, condition]) => condition))].map((condition) => {
     const tables = apart.filter((entry) => entry[1] === condition).map(([table]) => table);
-    const names = tables.slice(0, 5).join(', ');
-    return `tables    ${condition}: ${names}${tables.length > 5 ? ` and ${count(tables.length - 5)} more` : ''}`;
+    const names = tables.slice(0, MOST_TABLES).join(', ');
+    return `tables    ${condition}: ${names}${tables.length > MOST_TABLES ? ` and ${count(tables.length - MOST_TABLES)} more` : ''}`;
   });
 }
 

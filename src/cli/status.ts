@@ -6,10 +6,11 @@ import { socketPath } from '../control/socket.ts';
 import { noRun } from '../journal/no-run.ts';
 import type { NextStep } from '../observe/next.ts';
 import type { StatusSnapshot } from '../observe/status.ts';
+import { emptyValuesOf } from '../report/empty-values.ts';
 import type { RunView } from '../runner/inspect.ts';
 import { type CommonOptions, defineCommand, type Wiring } from './command.ts';
 import { type Io, print, printJson } from './io.ts';
-import { errorLines, errorText, lettersLine, statusLine, statusLines, workerLines } from './status-text.ts';
+import { emptyLines, errorLines, errorText, lettersLine, statusLine, statusLines, workerLines } from './status-text.ts';
 import { watchStatus } from './watch.ts';
 
 interface StatusOptions {
@@ -102,6 +103,7 @@ function offline(view: RunView, stage: StatusSnapshot['stage']): Readonly<Record
       lagSeconds: null,
       lagBytes: null,
     },
+    verify: { emptyValues: emptyValuesOf(view.stages) },
     deadLetters: lettersOf(view),
     workers: view.workers,
     cutover: {
@@ -138,6 +140,7 @@ function offlineLines(view: RunView, stage: StatusSnapshot['stage']): readonly s
     ...(ended ? [] : endLines(view)),
     `copied    ${view.rowsCopied.toLocaleString('en-US')} rows`,
     `applied   ${view.changesApplied.toLocaleString('en-US')} changes`,
+    ...emptyLines(emptyValuesOf(view.stages)),
     ...(view.letters.length === 0 ? [] : [lettersLine(lettersOf(view))]),
     ...workerLines(view.workers),
     ...(view.cutover === undefined ? [] : [cutoverLine(view.cutover)]),

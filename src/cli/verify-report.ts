@@ -1,5 +1,6 @@
 // What `migrate run --only verify` prints.
 
+import { emptyValueLines } from '../report/empty-values.ts';
 import type { VerifyReport } from '../runner/verify.ts';
 import type { ComparedTable } from '../verify/standalone.ts';
 
@@ -19,6 +20,7 @@ export function verifyLines(report: VerifyReport, keys: boolean): readonly strin
   return [
     `${report.result}: ${count(report.rowsCompared)} rows of ${count(report.tables.length)} tables are equal`,
     ...report.tables.flatMap((table) => tableLines(table, keys)),
+    ...emptyValueLines(report.tables.flatMap(({ emptyValues }) => emptyValues)).map((line) => `  ${line}`),
     ...(report.result === 'undecided' ? ['Next: compare again when fewer writes go on'] : []),
   ];
 }

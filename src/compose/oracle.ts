@@ -29,6 +29,7 @@ export function oracleTarget(plan: Plan): TargetDatabase {
         builders: plan.snapshot.readers,
         connections: connectionsOf(plan).target,
         reverse: plan.cutover.reverse === 'debezium' ? plan.cutover.reverseAccount : undefined,
+        directPath: plan.snapshot.directPath,
         existing: (record?.planFields['schema.target'] ?? plan.schema.target) === 'existing',
       }),
   };

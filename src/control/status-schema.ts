@@ -94,7 +94,18 @@ export const statusSchema = z.object({
     topic: topic.nullable().describe('Null where the log is read directly.'),
     hot: hot.nullable().describe('A table of which one lane writes most of all changes.'),
   }),
-  verify: z.object({ chunksDone: count, chunks: count, rowsCompared: count, differences: count, pendingKeys: count }),
+  verify: z.object({
+    chunksDone: count,
+    chunks: count,
+    rowsCompared: count,
+    differences: count,
+    pendingKeys: count,
+    emptyValues: z
+      .array(z.object({ table: z.string(), column: z.string(), values: count, became: z.string().nullable() }))
+      .describe(
+        'Empty values of the source that are something else on the target, NULL or a text, when their rows were compared.',
+      ),
+  }),
   deadLetters: z.object({ open: count, waived: count, total: count }),
   cutover: z.object({
     attempt: count,

@@ -49,7 +49,7 @@ export function translate(text: string, from: Dialect, to: Dialect, classOf: Cla
   return { text: print(expression, to), columns: [...new Set(columnsIn(expression))] };
 }
 
-function columnsIn(expression: Expression): readonly string[] {
+export function columnsIn(expression: Expression): readonly string[] {
   if (expression.kind === 'column') return [expression.name];
   return 'operands' in expression ? expression.operands.flatMap(columnsIn) : [];
 }

@@ -72,11 +72,6 @@ function placeOf(parts: readonly string[]): string {
   return JSON.stringify(parts);
 }
 
-/** As a plan writes it in convert.columns. */
-export function columnPath({ schema, name }: TableName, column: string): string {
-  return [schema, name, column].map((part) => part.replace(/[.\\]/g, '\\$&')).join('.');
-}
-
 /** What leaves tables out of a plan. */
 export function exclusion(pattern: string): string {
   return `tables.exclude: [${JSON.stringify(pattern)}]`;

@@ -2,9 +2,9 @@
 // `handling` once it was converted, so that a journalled catalog needs no plan. `print` makes the text that PostgreSQL prints,
 // `read` the value that MySQL has. Each refuses what the other side cannot hold.
 
-import { type Conversion, EMPTY_IS_NULL } from '../databases/conversion.ts';
+import { type Conversion, EMPTY_IS_NULL, HEX_BYTES } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
-import { doubleText, realText } from '../lib/postgres-floats.ts';
+import { doubleText, realText, withoutSignOfZero } from '../lib/postgres-floats.ts';
 import type { Value } from '../model/change.ts';
 import type { Column } from '../model/table.ts';
 import { fitsDecimal, isKeptByJson, plainDecimal } from './decimals.ts';
@@ -33,10 +33,11 @@ export function conversionOfForm(column: Column): Conversion {
 }
 
 /** Neither texts nor bytes that may be empty are dates. */
-function withoutEmpty({ print, read, isSame = false }: Conversion): Conversion {
+function withoutEmpty({ print, read, isSame = false, hex }: Conversion): Conversion {
   return {
     print: (value) => (value.length === 0 ? null : print(value)),
     read,
+    ...(hex === undefined ? {} : { hex }),
     keeps: (_, start, end) => isSame && end > start,
   };
 }
@@ -55,14 +56,9 @@ function bytes(print: (value: Buffer) => string, read: (text: string) => Buffer)
 
 const same = (text: string): string => text;
 const PLAIN: Conversion = { print: (value) => value, read: (value) => value, isSame: true };
-const BYTES = bytes(
-  (value) => `\\x${value.toString('hex')}`,
-  (text) => Buffer.from(text.slice(2), 'hex'),
-);
-
 const FORMS: Readonly<Record<string, Make>> = {
   plain: () => PLAIN,
-  bytes: () => BYTES,
+  bytes: () => HEX_BYTES,
   boolean: (column) => {
     const print = (value: string): string =>
       value === '0'
@@ -85,6 +81,9 @@ const FORMS: Readonly<Record<string, Make>> = {
   year: () => texts((text) => String(Number(text)), same),
   real: (column) => texts(realText, (text) => signed(Math.fround(finite(column, text)))),
   double: (column) => texts(doubleText, (text) => signed(finite(column, text))),
+  // Oracle has one zero.
+  'real with one zero': () => texts((text) => withoutSignOfZero(realText(text)), same),
+  'double with one zero': () => texts((text) => withoutSignOfZero(doubleText(text)), same),
   decimal: (column) => texts(same, (text) => (/[a-z]/i.test(text) ? unreadable(column, 'no number') : text)),
   // Compared by what it means: the zeros at its end are the column's.
   number: (column, precision = 0, scale = 0) =>

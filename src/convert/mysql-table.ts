@@ -7,10 +7,11 @@ import type {
   TableObjectDefinition,
 } from '../model/catalog.ts';
 import type { Column, TableId } from '../model/table.ts';
+import { columnPath } from '../plan/names.ts';
 import { COMPARED_AS } from './canonical.ts';
 import { MYSQL, nameList, POSTGRES, tableName } from './dialects.ts';
 import { type ClassOf, translate, type ValueClass } from './expressions.ts';
-import { type ChosenTypes, columnPath, type Findings } from './findings.ts';
+import type { ChosenTypes, Findings } from './findings.ts';
 import { formHandling } from './forms.ts';
 import { hasCounterpart, type IcuCollations } from './icu-collations.ts';
 import { columnNames, type IndexPart, indexParts } from './index-parts.ts';

@@ -5,9 +5,10 @@ import type { Conversion } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
 import type { Catalog, ColumnDefinition, TableDefinition, TableObjectDefinition } from '../model/catalog.ts';
 import type { Column } from '../model/table.ts';
+import { columnPath } from '../plan/names.ts';
 import { MYSQL } from './dialects.ts';
 import { isCommon } from './expressions.ts';
-import { ChosenTypes, columnPath, Findings } from './findings.ts';
+import { ChosenTypes, Findings } from './findings.ts';
 import { idOf, inTurn, type Joined } from './in-turn.ts';
 import { rereadJson } from './json-text.ts';
 import { MysqlNames } from './mysql-names.ts';
@@ -20,7 +21,7 @@ const AS_IS: Conversion = { print: (value) => value, read: (value) => value, isS
 const HEX: Conversion = {
   print: (value) => (Buffer.isBuffer(value) ? value : Buffer.from(value)).toString('hex'),
   read: (value) => Buffer.from(String(value), 'hex'),
-  isHex: true,
+  hex: '',
 };
 
 /** Of either side: bytes are texts of hex digits in the core, and JSON is what the target will have read. */

@@ -7,9 +7,11 @@ import {
   anyText,
   ascii,
   BLOB,
+  BOOLEAN_CHOICE,
   BYTES,
   boolean,
   bytes,
+  canStand,
   decimal,
   instant,
   JSON_CHOICE,
@@ -18,6 +20,7 @@ import {
   MOST_DIGITS,
   moment,
   momentChoice,
+  ONE_ZERO,
   type OracleChoice,
   type OracleType,
   type Place,
@@ -81,11 +84,15 @@ const float = (name: string, type: string, form: string): TypeRule => ({
   pattern: new RegExp(`^${name}(?:\\(\\d+,\\d+\\))?(?: unsigned)?$`),
   shown: name,
   example: name,
-  map: () => from(form, { type, form, refuses: 'a negative zero' }),
+  map: () => from(`${form} with one zero`, { type, form }),
   choices: AS_TEXT,
+  note: ONE_ZERO,
 });
 
-const BOOLEAN: OracleChoice = { pattern: /^NUMBER\(1\)$/, shown: 'NUMBER(1)', map: () => from('boolean', boolean) };
+const BOOLEANS: readonly OracleChoice[] = chosen('boolean', [
+  { pattern: /^NUMBER\(1\)$/, shown: 'NUMBER(1)', map: () => boolean },
+  BOOLEAN_CHOICE,
+]);
 
 /** A zero date is refused, or becomes NULL. */
 function dated(form: string, { refuses: _, ...type }: OracleType, { zeroDates }: Options): OracleType {
@@ -104,12 +111,12 @@ export const MYSQL_TYPES: readonly TypeRule[] = [
     example: 'tinyint(1)',
     map: (_, __, { tinyint1 }) =>
       tinyint1 === 'boolean' ? from('boolean', boolean) : from('plain', plain('NUMBER(3)')),
-    choices: [BOOLEAN, ...chosen('plain', [wider(3)])],
-    note: '`NUMBER(1)` has a check for 0 and 1; `convert.tinyint1: boolean` for all',
+    choices: [...BOOLEANS, ...chosen('plain', [wider(3)])],
+    note: '`NUMBER(1)` has a check for 0 and 1; `convert.tinyint1: boolean` for all; `BOOLEAN` needs Oracle 23ai',
   },
   {
     ...whole(/^tinyint(?:\(\d+\))?(?: unsigned)?$/, 'tinyint', 3, 'tinyint, unsigned as well'),
-    choices: [BOOLEAN, ...chosen('plain', [wider(3)]), ...AS_TEXT],
+    choices: [...BOOLEANS, ...chosen('plain', [wider(3)]), ...AS_TEXT],
   },
   whole(/^smallint(?:\(\d+\))?(?: unsigned)?$/, 'smallint', 5, 'smallint, unsigned as well'),
   whole(/^mediumint(?:\(\d+\))?$/, 'mediumint', 7),
@@ -144,8 +151,8 @@ export const MYSQL_TYPES: readonly TypeRule[] = [
     shown: 'bit(1)',
     example: 'bit(1)',
     map: () => from('boolean bit', boolean),
-    choices: [],
-    note: 'with a check for 0 and 1',
+    choices: chosen('boolean bit', [BOOLEAN_CHOICE]),
+    note: 'with a check for 0 and 1; `BOOLEAN` needs Oracle 23ai',
   },
   {
     pattern: /^bit\((\d+)\)$/,
@@ -332,7 +339,7 @@ export function oracleTypeOfMysql(
   for (const choice of rule.choices) {
     const parts = choice.pattern.exec(type);
     const made = parts === null ? undefined : choice.map(parts, defaulted(match), place);
-    if (made?.from === undefined) continue;
+    if (made?.from === undefined || !canStand(made, place)) continue;
     const isDated = /^(date|timestamp)/.test(column.type) && made.from !== 'plain';
     return isDated ? dated(made.from, made, options) : made;
   }

@@ -1,11 +1,12 @@
 // A catalog of PostgreSQL, MySQL or MariaDB as Oracle has it: other types, names in capitals, and a list of what it cannot be given.
 // What MySQL has besides types is put into PostgreSQL's words first, which Oracle's are made of.
 
-import { foldedName } from '../lib/oracle-names.ts';
+import { foldedName, markedName } from '../lib/oracle-names.ts';
 import type { Catalog, ColumnDefinition, SequenceDefinition, TableDefinition } from '../model/catalog.ts';
 import { readTableId, type TableId, tableId } from '../model/table.ts';
+import { columnPath } from '../plan/names.ts';
 import { ORACLE, tableName } from './dialects.ts';
-import { columnPath, Findings } from './findings.ts';
+import { Findings } from './findings.ts';
 import { idOf, inTurn, type Joined } from './in-turn.ts';
 import { convertCatalog } from './mysql-catalog.ts';
 import { columnTypes, mysqlTypes, postgresTypes, type TypeOf } from './oracle-columns.ts';
@@ -54,7 +55,7 @@ export function mysqlCatalogForOracle(source: Catalog, options: ConvertOptions, 
     if (!code.endsWith('.CONVERT_COLLATION')) continue;
     findings.add(level, 'CONVERT_COLLATION', subject, message.replaceAll('PostgreSQL', 'Oracle'));
   }
-  tellOfUpdates(source, findings);
+  tellOfUpdates(source, options, findings);
   const origin: Origin = {
     typeOf: mysqlTypes(options),
     words: inWords.catalog.onTarget?.tables ?? [],
@@ -178,7 +179,7 @@ function evenType(type: string): string {
   return /^(?:vector\b|(?:multi)?(?:point|linestring|polygon)$|geom)/.test(type) ? 'longblob' : type;
 }
 
-function tellOfUpdates({ tables }: Catalog, findings: Findings): void {
+function tellOfUpdates({ tables }: Catalog, { longestName }: ConvertOptions, findings: Findings): void {
   for (const { table, columns } of tables) {
     for (const { name, settings } of columns) {
       if (!settings.some((setting) => setting.startsWith('ON UPDATE'))) continue;
@@ -186,7 +187,12 @@ function tellOfUpdates({ tables }: Catalog, findings: Findings): void {
         'MySQL sets it to the time of each update, and Oracle has no such setting: after the cutover the applications or a trigger must do it';
       const own = ORACLE.name(foldedName(name));
       const place = { schema: foldedName(table.schema), name: foldedName(table.name) };
-      const trigger = tableName(ORACLE, { ...place, name: foldedName(`${table.name}_${name}_on_update`) });
+      const wanted = foldedName(`${table.name}_${name}_on_update`);
+      const fits = Buffer.byteLength(wanted) <= longestName;
+      const trigger = tableName(ORACLE, {
+        ...place,
+        name: fits ? wanted : markedName(wanted, columnPath(table, name), longestName),
+      });
       const cure =
         `CREATE TRIGGER ${trigger} BEFORE UPDATE ON ${tableName(ORACLE, place)} FOR EACH ROW` +
         ` BEGIN IF NOT UPDATING('${foldedName(name)}') THEN :NEW.${own} := LOCALTIMESTAMP; END IF; END;` +

@@ -2,7 +2,8 @@
 
 import type { Catalog, ColumnDefinition, TableDefinition } from '../model/catalog.ts';
 import type { Table, TableId } from '../model/table.ts';
-import { ChosenTypes, columnPath, exclusion, type Findings } from './findings.ts';
+import { columnPath } from '../plan/names.ts';
+import { ChosenTypes, exclusion, type Findings } from './findings.ts';
 import { mysqlChoicesForOracle, oracleTypeOfMysql } from './mysql-to-oracle.ts';
 import { alignReferences, keyedBytes } from './oracle-keys.ts';
 import type { OracleType, Place } from './oracle-types.ts';
@@ -65,7 +66,8 @@ export function columnTypes(
       const keyed = definition && keyedBytes(definition, column.name);
       const { type, choices, isDomain } = typeOf(column, { keyed, finding: isFinding(table, column.name) }, wanted);
       if (type === undefined) {
-        refuse(table, column, { wanted, choices }, findings);
+        const isElsewhere = typeOf(column, {}, wanted).type !== undefined;
+        refuse(table, column, { wanted, choices, isElsewhere }, findings);
         return [];
       }
       tell(table, column, { type, isDomain }, findings);
@@ -82,10 +84,17 @@ export function columnTypes(
   return types;
 }
 
+interface Refused {
+  readonly wanted: string | undefined;
+  readonly choices: readonly string[];
+  /** Another column of its type may have the wanted one. */
+  readonly isElsewhere: boolean;
+}
+
 function refuse(
   table: Table,
   { name, type }: ColumnDefinition,
-  { wanted, choices }: { readonly wanted: string | undefined; readonly choices: readonly string[] },
+  { wanted, choices, isElsewhere }: Refused,
   findings: Findings,
 ): void {
   const path = columnPath(table, name);
@@ -95,7 +104,9 @@ function refuse(
     findings.add('error', 'CONVERT_TYPE', path, `Oracle has no type for the values of ${type}`, cure);
     return;
   }
-  const message = `values of ${type} are not carried as ${wanted}${list}`;
+  const message = isElsewhere
+    ? `it is in a key or unique constraint, where Oracle takes no ${wanted}`
+    : `values of ${type} are not carried as ${wanted}${list}`;
   const cure = `Correct convert.columns: { ${JSON.stringify(path)}: ${choices[0] ?? '…'} }`;
   findings.add('error', 'CONVERT_COLUMN', path, message, cure);
 }

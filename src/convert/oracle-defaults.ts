@@ -1,8 +1,8 @@
 // PostgreSQL's defaults as Oracle writes them: literals, the current time, a new uuid, the next number of a sequence.
 
+import type { EmptyText } from '../databases/conversion.ts';
 import { ORACLE, POSTGRES } from './dialects.ts';
 import { LONGEST_LITERAL, momentLiteral } from './oracle-expressions.ts';
-import type { EmptyText } from './oracle-forms.ts';
 import type { OracleType } from './oracle-types.ts';
 import { literalOf, NOW, UUID } from './postgres-defaults.ts';
 import { tokensOf } from './tokens.ts';
@@ -38,7 +38,7 @@ function now(form: string): string | undefined {
 function literal(type: string, form: string, value: string): string | undefined {
   switch (form.replace(/\(.*/, '')) {
     case 'boolean':
-      return /^(t(rue)?|1)$/i.test(value) ? '1' : '0';
+      return (type === 'BOOLEAN' ? ['TRUE', 'FALSE'] : ['1', '0'])[/^(t(rue)?|1)$/i.test(value) ? 0 : 1];
     case 'bits': {
       const size = 2 * Math.ceil(value.length / 8);
       return /^[01]+$/.test(value) ? `HEXTORAW('${BigInt(`0b${value}`).toString(16).padStart(size, '0')}')` : undefined;

@@ -1,8 +1,9 @@
 // Empty texts and bytes, which to Oracle are NULL: what a plan makes of those of each column.
 
+import type { EmptyText } from '../databases/conversion.ts';
 import type { TableName } from '../model/table.ts';
-import { ColumnChoices, columnPath, type Findings } from './findings.ts';
-import type { EmptyText } from './oracle-forms.ts';
+import { columnPath } from '../plan/names.ts';
+import { ColumnChoices, type Findings } from './findings.ts';
 import type { OracleType } from './oracle-types.ts';
 import type { ConvertOptions } from './pair.ts';
 

@@ -1,7 +1,7 @@
 // Conditions and computed values as Oracle writes them. It has no truth values, and no empty text.
 
 import { ORACLE, POSTGRES } from './dialects.ts';
-import { type ClassOf, type Expression, understood, type ValueClass } from './expressions.ts';
+import { type ClassOf, columnsIn, type Expression, understood, type ValueClass } from './expressions.ts';
 
 /** What Oracle has no words for. */
 const NOT_WRITTEN = Symbol('not written');
@@ -19,6 +19,8 @@ export interface OracleColumns {
   readonly classOf: ClassOf;
   /** What Oracle calls a column. */
   readonly nameOf: (column: string) => string;
+  /** True of one that is NULL there for values that are not NULL on the source. */
+  readonly mayBecomeNull: (column: string) => boolean;
 }
 
 /** Of a condition of PostgreSQL; undefined for one that may not mean the same. */
@@ -64,6 +66,7 @@ class Writer {
       case 'not':
         return `(NOT ${of(expression.operands[0])})`;
       case 'is null':
+        this.#expectSameNulls(expression);
         return `(${this.value(expression.operands[0])} IS ${expression.negated ? 'NOT ' : ''}NULL)`;
       case 'operator':
         if (expression.operator === 'and' || expression.operator === 'or') {
@@ -110,6 +113,11 @@ class Writer {
     }
   }
 
+  /** Whatever else is asked of NULL is neither true nor false, which no check refuses. */
+  #expectSameNulls(expression: Expression): void {
+    if (columnsIn(expression).some(this.#columns.mayBecomeNull)) throw NOT_WRITTEN;
+  }
+
   #truth(expression: Expression): string {
     const condition = this.condition(expression);
     return `CASE WHEN ${condition} THEN 1 WHEN NOT ${condition} THEN 0 END`;
@@ -121,6 +129,7 @@ class Writer {
     // Not concat: of NULL and a text Oracle makes the text.
     const called = FUNCTIONS[name];
     if (called === undefined) throw NOT_WRITTEN;
+    if (name === 'coalesce') for (const each of operands) this.#expectSameNulls(each);
     return `${called}(${values.join(', ')})`;
   }
 

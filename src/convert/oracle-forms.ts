@@ -2,9 +2,9 @@
 // Oracle has in its `handling`, so that a journalled catalog needs no plan. `read` makes what is bound, `print` the core's text of what
 // Oracle answers. Each refuses what the column cannot hold.
 
-import type { Conversion } from '../databases/conversion.ts';
+import { type Conversion, type EmptyText, emptyHandling, emptyOf, HEX_BYTES } from '../databases/conversion.ts';
 import { MigrateError } from '../lib/errors.ts';
-import { doubleText, realText } from '../lib/postgres-floats.ts';
+import { doubleText, realText, withoutSignOfZero } from '../lib/postgres-floats.ts';
 import type { Column } from '../model/table.ts';
 import { fitsDecimal, plainDecimal } from './decimals.ts';
 import { canonicalJson, jsonTraits } from './json-text.ts';
@@ -13,16 +13,10 @@ type Named = Pick<Column, 'name'>;
 type Make = (column: Named, ...sizes: readonly number[]) => Conversion;
 
 const AS = 'as ';
-const EMPTY_IS = 'empty is ';
-const NO_EMPTY = 'empty is refused';
-
-/** What becomes of an empty text, which Oracle holds for NULL: that, nothing that is allowed, or another text. */
-export type EmptyText = 'null' | 'refused' | { readonly sentinel: string };
 
 /** For `Column.handling` of Oracle's column. `form` is one of `FORMS`, with its sizes: `decimal(2)`. */
 export function oracleHandling(form: string, empty: EmptyText = 'null'): readonly string[] {
-  if (empty === 'null') return [`${AS}${form}`];
-  return [`${AS}${form}`, empty === 'refused' ? NO_EMPTY : `${EMPTY_IS}${JSON.stringify(empty.sentinel)}`];
+  return [`${AS}${form}`, ...(empty === 'null' ? [] : [emptyHandling(empty)])];
 }
 
 /** Of a column of Oracle in a catalog that was converted. */
@@ -33,9 +27,9 @@ export function oracleConversion(column: Column): Conversion {
   const make = FORMS[form];
   if (make === undefined) throw new MigrateError('INTERNAL.BUG', `column ${column.name} was not converted`);
   const conversion = make(column, ...sizes.split(',').map(Number));
-  if (words.includes(NO_EMPTY)) return withoutEmpty(column, conversion);
-  const sentinel = words.find((word) => word.startsWith(EMPTY_IS))?.slice(EMPTY_IS.length);
-  return sentinel === undefined ? conversion : withSentinel(column, conversion, String(JSON.parse(sentinel)));
+  const empty = emptyOf(column);
+  if (empty === 'refused') return withoutEmpty(column, conversion);
+  return typeof empty === 'object' ? withSentinel(column, conversion, empty.sentinel) : conversion;
 }
 
 function texts(print: (text: string) => string, read: (text: string) => string): Conversion {
@@ -57,11 +51,7 @@ const DIGITS = 38;
 
 const FORMS: Readonly<Record<string, Make>> = {
   plain: () => PLAIN,
-  bytes: () =>
-    bytes(
-      (value) => `\\x${value.toString('hex')}`,
-      (text) => Buffer.from(text.slice(2), 'hex'),
-    ),
+  bytes: () => HEX_BYTES,
   boolean: () =>
     texts(
       (value) => (value === '1' ? 't' : 'f'),
@@ -87,8 +77,9 @@ const FORMS: Readonly<Record<string, Make>> = {
         : unreadable(column, `no whole number of ${precision} digits`),
     ),
   money: () => texts(moneyText, (text) => text.replace(/[$,]/g, '')),
-  real: (column) => texts(special(realText), (text) => floatOf(column, text)),
-  double: (column) => texts(special(doubleText), (text) => floatOf(column, text)),
+  // Of one zero: Oracle keeps no sign of it.
+  real: () => texts(special(realText), floatOf),
+  double: () => texts(special(doubleText), floatOf),
   bits: (_, length = 0) => bits(length),
   'uuid bytes': () =>
     bytes(
@@ -114,7 +105,7 @@ const FORMS: Readonly<Record<string, Make>> = {
       (value) => `${withoutZeros(value.replace(/ ?[-+]00:?00$/, ''))}+00`,
       (text) => `${momentOf(column, inUtc(column, text))}+00:00`,
     ),
-  time: () => texts(hoursOf, daysOf),
+  time: () => texts(clockText, secondsText),
   json: (column) => texts(canonicalJson, (text) => keptJson(column, text)),
 };
 
@@ -148,10 +139,8 @@ function special(print: (text: string) => string): (text: string) => string {
   };
 }
 
-function floatOf(column: Named, text: string): string {
-  // Oracle keeps no sign of it.
-  if (text === '-0') return unreadable(column, 'a negative zero');
-  return text.replace('Infinity', 'Inf');
+function floatOf(text: string): string {
+  return withoutSignOfZero(text).replace('Infinity', 'Inf');
 }
 
 /** Bytes with the bits at their end. */
@@ -191,20 +180,19 @@ function inUtc(column: Named, text: string): string {
   return text.endsWith('+00') ? text.slice(0, -'+00'.length) : noMoment(column);
 }
 
-/** Of an interval of days and seconds: `+034 22:59:59.500000`. */
-function hoursOf(value: string): string {
-  const [, sign = '', days = '', hours = '', rest = ''] =
-    /^([-+]?)(\d+) (\d\d)(:\d\d:\d\d(?:\.\d+)?)$/.exec(value) ?? [];
-  const text = `${String(24 * Number(days) + Number(hours)).padStart(2, '0')}${withoutZeros(rest)}`;
-  return sign === '-' && /[1-9]/.test(text) ? `-${text}` : text;
+/** Of seconds, as intervals travel: `-45296.5` is `-12:34:56.5`. */
+function clockText(value: string): string {
+  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(\.\d+)?$/.exec(plainDecimal(value)) ?? [];
+  const all = Number(whole);
+  const [hours, minutes, seconds] = [Math.floor(all / 3_600), Math.floor(all / 60) % 60, all % 60].map((part) =>
+    String(part).padStart(2, '0'),
+  );
+  return `${sign}${hours}:${minutes}:${seconds}${fraction}`;
 }
 
-function daysOf(text: string): string {
-  const [, sign = '', hours = '', seconds = '', fraction = ''] = /^(-?)(\d+)(:\d\d:\d\d)(?:\.(\d+))?$/.exec(text) ?? [];
-  const all = Number(hours);
-  const [days, rest] = [Math.floor(all / 24), all % 24].map(String);
-  const moment = `${rest?.padStart(2, '0')}${seconds}.${fraction.padEnd(MICROSECONDS, '0')}`;
-  return `${sign || '+'}${days?.padStart(3, '0')} ${moment}`;
+function secondsText(text: string): string {
+  const [, sign = '', hours, minutes, seconds, fraction = ''] = /^(-?)(\d+):(\d\d):(\d\d)(\.\d+)?$/.exec(text) ?? [];
+  return `${sign}${3_600 * Number(hours) + 60 * Number(minutes) + Number(seconds)}${fraction}`;
 }
 
 function keptJson(column: Named, text: string): string {

@@ -87,3 +87,18 @@ export function areAlike(own: OracleType | undefined, theirs: OracleType | undef
   const bare = ({ type }: OracleType): string => type.replace(/\([^)]*\)/g, '');
   return bare(own) === bare(theirs);
 }
+
+const DEFERRABLE = / DEFERRABLE(?: INITIALLY DEFERRED)?/;
+
+export function isUnique({ definition }: Pick<NamedDefinition, 'definition'>): boolean {
+  return definition.startsWith('CREATE UNIQUE');
+}
+
+export function deferrable({ definition }: Pick<NamedDefinition, 'definition'>): string {
+  return DEFERRABLE.exec(definition)?.[0] ?? '';
+}
+
+/** The list of columns of a key or constraint in Oracle's words. */
+export function listOf({ definition }: Pick<NamedDefinition, 'definition'>): string {
+  return definition.slice(definition.indexOf('('), definition.lastIndexOf(')') + 1);
+}

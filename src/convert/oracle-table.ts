@@ -1,6 +1,6 @@
 // One table as Oracle has it. Its definitions come in PostgreSQL's words, whatever engine it is from.
 
-import { EMPTY_IS_NULL } from '../databases/conversion.ts';
+import { type EmptyText, emptyHandling } from '../databases/conversion.ts';
 import type {
   ColumnDefinition,
   ForeignKeyDefinition,
@@ -18,9 +18,9 @@ import { isFinding } from './oracle-columns.ts';
 import { oracleDefault, sequenceIn } from './oracle-defaults.ts';
 import { type EmptyTexts, tellOfEmpty } from './oracle-empty.ts';
 import { type OracleColumns, oracleCondition, oracleValue } from './oracle-expressions.ts';
-import { type EmptyText, oracleHandling } from './oracle-forms.ts';
+import { oracleHandling } from './oracle-forms.ts';
 import { indexStatement, indexTexts, uniqueWhereWhole } from './oracle-index-text.ts';
-import { areAlike, readAnyIndex, type TableTypes, wholeColumns } from './oracle-keys.ts';
+import { areAlike, deferrable, isUnique, listOf, readAnyIndex, type TableTypes, wholeColumns } from './oracle-keys.ts';
 import type { OracleNames } from './oracle-names.ts';
 import { castTypeOf, isLarge, type OracleType } from './oracle-types.ts';
 import { readForeignKey, readKey } from './postgres-definitions.ts';
@@ -46,7 +46,6 @@ export interface Shared {
 
 /** In bytes. */
 const LONGEST_COMMENT = 4_000;
-const DEFERRABLE = / DEFERRABLE(?: INITIALLY DEFERRED)?/;
 
 export class OracleTable {
   /** As the source has it. */
@@ -92,7 +91,11 @@ export class OracleTable {
     const told = columns.map(({ name, notNull }) => ({ name, notNull, empty: this.#empty.get(name) }));
     tellOfEmpty(table, told, shared.findings);
     this.counts = /^NUMBER\b/.test(types.get(counts ?? '')?.type ?? '') ? counts : undefined;
-    this.#expressions = { classOf: (name) => this.#classOf(name), nameOf: (name) => this.columnName(name) };
+    this.#expressions = {
+      classOf: (name) => this.#classOf(name),
+      nameOf: (name) => this.columnName(name),
+      mayBecomeNull: (name) => this.#mayBecomeNull(name),
+    };
     for (const { name, generated } of words.columns) {
       const expression = generated && this.#computedAs(name, generated.expression);
       if (expression) this.#computed.set(name, expression);
@@ -116,9 +119,11 @@ export class OracleTable {
     const lists = new Set(ownKey === null ? [] : [listOf(ownKey)]);
     const unique = uniqueConstraints.flatMap((one) => this.#unique(one, lists) ?? []);
     const constraints = unique.filter(({ definition }) => definition.startsWith('UNIQUE'));
+    // What is unique comes first: another index over its list only serves queries, as it does.
+    const inTurn = indexes.toSorted((one, other) => Number(isUnique(other)) - Number(isUnique(one)));
     const made = [
       ...unique.filter((one) => !constraints.includes(one)),
-      ...indexes.flatMap((index) => this.#index(index, lists) ?? []),
+      ...inTurn.flatMap((index) => this.#index(index, lists) ?? []),
     ];
     return {
       source: { ...this.source, table: { ...this.source.table, columns: both.map(({ source }) => source) } },
@@ -167,7 +172,7 @@ export class OracleTable {
       ...(column.handling ?? []),
       ...(from === undefined ? [] : formHandling(from, makesNull)),
       ...(comparedAs === undefined || from !== undefined ? [] : [COMPARED_AS[comparedAs]]),
-      ...(empty === 'null' ? [EMPTY_IS_NULL] : []),
+      ...(empty === undefined ? [] : [emptyHandling(empty)]),
     ];
     return {
       source: handling.length === 0 ? column : { ...column, handling },
@@ -233,6 +238,8 @@ export class OracleTable {
     const found = this.typeOf(name);
     if (column === undefined || found === undefined || column.generated !== null) return 'other';
     const { type, form } = found;
+    // What may be compared with its own truth values is another language.
+    if (type === 'BOOLEAN') return 'other';
     if (form === 'boolean') return this.#shared.truthIsNumber ? 'number' : 'truth';
     if (type.startsWith('NUMBER') && form !== 'money') return 'number';
     if (type.startsWith('VARCHAR2') && form === 'plain' && this.#shared.isExact(column.type)) return 'exact text';
@@ -268,9 +275,12 @@ export class OracleTable {
     return this.source.columns.some((column) => column.name === name && column.generated === null);
   }
 
+  #mayBecomeNull(name: string): boolean {
+    return this.typeOf(name)?.makesNull === true || this.#empty.get(name) === 'null';
+  }
+
   #isNotNull({ name, notNull }: ColumnDefinition): boolean {
-    const makesNull = this.typeOf(name)?.makesNull === true || this.#empty.get(name) === 'null';
-    return this.counts === name || (notNull && !makesNull);
+    return this.counts === name || (notNull && !this.#mayBecomeNull(name));
   }
 
   #isNullable(name: string): boolean {
@@ -385,13 +395,4 @@ export class OracleTable {
       return this.#object(this.#objectName(check.name), `CHECK (${condition})`, check);
     });
   }
-}
-
-function deferrable({ definition }: TableObjectDefinition): string {
-  return DEFERRABLE.exec(definition)?.[0] ?? '';
-}
-
-/** The list of columns of a key or constraint in Oracle's words. */
-function listOf({ definition }: TableObjectDefinition): string {
-  return definition.slice(definition.indexOf('('), definition.lastIndexOf(')') + 1);
 }

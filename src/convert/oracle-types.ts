@@ -1,6 +1,8 @@
 // Oracle's types as columns are given them, whatever engine they come from: what they are called, how their values travel, how
 // long they may be, and what a plan may choose instead.
 
+import type { COMPARED_AS } from './canonical.ts';
+
 export interface OracleType {
   /** The type in Oracle. */
   readonly type: string;
@@ -9,7 +11,7 @@ export interface OracleType {
   /** How the source's values become the core's texts: a name of `FORMS` in forms.ts; undefined where they are so already. */
   readonly from?: string;
   /** Texts of the source are compared by what they mean. */
-  readonly comparedAs?: 'json' | 'number';
+  readonly comparedAs?: keyof typeof COMPARED_AS;
   /** Another value is refused: what Oracle does not hold. */
   readonly refuses?: string;
   /** A value of the source may be longer. */
@@ -66,6 +68,12 @@ export function isLarge({ type }: OracleType): boolean {
   return /^(?:CLOB|BLOB|JSON)$/.test(type);
 }
 
+/** Rows are found by no large value, and no constraint is over zones. */
+export function canStand(type: OracleType, { keyed, finding }: Place): boolean {
+  if (isLarge(type)) return finding !== true;
+  return keyed === undefined || !/\) WITH TIME ZONE$|^BOOLEAN$/.test(type.type);
+}
+
 /** For `Column.castType`. */
 export function castTypeOf(type: string): string {
   return type.replace(/\([^)]*\)/g, '');
@@ -75,6 +83,7 @@ export const plain = (type: string): OracleType => ({ type, form: 'plain' });
 
 /** Of whole numbers, and of decimals: NUMBER has 38 digits. */
 export const MOST_DIGITS = 38;
+export const ONE_ZERO = 'a negative zero becomes 0, to which it is equal';
 export const NO_NUMBER = 'NaN and infinite numbers';
 export const NO_MOMENT = 'infinity, years before 1 and after 9999';
 
@@ -119,6 +128,11 @@ export function decimal(precision: number, scale: number): OracleType | undefine
 }
 
 export const boolean: OracleType = { type: 'NUMBER(1)', form: 'boolean', check: 'boolean' };
+export const BOOLEAN_CHOICE: OracleChoice = {
+  pattern: /^BOOLEAN$/,
+  shown: 'BOOLEAN',
+  map: () => ({ type: 'BOOLEAN', form: 'boolean' }),
+};
 export const uuid: OracleType = { type: 'RAW(16)', form: 'uuid bytes' };
 
 /** The text as it is, which a check proves to be JSON. */

@@ -9,10 +9,11 @@ import type {
   TableObjectDefinition,
 } from '../model/catalog.ts';
 import type { Column, TableId } from '../model/table.ts';
+import { columnPath } from '../plan/names.ts';
 import { COMPARED_AS } from './canonical.ts';
 import { MYSQL, nameList, POSTGRES, tableName } from './dialects.ts';
 import { type ClassOf, translate, type ValueClass } from './expressions.ts';
-import { type ChosenTypes, columnPath, type Findings } from './findings.ts';
+import type { ChosenTypes, Findings } from './findings.ts';
 import { formHandling } from './forms.ts';
 import type { MysqlNames } from './mysql-names.ts';
 import { mysqlDefault } from './postgres-defaults.ts';

@@ -4,10 +4,12 @@
 import {
   anyText,
   ascii,
+  BOOLEAN_CHOICE,
   BYTES,
   boolean,
   bytes,
   CLOB_CHOICE,
+  canStand,
   decimal,
   instant,
   JSON_CHOICE,
@@ -18,6 +20,7 @@ import {
   momentChoice,
   NO_MOMENT,
   NO_NUMBER,
+  ONE_ZERO,
   type OracleChoice,
   type OracleType,
   type Place,
@@ -60,8 +63,9 @@ const float = (name: string, type: string, form: string): TypeRule => ({
   pattern: new RegExp(`^${name}$`),
   shown: name,
   example: name,
-  map: () => ({ type, form, refuses: 'a negative zero' }),
+  map: () => ({ type, form, comparedAs: 'oneZero' }),
   choices: TEXTS,
+  note: ONE_ZERO,
 });
 
 /** Longer numbers become texts of so many characters: a sign, a point and a zero before it. */
@@ -130,8 +134,8 @@ export const POSTGRES_TYPES: readonly TypeRule[] = [
     shown: 'boolean',
     example: 'boolean',
     map: () => boolean,
-    choices: [],
-    note: 'with a check for 0 and 1',
+    choices: [BOOLEAN_CHOICE],
+    note: 'with a check for 0 and 1; `BOOLEAN` needs Oracle 23ai',
   },
   {
     pattern: /^character varying\((\d+)\)$/,
@@ -286,7 +290,7 @@ export function oracleTypeOfPostgres(resolved: ResolvedType, place: Place, chose
     const parts = pattern.exec(wanted);
     // Another pattern of the same type may take it.
     const type = parts === null ? undefined : map(parts, found?.[1] ?? [], place);
-    if (type !== undefined) return type;
+    if (type !== undefined && canStand(type, place)) return type;
   }
   return undefined;
 }

@@ -6,6 +6,7 @@
 
 import type { Key } from '../model/change.ts';
 import type { KeyRange } from '../model/chunk.ts';
+import type { EmptyCount } from '../model/empty-values.ts';
 import type { Table } from '../model/table.ts';
 
 export interface RangeDigest {
@@ -32,4 +33,9 @@ export interface Digests {
   keys(table: Table, keys: readonly Key[]): Promise<ReadonlyMap<string, string>>;
   /** Inner bounds that cut a range into about `parts` pieces; empty when it cannot be cut. */
   split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]>;
+  /**
+   * How many values of the range are empty in each column of which the target has something else for them (`changedEmpties`), at
+   * one moment; columns without any are left out. Only a source is asked.
+   */
+  empties?(table: Table, range: KeyRange): Promise<readonly EmptyCount[]>;
 }

@@ -147,13 +147,14 @@ export interface Target {
   grants(catalog: Catalog, role?: string): Promise<RoleGrants>;
   /**
    * Creates schemas, types, sequences and tables with their keys, some hundred to a transaction; idempotent. Nobody but the run can
-   * write to a table: it is closed by the fence from the transaction on that makes it, or hidden until it is revealed.
+   * write to a table: it is closed by the fence from the transaction on that makes it, or hidden until it is revealed. Where a plan asks
+   * for the direct path, tables stand open until they are copied.
    */
   create(catalog: Catalog): Promise<void>;
   /**
-   * Gives the tables that `create` has hidden their own names, closed by the fence. Idempotent. Once all that is copied for the first
-   * time is there and no loader is open, before anything else but `empty`, `setApart` and `addColumns` is asked of them. Rejects
-   * with TARGET.REFUSED when somebody has taken a name.
+   * Gives the tables that `create` has hidden their own names, closed by the fence, and closes what still stands open. Idempotent. Once
+   * all that is copied for the first time is there and no loader is open, before anything else but `empty`, `setApart` and `addColumns`
+   * is asked of them. Rejects with TARGET.REFUSED when somebody has taken a name, or written to what stood open.
    */
   reveal(catalog: Catalog): Promise<void>;
   /** Builds what was left out, one object after another, skipping what exists: indexes, unique constraints, foreign keys. */

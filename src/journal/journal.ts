@@ -14,7 +14,7 @@ import type { TableStateJournal } from './table-states.ts';
 import type { WorkerJournal } from './workers.ts';
 
 /** Bumped when an older program could misread what a newer one wrote. */
-export const JOURNAL_FORMAT = 8;
+export const JOURNAL_FORMAT = 9;
 
 export const STAGES = [
   'preflight',

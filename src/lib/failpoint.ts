@@ -45,7 +45,10 @@ const OF_EVERY_RUN = [
   'identity.restoring',
 ] as const;
 
-/** Met only on a target that hides tables while they are copied, between `copy.done` and `apply.begin`. */
+/**
+ * Met only on a target whose tables are hidden while they are copied, between `copy.done` and `apply.begin`, or stand open until then:
+ * before such a table is closed, and once more before its rows are counted.
+ */
 export const REVEAL_FAILPOINTS = ['schema.revealing'] as const;
 
 /** Met only after `migrate table`. */

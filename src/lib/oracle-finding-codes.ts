@@ -7,9 +7,21 @@ export const ORACLE_FINDING_CODES = {
     'Only a database in AL32UTF8 holds every character that a source may have; any other would replace some in silence.',
     'Take a database in AL32UTF8: a character set cannot be changed in place.',
   ),
+  ORACLE_COLLATION: entry(
+    'The texts of tables that are made in a schema would be compared by its DEFAULT COLLATION, and not character by character as keys and the comparison need it.',
+    'ALTER USER … DEFAULT COLLATION USING_NLS_COMP, as the finding prints it; what applications need may be set for their sessions.',
+  ),
+  ORACLE_COLUMNS: entry(
+    'A table of the source has more columns than one of Oracle.',
+    'Exclude it in tables.exclude of the plan, and move it by other means, in several tables.',
+  ),
   ORACLE_CONTAINER: entry(
     'The service of target.url leads to the root of a container database, where no application keeps its tables.',
     'Name the service of the pluggable database in target.url.',
+  ),
+  ORACLE_EMPTY: entry(
+    'There are values that stop the run because Oracle holds an empty text for NULL: empty ones that the plan refuses, or by which rows are found, or the text itself that stands for an empty one.',
+    'Choose sentinel in convert.emptyColumns, or another convert.emptySentinel, or correct the rows on the source.',
   ),
   ORACLE_NAME: entry(
     'A name is longer than the server takes, or an index or constraint of another table has it: Oracle gives such names once in a schema.',
@@ -42,6 +54,10 @@ export const ORACLE_FINDING_CODES = {
   ORACLE_TEXT_LIMIT: entry(
     'A column is wider than texts and bytes can be on this server: 4,000 bytes, unless MAX_STRING_SIZE is EXTENDED.',
     'Choose CLOB or BLOB for it in convert.columns, or set MAX_STRING_SIZE = EXTENDED on the target.',
+  ),
+  ORACLE_TYPE: entry(
+    'The plan chose a type in convert.columns that is newer than the server, or than what its COMPATIBLE lets it keep: JSON before 21c, BOOLEAN before 23ai.',
+    'Leave the column out of convert.columns: the default type is in every version.',
   ),
   ORACLE_UNSEEN: entry(
     'Something was not checked, because the server does not show it to the account of the target.',

@@ -24,6 +24,11 @@ export function realText(text: string): string {
   return textOf(Math.fround(Number(text)), REAL);
 }
 
+/** For whoever keeps no sign of it. */
+export function withoutSignOfZero(text: string): string {
+  return text === '-0' ? '0' : text;
+}
+
 function textOf(value: number, precision: Precision): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
   const [digits = '', exponent = ''] = shortest(value, precision).split('e');

@@ -1,6 +1,7 @@
 // What a run is doing, as one value: filled by the parts that work, read by the terminal, the control socket and the metrics.
 
 import { type RunError, STAGES, type StageName } from '../journal/journal.ts';
+import type { EmptyValues } from '../model/empty-values.ts';
 import type { Pausable } from '../model/pause.ts';
 import type { Side } from '../model/side.ts';
 import type { NextStep } from './next.ts';
@@ -163,6 +164,8 @@ export interface StatusSnapshot {
     readonly differences: number;
     /** Keys to compare again in the freeze. */
     readonly pendingKeys: number;
+    /** Empty values of the source that are something else on the target, when their rows were compared. */
+    readonly emptyValues: readonly EmptyValues[];
   };
   /** Row changes that the target refused, with those that follow them on the same keys; `total` counts settled ones, too. */
   readonly deadLetters: { readonly open: number; readonly waived: number; readonly total: number };
@@ -237,7 +240,7 @@ export class RunStatus {
         ...{ changes: 0, read: 0, batches: 0, writeSeconds: 0, movedAtMs: null },
         ...{ splitTransactions: 0, lagSeconds: null, lagBytes: null, retainedBytes: null, topic: null, hot: null },
       },
-      verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0 },
+      verify: { chunksDone: 0, chunks: 0, rowsCompared: 0, differences: 0, pendingKeys: 0, emptyValues: [] },
       deadLetters: { open: 0, waived: 0, total: 0 },
       cutover: { attempt: 0, step: null, frozenAt: null, writePauseMs: null },
       permission: { when: 'manual', granted: false, ready: false, budgetMs: 0 },

@@ -1,5 +1,7 @@
 // Names of tables as a plan writes them: `schema.name`, or `schema.*` for every table of a schema.
 
+import type { TableName } from '../model/table.ts';
+
 export interface WrittenName {
   readonly schema: string;
   /** Null for `*`. */
@@ -42,4 +44,9 @@ export function splitName(text: string): readonly string[] | undefined {
     else parts[parts.length - 1] += character.length > 1 && character.startsWith('\\') ? character.slice(1) : character;
   }
   return parts.includes('') ? undefined : parts;
+}
+
+/** Of a column, as `splitName` divides it. */
+export function columnPath({ schema, name }: Pick<TableName, 'schema' | 'name'>, column: string): string {
+  return [schema, name, column].map((part) => part.replace(/[.\\]/g, '\\$&')).join('.');
 }

@@ -48,6 +48,14 @@ export const planSchema = z
       path: ['cutover', 'reverse'],
       message: 'must be off: a way back through Debezium is prepared for a target of Oracle only',
     });
+  })
+  .superRefine(({ target, schema, snapshot }, context) => {
+    if (!snapshot.directPath || (target.kind === 'oracle' && schema.target === 'create')) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['snapshot', 'directPath'],
+      message: 'must be false: the direct path is for a target of Oracle whose tables the run makes',
+    });
   });
 
 type Frozen<T> = T extends readonly (infer Item)[]

@@ -39,6 +39,14 @@ export const snapshotSchema = z
       min: '1s',
       max: '720h',
     }),
+    directPath: z
+      .boolean()
+      .prefault(false)
+      .describe(
+        'Loads rows by the direct path of Oracle, a chunk of up to 32 MB in one statement; a larger chunk goes the conventional way. ' +
+          'Each table stands open to other writers until it is copied. Only with `target: { kind: oracle }` and tables that the run ' +
+          'makes; see [Oracle](oracle.md#the-direct-path) for when it pays. Counts for the tables that are made from then on.',
+      ),
   })
   .prefault({})
   .describe('The copy of what was there at the start.');

@@ -1,6 +1,7 @@
 // The certificate for people.
 
 import type { Certificate } from './certificate.ts';
+import { emptyValueLines } from './empty-values.ts';
 import { count, facts, type Page, type Section, table } from './page.ts';
 
 export function certificatePage(body: Certificate, sha256: string): Page {
@@ -72,6 +73,7 @@ function verified({ verification }: Certificate): Section {
         ['rows compared while writes went on', count(verification.rowsCompared)],
         ['rows compared in the freeze', count(verification.rowsComparedInFreeze)],
         ['differences', count(verification.differences)],
+        ...emptyValueLines(verification.emptyValues).map((line) => ['empty values', line] as const),
       ]),
     ],
   };

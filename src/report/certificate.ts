@@ -5,7 +5,9 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord, TableProgress } from '../journal/journal.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
+import type { EmptyValues } from '../model/empty-values.ts';
 import type { Finding } from '../model/finding.ts';
+import { emptyValuesOf } from './empty-values.ts';
 import { type ForeignKeysResult, foreignKeysResult } from './foreign-keys.ts';
 import { type Waivers, waiversOf } from './waivers.ts';
 
@@ -67,6 +69,8 @@ export interface Certificate {
     readonly rowsCompared: number;
     readonly rowsComparedInFreeze: number;
     readonly differences: number;
+    /** Empty values of the source that are something else on the target, when their rows were compared. */
+    readonly emptyValues: readonly EmptyValues[];
   };
   readonly cutover: {
     readonly attempts: number;
@@ -150,6 +154,7 @@ function verification(stages: readonly StageRecord[]): Certificate['verification
     rowsCompared: number(verify?.result.rowsCompared),
     rowsComparedInFreeze: number(settled?.result.rowsCompared),
     differences: Array.isArray(found) ? found.length : number(found),
+    emptyValues: emptyValuesOf(stages),
   };
 }
 

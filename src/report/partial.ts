@@ -3,6 +3,7 @@
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { RunRecord, StageName, StageRecord } from '../journal/journal.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
+import { emptyValueLines, emptyValuesOf } from './empty-values.ts';
 import { type ForeignKeysResult, foreignKeysResult, notValidLines } from './foreign-keys.ts';
 import type { RunResult } from './result.ts';
 import { hasWaivers, type Waivers, waiverLines, waiversOf } from './waivers.ts';
@@ -24,9 +25,7 @@ export interface CopiedResult {
   readonly at: string | null;
   readonly snapshot: { readonly rows: number };
   readonly stream: { readonly changes: number };
-  readonly verify: {
-    readonly rowsCompared: number;
-    readonly differences: number;
+  readonly verify: RunResult['verify'] & {
     /** Keys that the source changed while they were compared: they were applied, but not compared again. */
     readonly keysNotVerified: number;
     /** Tables of which that is so for too many keys to count. */
@@ -67,6 +66,7 @@ export function copiedResult({ record, stages, changesApplied, states, letters }
     verify: {
       rowsCompared: number(of('verify').rowsCompared),
       differences: number(of('verify').differences),
+      emptyValues: emptyValuesOf(stages),
       keysNotVerified: number(of('open').keysNotVerified),
       tablesNotVerified: number(of('open').tablesNotVerified),
     },
@@ -92,6 +92,7 @@ export function partialLines(result: StoppedResult | CopiedResult): readonly str
     `  rows copied      ${count(result.snapshot.rows)}`,
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(verify.rowsCompared)}, ${count(verify.differences)} differences, ${count(verify.keysNotVerified)} keys and ${count(verify.tablesNotVerified)} tables not verified`,
+    ...emptyValueLines(verify.emptyValues).map((line) => `  empty values     ${line}`),
     ...notValidLines(result.foreignKeys),
     ...waiverLines(result.waivers),
     ...next,

@@ -3,6 +3,8 @@
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { CutoverRecord, RunRecord, StageRecord } from '../journal/journal.ts';
 import type { TableStateRecord } from '../journal/table-states.ts';
+import type { EmptyValues } from '../model/empty-values.ts';
+import { emptyValueLines, emptyValuesOf } from './empty-values.ts';
 import { type ForeignKeysResult, foreignKeysResult, notValidLines } from './foreign-keys.ts';
 import { hasWaivers, type Waivers, waiverLines, waiversOf } from './waivers.ts';
 
@@ -11,7 +13,12 @@ export interface RunResult {
   readonly run: string;
   readonly snapshot: { readonly rows: number; readonly seconds: number };
   readonly stream: { readonly changes: number; readonly splitTransactions: number };
-  readonly verify: { readonly rowsCompared: number; readonly differences: number };
+  readonly verify: {
+    readonly rowsCompared: number;
+    readonly differences: number;
+    /** Empty values of the source that are something else on the target, when their rows were compared. */
+    readonly emptyValues: readonly EmptyValues[];
+  };
   readonly cutover: {
     /** Null when a process died in between and no one can tell. */
     readonly writePauseMs: number | null;
@@ -61,6 +68,7 @@ export function runResult({
     verify: {
       rowsCompared: number(verify.rowsCompared) + number(settled.rowsCompared),
       differences: number(verify.differences) + number(settled.differences),
+      emptyValues: emptyValuesOf(stages),
     },
     cutover: {
       writePauseMs: cutover?.writePauseMs ?? null,
@@ -92,6 +100,7 @@ export function resultLines(result: RunResult): readonly string[] {
     `  rows copied      ${count(result.snapshot.rows)} in ${result.snapshot.seconds.toFixed(1)} s`,
     `  changes applied  ${count(result.stream.changes)}`,
     `  rows compared    ${count(result.verify.rowsCompared)}, ${count(result.verify.differences)} differences`,
+    ...emptyValueLines(result.verify.emptyValues).map((line) => `  empty values     ${line}`),
     `  write pause      ${result.cutover.writePauseMs === null ? 'unknown' : `${result.cutover.writePauseMs.toFixed(0)} ms`}`,
     ...notValidLines(result.foreignKeys),
     ...waiverLines(result.waivers),

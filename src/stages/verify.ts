@@ -43,7 +43,7 @@ export function verifyStage(parts: VerifyParts): Stage {
         verification.completed();
       }
       await keepVerified(parts, await settleLive(context));
-      return { rowsCompared: verification.rowsCompared, differences: 0 };
+      return { rowsCompared: verification.rowsCompared, differences: 0, emptyValues: verification.emptyCounts.list() };
     },
   };
 }
@@ -59,6 +59,7 @@ export async function verifyContext(parts: VerifyParts): Promise<LiveVerifyConte
     limits: plan.verify,
     replication: applier,
     pending: verification.pending,
+    emptyCounts: verification.emptyCounts,
     excluded: (table, key) => deadLetters.excludes(table, key),
     status,
     gate: gate.verify,

@@ -13,10 +13,12 @@ import type { TableProgress } from '../journal/journal.ts';
 import { MigrateError } from '../lib/errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Key } from '../model/change.ts';
+import type { EmptyCount } from '../model/empty-values.ts';
 import type { Table } from '../model/table.ts';
 import type { RunStatus } from '../observe/status.ts';
 import { Comparer, type Comparison, cutRange } from './comparer.ts';
 import { type Difference, Differences } from './differences.ts';
+import type { EmptyCounts } from './empty-counts.ts';
 import { LivePace } from './pace.ts';
 import type { PendingKeys } from './pending.ts';
 import { type PlannedRange, planRanges } from './ranges.ts';
@@ -39,6 +41,8 @@ export interface VerifyContext {
   readonly limits: VerifyLimits;
   /** Must be observing the apply already. */
   readonly pending: PendingKeys;
+  /** Of every range that is compared while writes go on. */
+  readonly emptyCounts: EmptyCounts;
   /** True for a key of a dead letter. */
   readonly excluded?: ((table: Table, key: Key) => boolean) | undefined;
   readonly status: RunStatus;
@@ -85,9 +89,16 @@ export async function compareTables(context: LiveVerifyContext): Promise<VerifyR
       value.verify.pendingKeys = pending.size;
     });
   });
+  tellOfEmpties(context);
   if (rowsCompared === 0 && unstable === 0 && differences.count === 0) refuseEmpty(tables);
   await failpoint('verify.done');
   return { rowsCompared, differences: differences.list(), unstable };
+}
+
+export function tellOfEmpties({ emptyCounts, status }: Pick<VerifyContext, 'emptyCounts' | 'status'>): void {
+  status.update((value) => {
+    value.verify.emptyValues = emptyCounts.list();
+  });
 }
 
 export function planAll(tables: readonly Table[], context: VerifyContext): readonly PlannedRange[] {
@@ -115,12 +126,13 @@ export async function compareRange(
   comparer: Comparer,
   { table, range, rows }: PlannedRange,
 ): Promise<Comparison> {
-  const { source, limits, pending, gate, signal } = context;
+  const { source, limits, pending, emptyCounts, gate, signal } = context;
   const parts = rows > 1.5 * limits.chunkRows ? Math.ceil(rows / limits.chunkRows) : 1;
   const bounds = parts > 1 ? await source.split(table, range, parts) : [];
   let matched = 0;
   const unstable: Comparison['unstable'][] = [];
   const different: Comparison['different'][] = [];
+  const empties: EmptyCount[] = [];
   for (const piece of cutRange(range, bounds)) {
     await gate.pass(signal);
     signal.throwIfAborted();
@@ -130,8 +142,10 @@ export async function compareRange(
     matched += result.matched;
     unstable.push(result.unstable);
     different.push(result.different);
+    empties.push(...((await source.empties?.(table, piece)) ?? []));
     await failpoint('verify.chunk');
   }
+  emptyCounts.put(table, range, empties);
   return { matched, unstable: unstable.flat(), different: different.flat() };
 }
 

@@ -6,6 +6,7 @@ import {
   type LiveVerifyContext,
   liveComparer,
   planAll,
+  tellOfEmpties,
   type VerifyContext,
   type VerifyResult,
 } from './compare.ts';
@@ -59,6 +60,7 @@ export async function settleLive(context: LiveVerifyContext): Promise<LiveSettle
     if (idle >= PATIENCE) break;
   }
   report(context, rowsCompared, differences);
+  tellOfEmpties(context);
   return {
     rowsCompared,
     differences: differences.list(),

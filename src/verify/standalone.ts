@@ -2,10 +2,12 @@
 
 import type { Digests } from '../databases/digests.ts';
 import { MigrateError } from '../lib/errors.ts';
+import type { EmptyValues } from '../model/empty-values.ts';
 import type { Table, TableId } from '../model/table.ts';
 import { refuseEmpty, type VerifyLimits } from './compare.ts';
 import { Comparer, type Comparison, cutRange } from './comparer.ts';
 import { Differences } from './differences.ts';
+import { EmptyCounts } from './empty-counts.ts';
 import { paceOfStrangers } from './pace.ts';
 import { planRanges } from './ranges.ts';
 import { eachOf } from './work.ts';
@@ -31,6 +33,8 @@ export interface ComparedTable {
   readonly unstable: number;
   /** The first keys that differ, as text. */
   readonly keys: readonly string[];
+  /** Of its columns that have any, when it was compared. */
+  readonly emptyValues: readonly EmptyValues[];
   /** Why it could not be compared at all, or null. */
   readonly refused: string | null;
 }
@@ -51,6 +55,7 @@ export async function compareStrangers(options: StandaloneOptions): Promise<read
 async function compareTable(options: StandaloneOptions, table: Table): Promise<ComparedTable> {
   const { source, target, limits, signal } = options;
   const differences = new Differences();
+  const emptyCounts = new EmptyCounts();
   const comparer = new Comparer({
     source,
     target,
@@ -63,7 +68,7 @@ async function compareTable(options: StandaloneOptions, table: Table): Promise<C
   let unstable = 0;
   let refused: string | null = null;
   try {
-    for await (const result of pieces(options, table, comparer)) {
+    for await (const result of pieces(options, table, { comparer, emptyCounts })) {
       rows += result.matched;
       unstable += result.unstable.length;
       if (differences.enough(table)) break;
@@ -81,6 +86,7 @@ async function compareTable(options: StandaloneOptions, table: Table): Promise<C
     more: difference?.more ?? false,
     unstable,
     keys: difference?.keys ?? [],
+    emptyValues: emptyCounts.list(),
     refused,
   };
 }
@@ -88,14 +94,16 @@ async function compareTable(options: StandaloneOptions, table: Table): Promise<C
 async function* pieces(
   { source, limits, signal }: StandaloneOptions,
   table: Table,
-  comparer: Comparer,
+  { comparer, emptyCounts }: { readonly comparer: Comparer; readonly emptyCounts: EmptyCounts },
 ): AsyncGenerator<Comparison> {
   for (const { range, rows } of planRanges(table, undefined, limits.chunkRows)) {
     const parts = table.identity === 'key' && rows > 1.5 * limits.chunkRows ? Math.ceil(rows / limits.chunkRows) : 1;
     const bounds = parts > 1 ? await source.split(table, range, parts) : [];
     for (const piece of cutRange(range, bounds)) {
       signal.throwIfAborted();
-      yield await comparer.range(table, piece);
+      const compared = await comparer.range(table, piece);
+      emptyCounts.put(table, piece, (await source.empties?.(table, piece)) ?? []);
+      yield compared;
     }
   }
 }

@@ -3,10 +3,12 @@
 
 import type { Applier } from '../apply/applier.ts';
 import type { Table, TableId } from '../model/table.ts';
+import { EmptyCounts } from './empty-counts.ts';
 import { PendingKeys } from './pending.ts';
 
 export class Verification {
   #pending = new PendingKeys();
+  #emptyCounts = new EmptyCounts();
   #epoch: number | undefined;
   #observing = false;
   #complete = false;
@@ -14,6 +16,10 @@ export class Verification {
 
   get pending(): PendingKeys {
     return this.#pending;
+  }
+
+  get emptyCounts(): EmptyCounts {
+    return this.#emptyCounts;
   }
 
   /** True when every range was compared equal once; what is pending must still be compared again. */
@@ -45,6 +51,7 @@ export class Verification {
   /** What was found of these tables counts for nothing. Those that are left out are not compared until they come again. */
   renew(tables: readonly Table[], leftOut: ReadonlySet<TableId>): void {
     for (const id of leftOut) this.#pending.remove(id);
+    for (const id of [...leftOut, ...tables.map((table) => table.id)]) this.#emptyCounts.remove(id);
     // Before the first comparison there is nothing to take back.
     if (this.#observing) for (const table of tables) this.#pending.truncated(table);
   }
@@ -61,6 +68,7 @@ export class Verification {
   /** Forgets what was compared. To be called while nothing is applied. */
   startOver(): void {
     this.#pending = new PendingKeys();
+    this.#emptyCounts = new EmptyCounts();
     this.#observing = false;
     this.#complete = false;
     this.#rowsCompared = 0;

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
+import { type EmptyText, emptyHandling } from '../../src/databases/conversion.ts';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { checkSource } from '../../src/databases/postgres/check/source.ts';
 import type { SourceContext } from '../../src/databases/postgres/check/source-subject.ts';
@@ -9,6 +10,7 @@ import type { Session } from '../../src/databases/postgres/connection.ts';
 import type { TableSelection } from '../../src/databases/source.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
 import type { Finding } from '../../src/model/finding.ts';
+import type { Column } from '../../src/model/table.ts';
 import { ALL, sql } from './catalog-fixture.ts';
 
 const CONTEXT: SourceContext = { id: 's', slot: 'migrate_s', publication: 'migrate_p', selection: ALL };
@@ -33,6 +35,25 @@ export function only(findings: readonly Finding[], code: string, subject?: strin
   );
   expect(found, JSON.stringify(findings)).toHaveLength(1);
   return found[0]!;
+}
+
+/** With what becomes of empty values, by column. */
+export function withEmpties(catalog: Catalog, empties: Readonly<Record<string, EmptyText>>): Catalog {
+  const told = (column: Column): Column => {
+    const empty = empties[column.name];
+    return empty === undefined ? column : { ...column, handling: [...(column.handling ?? []), emptyHandling(empty)] };
+  };
+  const tables = catalog.tables.map((definition) => ({
+    ...definition,
+    table: { ...definition.table, columns: definition.table.columns.map(told) },
+  }));
+  return { ...catalog, tables };
+}
+
+/** Of findings about empty values. */
+export function emptySubjects(findings: readonly Finding[]): readonly string[] {
+  const found = findings.filter(({ code }) => code === 'PREFLIGHT.ORACLE_EMPTY');
+  return found.map(({ level, subject }) => `${level} ${subject}`).toSorted();
 }
 
 export function codes(findings: readonly Finding[], level: Finding['level'] = 'error'): readonly string[] {

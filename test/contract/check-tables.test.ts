@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readCatalog } from '../../src/databases/postgres/catalog.ts';
 import { functionStatement, triggerStatement } from '../../src/databases/postgres/fence/function.ts';
 import { sql, withFixture } from './catalog-fixture.ts';
-import { codes, findingsOf, only, pasteIntoPlan, withRole } from './check-fixture.ts';
+import { codes, emptySubjects, findingsOf, only, pasteIntoPlan, withEmpties, withRole } from './check-fixture.ts';
 
 const SELECTION = { include: ['public.*'], exclude: [] };
 
@@ -23,6 +23,36 @@ test('a plain schema has no error', () =>
       'trigger',
       'all at once',
     ]);
+  }));
+
+test('empty values that the plan refuses, and the text that stands for one, are found column by column, or not looked for', () =>
+  withFixture(async ({ source, connect }) => {
+    await sql(
+      source,
+      `SET search_path = public; CREATE COLLATION ci (provider = icu, locale = 'und-u-ka-shifted-ks-level2', deterministic = false);
+       CREATE TABLE t (id int PRIMARY KEY, a text, b bytea, c varchar(9) COLLATE ci, d text COLLATE ci, e text);
+       INSERT INTO t SELECT n, ' ', '\\x00', 'NONE', '-', '' FROM generate_series(1, 9) n;
+       CREATE TABLE other (a text, id int PRIMARY KEY); SET search_path = pg_catalog`,
+    );
+    const sentinel = { sentinel: 'none' };
+    const catalog = withEmpties(await readCatalog(source, SELECTION), {
+      ...{ a: 'refused', b: 'refused', c: sentinel, d: 'refused', e: 'null' },
+    });
+    const found = async (searchMs?: number) =>
+      emptySubjects(await findingsOf(source, SELECTION, searchMs === undefined ? {} : { searchMs }, catalog));
+    expect(await found()).toEqual([]);
+    await sql(
+      source,
+      `UPDATE public.t SET a = '' WHERE id = 3; UPDATE public.t SET b = '' WHERE id IN (3, 4);
+       UPDATE public.t SET c = 'none' WHERE id = 7; UPDATE public.t SET d = '' WHERE id = 9`,
+    );
+    expect(await found()).toEqual(['error public.t.a', 'error public.t.b', 'error public.t.c', 'error public.t.d']);
+    expect(await found(0)).toEqual(['info search']);
+    const other = await connect('source');
+    await other.query('BEGIN');
+    await other.query('LOCK TABLE public.t');
+    const waited = await findingsOf(source, SELECTION, { searchMs: 50 }, catalog);
+    expect(only(waited, 'ORACLE_EMPTY').message).toMatch(/looked for in public\.t$/);
   }));
 
 /** code, subject, what provokes it */

@@ -140,7 +140,7 @@ test('a row that moves from or to a dead key is dead under both, and is replayed
   await apply(update(table, 'a', 'q', 'one', '5', undefined), update(table, 'q', 'q', 'moved', '5', undefined));
   await apply(remove(table, 'b'), update(table, 'c', 'b', 'three', '3', undefined));
   expect(await fixture.rows('items')).toEqual(['(a,one,1,x)', '(b,three,3,z)']);
-  await apply(remove(table, 'q'), update(table, 'b', 'q', 'new', '3', undefined));
+  await apply(remove(table, 'q'), update(table, 'b', 'q', 'new', '300', undefined));
   expect(await kept()).toEqual([
     '1 open update a 23514',
     '2 open update a follows',
@@ -153,7 +153,7 @@ test('a row that moves from or to a dead key is dead under both, and is replayed
   expect(await fixture.rows('items')).toEqual(['(a,one,1,x)', '(b,three,3,z)']);
   await fixture.db.query('ALTER TABLE items DROP CONSTRAINT items_n_check');
   expect(await retry(table)).toEqual({ replayed: [1, 2, 3, 4, 5], refused: [] });
-  expect(await fixture.rows('items')).toEqual(['(q,new,3,z)']);
+  expect(await fixture.rows('items')).toEqual(['(q,new,300,z)']);
   await open();
   await apply(update(table, 'q', 'q', 'alive', '3', undefined));
   expect(await fixture.rows('items')).toEqual(['(q,alive,3,z)']);
@@ -229,6 +229,29 @@ test('a row with a value that no column can hold comes back with the change that
     '(c,three,3,z)',
     '(d,vier,4,x)',
   ]);
+});
+
+test('a row that the target refuses gives way to a later letter that has the row whole, and to no other', async () => {
+  const table = await fixture.table('items');
+  await open();
+  await apply(
+    update(table, 'a', 'a', 'too long', '1', 'x'),
+    insert(table, 'd', 'four', '400', 'x'),
+    update(table, 'b', 'b', 'two', '500', undefined),
+    update(table, 'c', 'c2', 'too long', '3', 'z'),
+  );
+  expect(await retry(table)).toMatchObject({ replayed: [], refused: [{}, {}, {}, {}] });
+  await apply(
+    update(table, 'a', 'a', 'still too long', '1', 'x'),
+    remove(table, 'd'),
+    update(table, 'b', 'b', 'two', '5', undefined),
+    update(table, 'c2', 'c3', 'drei', '3', 'z'),
+  );
+  await apply(update(table, 'a', 'a', 'eins', '1', 'x'), insert(table, 'd', 'vier', '4', 'x'));
+  const { replayed, refused } = await retry(table);
+  expect(replayed).toEqual([1, 2, 4, 5, 6, 8, 9, 10]);
+  expect(refused).toMatchObject([{ ids: [3, 7], code: 'APPLY.CONSTRAINT' }]);
+  expect(await fixture.rows('items')).toEqual(['(a,eins,1,x)', '(b,two,2,y)', '(c3,drei,3,z)', '(d,vier,4,x)']);
 });
 
 test('emptying the table supersedes its letters, and its keys live again', async () => {

@@ -1,7 +1,7 @@
 // Digests computed by real servers: what must make them differ, and what must not.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EMPTY_IS_NULL } from '../../src/databases/conversion.ts';
+import { EMPTY_IS_NULL, emptyHandling } from '../../src/databases/conversion.ts';
 import { PostgresServer } from '../../src/databases/postgres/connection.ts';
 import { PostgresDigests } from '../../src/databases/postgres/digest.ts';
 import { MigrateError } from '../../src/lib/errors.ts';
@@ -158,6 +158,30 @@ describe('empty texts and bytes', () => {
     } finally {
       await Promise.all([one.close(), other.close()]);
     }
+  });
+});
+
+describe('empty values that the other side has something else for', () => {
+  test('are counted by column and range, and no NULL, no blank and no other column', async () => {
+    const plain = table('empties', { id: 'int4', t: 'text', s: 'varchar(9)', b: 'bytea', kept: 'text', full: 'text' });
+    const words: Readonly<Record<string, string>> = {
+      t: EMPTY_IS_NULL,
+      s: emptyHandling({ sentinel: 'x' }),
+      b: EMPTY_IS_NULL,
+      kept: emptyHandling('refused'),
+      full: EMPTY_IS_NULL,
+    };
+    const columns = plain.columns.map((column) => ({ ...column, handling: [words[column.name] ?? ''] }));
+    const told: Table = { ...plain, columns };
+    const rows = `(1, '', '', '\\x', '', 'a'), (2, NULL, NULL, NULL, NULL, NULL), (3, ' ', '', '\\x00', '', 'b'), (4, '', 'x', '\\x', '', 'c')`;
+    await fill(plain, rows, rows);
+    expect(await ours.empties(told, ALL)).toEqual([
+      { column: 't', values: 2 },
+      { column: 's', values: 2 },
+      { column: 'b', values: 2 },
+    ]);
+    expect(await ours.empties(told, { lower: ['2'], upper: ['4'] })).toEqual([{ column: 's', values: 1 }]);
+    expect(await ours.empties(plain, ALL)).toEqual([]);
   });
 });
 

@@ -16,7 +16,7 @@ import { tableId } from '../../src/model/table.ts';
 import { startMariadb } from '../fleet/mariadb.ts';
 import { startMysql } from '../fleet/mysql.ts';
 import type { MysqlServer as FleetServer } from '../fleet/mysqld.ts';
-import { codes, only, pasteIntoPlan } from './check-fixture.ts';
+import { codes, emptySubjects, only, pasteIntoPlan, withEmpties } from './check-fixture.ts';
 
 const SELECTION = { include: ['shop.*'], exclude: [] };
 
@@ -344,6 +344,31 @@ describe.each([
     await apply(found);
     expect(await check()).toEqual([]);
     await run('INSERT INTO t (id) VALUES (1)', 'DELETE FROM t', 'DROP DATABASE migrate');
+  });
+
+  test('empty values that the plan refuses, and the text that stands for one, are found column by column, or not looked for', async () => {
+    await run(
+      'CREATE TABLE words (id int PRIMARY KEY, a varchar(9), b varbinary(9), c varchar(9), e text) CHARACTER SET latin1',
+      "INSERT INTO words VALUES (1, ' ', x'00', 'NÖNE', ''), (2, NULL, NULL, 'nöne ', ''), (3, 'x', 'x', 'none', '')",
+    );
+    const other = await server.session();
+    try {
+      const catalog = withEmpties(await readCatalog(session, SELECTION), {
+        ...{ a: 'refused', b: 'refused', c: { sentinel: 'nöne' }, e: 'null' },
+      });
+      const found = async (context: Partial<SourceContext> = {}) =>
+        emptySubjects(await checkSource(session, catalog, { ...context, selection: SELECTION }));
+      expect(await found()).toEqual([]);
+      await run("UPDATE words SET a = '' WHERE id = 2", "UPDATE words SET b = '' WHERE id = 3");
+      await run("UPDATE words SET c = 'nöne' WHERE id = 3");
+      expect(await found()).toEqual(['error shop.words.a', 'error shop.words.b', 'error shop.words.c']);
+      expect(await found({ searchMs: 0 })).toEqual(['info search']);
+      await other.query('LOCK TABLES shop.words WRITE');
+      expect(await found({ searchMs: 50 })).toEqual(['info search']);
+    } finally {
+      other.close();
+      await run('DROP TABLE words');
+    }
   });
 
   test('the search for dates that are no days ends in time, and says so', async () => {

@@ -2,6 +2,7 @@
 
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type EmptyText, emptyHandling } from '../../src/databases/conversion.ts';
 import { MysqlServer } from '../../src/databases/mysql/connection.ts';
 import { covers } from '../../src/databases/mysql/log/position.ts';
 import { MysqlStream } from '../../src/databases/mysql/log/stream.ts';
@@ -365,6 +366,33 @@ describe.each([
     // Ordered by number, compared by name.
     expect(await db.source.chunks.plan(db.table('moods'), 1)).toEqual([]);
     await pair.close();
+  });
+
+  test('empty values that the target has something else for are counted by column and range, and no NULL and no blank', async () => {
+    await db.make(
+      "CREATE TABLE empties (id int PRIMARY KEY, v varchar(9), b varbinary(9), e enum('a'), kept text)",
+      "INSERT IGNORE INTO empties VALUES (1, '', '', '', ''), (2, NULL, NULL, NULL, NULL), (3, ' ', x'00', 'a', ''), (4, '', ' ', '', '')",
+    );
+    const plain = db.table('empties');
+    const empties: Readonly<Record<string, EmptyText>> = {
+      v: 'null',
+      b: 'null',
+      e: { sentinel: 'x' },
+      kept: 'refused',
+    };
+    const columns = plain.columns.map((column) => {
+      const empty = empties[column.name];
+      return empty === undefined ? column : { ...column, handling: [emptyHandling(empty)] };
+    });
+    const table = { ...plain, columns };
+    const { digests } = db.source;
+    expect(await digests.empties?.(table, ALL)).toEqual([
+      { column: 'v', values: 2 },
+      { column: 'b', values: 1 },
+      { column: 'e', values: 2 },
+    ]);
+    expect(await digests.empties?.(table, { lower: ['2'], upper: ['4'] })).toEqual([]);
+    expect(await digests.empties?.(plain, ALL)).toEqual([]);
   });
 
   test('rows come no faster than they are taken, and a reader that was left in the middle is cut', async () => {

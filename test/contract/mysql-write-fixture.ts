@@ -20,7 +20,7 @@ export const position = (text: string): Position => text as Position;
 /** As between two servers of this kind. */
 export const hexOf: ConversionOf = (column) =>
   readingOf(column).isBytes
-    ? { print: (own) => own.toString('hex'), read: (hex) => Buffer.from(String(hex), 'hex'), isHex: true }
+    ? { print: (own) => own.toString('hex'), read: (hex) => Buffer.from(String(hex), 'hex'), hex: '' }
     : { print: (own) => own, read: (text) => text, isSame: true };
 
 export class WriteFixture {

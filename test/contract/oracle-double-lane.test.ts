@@ -14,6 +14,7 @@ import type { Table } from '../../src/model/table.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 import { OracleDouble } from '../fleet/oracle-double/double.ts';
 import type { DoubleFault } from '../fleet/oracle-double/faults.ts';
+import { oracleTable } from '../oracle/oracle-table.ts';
 import { at, SILENT } from '../unit/apply-fixture.ts';
 import { copiedAt, MemorySource, MemoryStream } from '../unit/apply-memory.ts';
 import {
@@ -242,6 +243,47 @@ test.each([
     expect([rowsOf(double, LEFT), changesOf(double)]).toEqual([['1|a|1'], 1]);
   },
 );
+
+test('a chunk locks the leases, which those of other runs are among, only when its rows are written', async () => {
+  const loader = loaderOf(server);
+  await loader.load(LEFT, CHUNK, at(0), chunkOf([['1', 'a', '1']]));
+  await loader.close();
+  const order = [/^INSERT INTO "SHOP"/, /^LOCK TABLE "MIGRATE\$LEASE"/, /^UPDATE "MIGRATE\$CHUNK"/, /^COMMIT$/];
+  const places = order.map((pattern) => double.calls.findIndex(({ text }) => pattern.test(text)));
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  expect(places).not.toContain(-1);
+});
+
+test('long values of several columns are bound so that nothing of some length stands behind what is sent last', async () => {
+  const wide = oracleTable('WIDE', ['A CLOB', 'ID NUMBER(10)', 'B CLOB', 'V VARCHAR2(32767)', 'C BLOB'], 'ID');
+  double.tables.define({ name: 'SHOP.WIDE', columns: wide.columns.map(({ name }) => ({ name })), key: ['ID'] });
+  const [a, b, v] = ['a'.repeat(40_000), 'b'.repeat(20_000), 'v'.repeat(10_000)];
+  const lane = laneOf(server);
+  const none = { deletes: [], tolerant: false, updates: [], inserts: [], keyChunks: [] };
+  await lane.begin();
+  const inserts = [
+    [a, '1', b, v, '00ff'],
+    [b, '2', null, v, 'ff'.repeat(5_000)],
+  ];
+  const rows = [[b, undefined, a, v, 'aa']];
+  const updates = [{ columns: [0, 2, 3, 4], keys: [['2']], rows }];
+  expect(
+    await lane.attempt([
+      { table: wide, ...none, inserts },
+      { table: wide, ...none, updates },
+    ]),
+  ).toBe(true);
+  await lane.replay([{ op: 'update', table: wide, key: ['1'], row: [b, '1', a, undefined, null] }], []);
+  await lane.commit([move(0, '0', '5', 3)]);
+  await lane.close();
+  const ids = double.tables
+    .rows('SHOP.WIDE')
+    .map(({ ID, A, B, V, C }) => [ID, A, B, V, Buffer.isBuffer(C) && C.toString('hex')]);
+  expect(ids).toEqual([
+    ['1', b, a, v, false],
+    ['2', b, a, v, 'aa'],
+  ]);
+});
 
 test('a lane and a chunk whose server falls silent end in time, and hold nothing', async () => {
   const lane = laneOf(server);

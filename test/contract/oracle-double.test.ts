@@ -2,10 +2,11 @@
 // answer is wrong, late or lost.
 
 import { createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createDeferred } from '../../src/apply/deferred.ts';
 import { OracleServer, type OracleSession } from '../../src/databases/oracle/connection.ts';
 import { columnsOf } from '../../src/databases/oracle/driver.ts';
-import { answered } from '../../src/databases/oracle/write/writer.ts';
+import { OracleLeaseStore } from '../../src/databases/oracle/lease-store.ts';
 import { OracleDouble } from '../fleet/oracle-double/double.ts';
 import type { FaultAction } from '../fleet/oracle-double/faults.ts';
 
@@ -161,12 +162,55 @@ describe('a call', () => {
     const session = await server.session();
     await put(session, '1');
     double.fault({ pattern: /^SELECT/, action: 'silence' });
-    expect(await failure(answered(session, 20, () => session.query('SELECT 1 FROM DUAL')))).toMatchObject({
+    expect(await failure(session.within(20, () => session.query('SELECT 1 FROM DUAL')))).toMatchObject({
       code: 'TARGET.CONNECTION',
       disposition: 'retry',
     });
     await server.use((other) => other.transaction(() => put(other, '1')));
     expect(committed()).toEqual(['1']);
+  });
+
+  test.each([
+    ['a question', /^SELECT 1/, 'TARGET.CONNECTION', 'target: NJS-510: the server has not answered for 60 seconds'],
+    ['a change', /^INSERT/, 'TARGET.CONNECTION', 'target: NJS-510: the server has not answered for 60 seconds'],
+    ['a COMMIT', /^COMMIT$/, 'TARGET.COMMIT_UNKNOWN', 'the connection broke while a transaction was being committed'],
+  ] as const)(
+    '%s is not waited for without an end, unless it is said that it may last',
+    async (_, pattern, code, message) => {
+      const work = (session: OracleSession): Promise<unknown> =>
+        session.transaction(async () => {
+          await session.query('SELECT 1 FROM DUAL');
+          await put(session, '1');
+        });
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      double.fault({ pattern, action: 'silence' });
+      const asked = failure(server.use(work));
+      await vi.waitUntil(() => double.struck === 1);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(await asked).toMatchObject({ code, message, disposition: 'retry' });
+      await vi.waitUntil(() => double.connections.length === 0);
+      const late = createDeferred<void>();
+      double.script(/^SELECT 2/, () => late.promise.then(() => ({ columns: ['2'], rows: [['2']] })));
+      const patient = server.use((session) => session.within(0, () => session.query('SELECT 2 FROM DUAL')));
+      await vi.waitUntil(() => double.calls.at(-1)?.text.startsWith('SELECT 2'));
+      await vi.advanceTimersByTimeAsync(3_600_000);
+      late.resolve();
+      expect(await patient).toEqual([['2']]);
+    },
+  );
+
+  test('a session that holds the lock of a run is lost when its server falls silent', async () => {
+    double.tables.define({ name: 'MIGRATE$LOCK', columns: [{ name: 'RUN' }], key: ['RUN'] });
+    double.script(/FOR UPDATE NOWAIT$/, () => ({ columns: ['RUN'], rows: [['orders']] }));
+    const lock = await new OracleLeaseStore(server).lock('orders');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    expect(await lock.take()).toBe(true);
+    double.fault({ pattern: /^SELECT 1 FROM DUAL/, action: 'silence' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await vi.waitUntil(() => double.struck === 1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    await expect(lock.lost).rejects.toMatchObject({ code: 'TARGET.CONNECTION' });
+    await lock.close();
   });
 
   test('taking leave of a server that says nothing takes no longer than it may', async () => {
@@ -183,7 +227,7 @@ describe('a call', () => {
   test('a query whose rows come in many packets loses none when it is left and asked again', async () => {
     const rows = Array.from({ length: 2_500 }, (_, id) => [String(id), 'x'.repeat(9)]);
     const session = await server.session();
-    await session.insertMany(INSERT, rows, columnsOf(rows));
+    await session.executeMany(INSERT, rows, columnsOf(rows));
     for (const size of [7, 1_000]) {
       const found: string[] = [];
       for await (const some of session.stream('SELECT "ID", "NOTE" FROM "ITEMS"', [], size)) {
@@ -201,26 +245,26 @@ describe('a call', () => {
 });
 
 describe('a batch', () => {
-  test('tells how many rows each row wrote, and those before a refused one stay in the transaction', async () => {
+  test('tells how many rows were written, and those before a refused one stay in the transaction', async () => {
     const session = await server.session();
     const rows = [
       ['1', 'a'],
       ['2', 'b'],
     ];
-    expect(await session.insertMany(INSERT, rows, columnsOf(rows))).toBe(2);
+    expect(await session.executeMany(INSERT, rows, columnsOf(rows))).toBe(2);
     const changes = [
       ['c', '2'],
       ['d', '9'],
       ['e', '1'],
     ];
     const UPDATE = 'UPDATE "ITEMS" SET "NOTE" = :1 WHERE "ID" = TO_NUMBER(:2)';
-    expect(await session.executeMany(UPDATE, changes, columnsOf(changes))).toEqual([1, 0, 1]);
+    expect(await session.executeMany(UPDATE, changes, columnsOf(changes))).toBe(2);
     const bad = [
       ['3', 'c'],
       ['1', 'again'],
       ['4', 'd'],
     ];
-    expect(await failure(session.insertMany(INSERT, bad, columnsOf(bad)))).toMatchObject({
+    expect(await failure(session.executeMany(INSERT, bad, columnsOf(bad)))).toMatchObject({
       message: 'target: constraint MIGRATE.ITEMS_PK was violated (ORA-00001)',
     });
     await session.commit();
@@ -236,7 +280,7 @@ describe('a batch', () => {
     double.tables.define({ name: 'ALL', columns: ['A', 'B', 'C', 'N'].map((name) => ({ name })), key: ['N'] });
     const numbers = [0, -1, 0.5, -0.001_2, 1e20, 9_007_199_254_740_991, -123_456.789, 100, 1e-7];
     const rows = numbers.map((number) => [Buffer.from([0, 255]), 'é'.repeat(40_000), null, number]);
-    await session.insertMany('INSERT INTO "ALL" ("A", "B", "C", "N") VALUES (:1, :2, :3, :4)', rows, columnsOf(rows));
+    await session.executeMany('INSERT INTO "ALL" ("A", "B", "C", "N") VALUES (:1, :2, :3, :4)', rows, columnsOf(rows));
     await session.commit();
     expect(double.tables.rows('ALL').map(({ A, B, C, N }) => [A, B, C, Number(N)])).toEqual(rows);
     expect(await session.query('SELECT "A", "B", "C" FROM "ALL"')).toEqual(rows.map((row) => row.slice(0, 3)));
@@ -302,6 +346,31 @@ describe('sessions that are lent', () => {
     await vi.waitUntil(() => server.ids.length === 0);
     expect(await server.use((session) => session.query('SELECT "ID" FROM "ITEMS"'))).toEqual([]);
     expect([sessions(), double.connections.length]).toEqual([4, 1]);
+  });
+
+  test('are asked first when they have lain idle: the server tells only then that it has ended one', async () => {
+    await server.use((session) => put(session, '1'));
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockReturnValue(now + 31_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    double.fault({ action: { oraCode: 2396 } });
+    expect(await server.use((session) => session.query('SELECT 1 FROM DUAL'))).toEqual([['1']]);
+    expect([double.struck, server.ids.length]).toEqual([1, 1]);
+  });
+
+  test('end others, also one that the server has only marked, which the driver takes for its own end', async () => {
+    const found = [
+      ['migrate/0123456789abcdef', '7', '77', '1'],
+      ['migrate/fedcba9876543210', '8', '88', '2'],
+    ];
+    double.script(/GV\$SESSION/, () => ({ columns: ['MODULE', 'SID', 'SERIAL#', 'INST_ID'], rows: found.splice(0) }));
+    double.script(/^ALTER SYSTEM/, () => ({ counts: [0] }));
+    double.fault({ pattern: /^ALTER SYSTEM KILL SESSION '7,77,@1'/, action: { oraCode: 31 } });
+    await new OracleLeaseStore(server).endOthers('orders');
+    expect(double.calls.filter(({ text }) => text.startsWith('ALTER SYSTEM')).map(({ text }) => text)).toEqual([
+      "ALTER SYSTEM KILL SESSION '7,77,@1' IMMEDIATE",
+      "ALTER SYSTEM KILL SESSION '8,88,@2' IMMEDIATE",
+    ]);
   });
 
   test('are not kept where the rollback fails', async () => {

@@ -8,6 +8,7 @@ import { PostgresDigests } from '../../src/databases/postgres/digest.ts';
 import { Gate } from '../../src/health/gate.ts';
 import { RunStatus } from '../../src/observe/status.ts';
 import type { LiveVerifyContext } from '../../src/verify/compare.ts';
+import { EmptyCounts } from '../../src/verify/empty-counts.ts';
 import { PendingKeys } from '../../src/verify/pending.ts';
 import { openPair, type Pair, withClient } from '../fleet/databases.ts';
 
@@ -64,6 +65,7 @@ export function verifyWorld(
       source,
       target,
       pending: new PendingKeys(),
+      emptyCounts: new EmptyCounts(),
       status: new RunStatus('verify'),
       signal: new AbortController().signal,
       log: apply,

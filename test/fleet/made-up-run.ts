@@ -122,7 +122,14 @@ export class MadeUpRun implements Controls {
       value.stream.retainedBytes = stage === 'snapshot' ? 6_310_000_000 : 48_000_000;
       value.health = { probes: PROBES, leftOut: [] };
       if (stage === 'cutover') {
-        value.verify = { chunksDone: 1_042, chunks: 1_042, rowsCompared: all, differences: 0, pendingKeys: 318 };
+        value.verify = {
+          chunksDone: 1_042,
+          chunks: 1_042,
+          rowsCompared: all,
+          differences: 0,
+          pendingKeys: 318,
+          emptyValues: [],
+        };
         value.waiting = 'ready: waiting for `migrate cutover`';
       }
     });

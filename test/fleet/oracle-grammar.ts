@@ -24,6 +24,12 @@ const EXCEPTIONS: readonly Exception[] = [
     manual: 'SQL Language Reference, CREATE TABLE: identity_options, "START WITH { integer | LIMIT VALUE }"',
   },
   {
+    what: /^(ALTER SEQUENCE .*) RESTART (START WITH -?\d+)$/,
+    instead: '$1 $2',
+    manual:
+      'SQL Language Reference, ALTER SEQUENCE: "RESTART", "specify RESTART with the START WITH clause", since 18c',
+  },
+  {
     what: /^ALTER SYSTEM KILL SESSION '[^']*' IMMEDIATE$/,
     instead: "ALTER SESSION SET NLS_SORT = 'BINARY'",
     manual: 'SQL Language Reference, ALTER SYSTEM: end_session_clauses, "KILL SESSION \'session_id\' IMMEDIATE"',
@@ -36,10 +42,9 @@ const EXCEPTIONS: readonly Exception[] = [
   },
 ];
 
-/** What the grammar takes and Oracle does not: another rule than one of syntax, or one of its newest version only. */
+/** What the grammar takes and Oracle does not: another rule than one of syntax. */
 const MISSING: readonly { readonly shape: RegExp; readonly error: string }[] = [
   { shape: /"N" N?VARCHAR2(?!\s*\()/, error: 'VARCHAR2 has no length' },
-  { shape: /[(,] ?"N" BOOLEAN\b/, error: 'only 23ai has BOOLEAN' },
 ];
 
 /** The lexer knows keywords in capitals only; what is quoted it must see as it is, and does: it reads on from there. */

@@ -83,7 +83,11 @@ export async function startGround(): Promise<OracleGround> {
 export interface OracleOptions {
   /** Users whose schemas a test writes to, besides the account's own. Default `SHOP`. */
   readonly schemas?: readonly string[];
+  /** As which release it presents itself. Default `23ai`. */
+  readonly presents?: Release;
 }
+
+export type Release = '12.1' | '23ai';
 
 let made = 0;
 
@@ -96,7 +100,7 @@ export async function startOracle(
   const database = `o_${process.pid}_${made++}`;
   const maintenance = urlOf(ground.port, 'postgres');
   await below(maintenance, [`CREATE DATABASE ${database} TEMPLATE ${TEMPLATE}`]);
-  const mirror = await startMirror(ground.port, database, users);
+  const mirror = await startMirror(ground.port, database, users, options.presents);
   try {
     await below(
       mirror.below,
@@ -118,13 +122,18 @@ export async function startOracle(
   };
 }
 
-async function startMirror(port: number, database: string, users: readonly string[]): Promise<OracleServer> {
+async function startMirror(
+  port: number,
+  database: string,
+  users: readonly string[],
+  presents: Release = '23ai',
+): Promise<OracleServer> {
   const python = await pythonWithMirror();
   const folder = await mkdtemp(join(tmpdir(), 'migrate-oracle-'));
   const listen = await freePort();
   const logFile = join(folder, 'mirror.log');
   const settings = join(folder, 'mirror.ini');
-  await writeFile(settings, configuration(listen, port, database, users));
+  await writeFile(settings, `${configuration(listen, port, database, users)}presents = ${presents}\n`);
   const start = () =>
     launch({
       label: "Oracle's stand-in",
@@ -176,7 +185,6 @@ function configuration(listen: number, port: number, database: string, users: re
     '[backend]',
     'type = postgres',
     `conninfo = host=127.0.0.1 port=${port} dbname=${database} user=postgres`,
-    'presents = 23ai',
     '',
   ].join('\n');
 }

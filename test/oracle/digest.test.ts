@@ -37,8 +37,8 @@ async function make(table: Table, rows: readonly (readonly Value[])[]): Promise<
     await session.execute(createTable(table));
     const written = new WrittenTables(hexOf).of(table);
     const { text, places } = insertStatement(written);
-    const own = rows.map((row) => written.columns.map((column, index) => column.own(row[index])));
-    for (const batch of batches(places, own)) await session.insertMany(text, batch.rows, batch.columns);
+    const own = rows.map((row) => places.map((column) => column.own(row[column.index])));
+    for (const batch of batches(places, own)) await session.executeMany(text, batch.rows, batch.columns);
     await session.commit();
   });
   return table;
@@ -78,7 +78,7 @@ test('every type is read as the text that was bound', async () => {
       '9999-12-31 23:59:59',
       moment,
       `${moment}+00:00`,
-      '+838 23:59:59.123456',
+      '72489599.123456',
       '0.1',
       '1.7976931348623157e+308',
       `é'"\\ \n${'€'.repeat(80)}`,
@@ -93,7 +93,7 @@ test('every type is read as the text that was bound', async () => {
       '0001-01-01 00:00:00',
       '0001-01-01 00:00:00.000001',
       null,
-      '-000 00:00:01.000000',
+      '-1',
       '-2.5',
       'NaN',
       ' ',

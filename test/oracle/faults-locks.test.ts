@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { OracleSession } from '../../src/databases/oracle/connection.ts';
 import { LockWaits } from '../../src/databases/oracle/write/lock-waits.ts';
+import { withClient } from '../fleet/databases.ts';
 import { withOracle } from '../fleet/oracle.ts';
 import { REAL_ORACLE } from '../fleet/oracle-shared.ts';
 import { WriteFixture } from './write-fixture.ts';
@@ -63,6 +64,25 @@ test('a row that somebody else holds is waited for beyond the time for an answer
   expect(told.at(-1)).toBeNull();
   expect(await fixture.all(table)).toEqual(['1|3']);
 });
+
+test.skipIf(REAL_ORACLE !== undefined)(
+  'whoever writes the redo log is no holder of a lock, that somebody should end',
+  async () => {
+    const { waits, told, looks } = watched();
+    const session = await fixture.server.session();
+    onTestFinished(() => session.close());
+    const [[sid] = []] = await session.query("SELECT SYS_CONTEXT('USERENV', 'SID') FROM DUAL");
+    await withOracle(fixture.oracle.url, async (writer) => {
+      const [[other] = []] = (await writer.execute("SELECT SYS_CONTEXT('USERENV', 'SID') FROM DUAL", [])).rows ?? [];
+      await withClient(fixture.oracle.below, async (client) => {
+        await client.query(`INSERT INTO standin.waits VALUES (${sid}, 'log file sync', ${other})`);
+        await waits.answered(session, 0, () => until(() => looks() > 2));
+        await client.query('DELETE FROM standin.waits');
+      });
+    });
+    expect(told).toEqual([]);
+  },
+);
 
 test.skipIf(REAL_ORACLE !== undefined)('a server that does nothing for so long is given up', async () => {
   const { waits, told } = watched();

@@ -115,6 +115,19 @@ describe.skipIf(REAL_ORACLE !== undefined)('on the stand-in, whose views a test 
     expect(await waits()).toEqual([0, 0, 0]);
   });
 
+  test('who waits for the writer of the redo log waits for no lock', async () => {
+    const health = oracleHealth(open());
+    const sids = await Promise.all(
+      [open(), open()].map(async (server) => {
+        const [row] = await (await server.session()).query("SELECT SYS_CONTEXT('USERENV', 'SID') FROM DUAL");
+        return Number(row?.[0]);
+      }),
+    );
+    await below(`INSERT INTO standin.waits VALUES (${sids[0]}, 'log file sync', ${sids[1]})`);
+    expect([await read(health, 'lockWaits'), await read(health, 'redoWaits')]).toEqual([0, 1]);
+    await below('DELETE FROM standin.waits');
+  });
+
   test('undo counts what open transactions hold, and names who has the most', async () => {
     const health = oracleHealth(open());
     const session = await open().session();

@@ -7,7 +7,11 @@ import { type Table, tableId } from '../../src/model/table.ts';
 /** Bytes as hex. */
 export const hexOf: ConversionOf = (column) =>
   kindOf(column).isBytes
-    ? { print: (own) => own.toString('hex'), read: (hex) => Buffer.from(String(hex), 'hex'), isHex: true }
+    ? {
+        print: (own) => own.toString('hex'),
+        read: (hex) => (Buffer.isBuffer(hex) ? hex : Buffer.from(hex, 'hex')),
+        hex: '',
+      }
     : { print: (own) => own, read: (text) => text, isSame: true };
 
 /** `SHOP.name` with these columns, `NAME TYPE`; with no key rows are found by all of them. */

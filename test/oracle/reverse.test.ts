@@ -55,6 +55,13 @@ test.skipIf(REAL_ORACLE !== undefined)(
       'info ORACLE_REVERSE 2 tables: ALTER TABLE … ADD SUPPLEMENTAL LOG DATA (ALL) COLUMNS;',
     ]);
     const { grants } = await target(ACCOUNT).grants(shop());
+    // A database without containers has a name that is no container's.
+    await below("INSERT INTO standin.context VALUES ('CON_ID', '0'), ('CON_NAME', 'ORCL')");
+    expect((await target(ACCOUNT).grants(shop())).grants).toEqual(grants);
+    await below("UPDATE standin.context SET value = '3' WHERE name = 'CON_ID'");
+    const contained = (await target(ACCOUNT).grants(shop())).grants.map(({ statement }) => statement);
+    expect(contained).toContain(`GRANT SET CONTAINER TO "${ACCOUNT}" CONTAINER = ALL;`);
+    await below('DELETE FROM standin.context');
     const wanted = grants.map(({ statement }) => statement).filter((statement) => statement.includes(ACCOUNT));
     expect(wanted).toContain(`GRANT SELECT ON SYS.V_$LOGMNR_CONTENTS TO "${ACCOUNT}";`);
     expect(account).toBe(`warning ORACLE_REVERSE account ${ACCOUNT}: ${wanted.join(' ')}`);

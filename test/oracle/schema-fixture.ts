@@ -7,7 +7,7 @@ import { LEASE_SCHEMA, proveLease } from '../../src/databases/oracle/lease-proof
 import { altering, type SchemaChanges } from '../../src/databases/oracle/schema-session.ts';
 import type { Catalog, ColumnDefinition, SequenceDefinition, TableDefinition } from '../../src/model/catalog.ts';
 import { tableId } from '../../src/model/table.ts';
-import type { OracleServer as StandIn } from '../fleet/oracle.ts';
+import type { Fault, OracleOptions, OracleServer as StandIn } from '../fleet/oracle.ts';
 import { openOracle } from '../fleet/oracle-shared.ts';
 
 export const RUN = 'target-test';
@@ -26,8 +26,12 @@ export class SchemaFixture {
     this.session = session;
   }
 
-  static async open(...schemas: readonly string[]): Promise<SchemaFixture> {
-    const standIn = await openOracle({ schemas });
+  static open(...schemas: readonly string[]): Promise<SchemaFixture> {
+    return SchemaFixture.openWith({ schemas });
+  }
+
+  static async openWith(options: OracleOptions): Promise<SchemaFixture> {
+    const standIn = await openOracle(options);
     const server = new OracleServer('target', standIn.url, RUN);
     const fixture = new SchemaFixture(standIn, server, await server.session());
     await fixture.run(
@@ -42,6 +46,18 @@ export class SchemaFixture {
   /** PostgreSQL below the stand-in. */
   get below(): string {
     return this.#standIn.below;
+  }
+
+  /** Of the stand-in alone. */
+  fault(fault: Fault): Promise<void> {
+    return this.#standIn.fault(fault);
+  }
+
+  /** A server in whose sessions another user of the stand-in works. */
+  serverOf(user: string): OracleServer {
+    const url = new URL(this.#standIn.url);
+    [url.username, url.password] = [user, user.toLowerCase()];
+    return new OracleServer('target', url.href);
   }
 
   readonly change = <T>(work: (changes: SchemaChanges) => Promise<T>): Promise<T> => this.#changing(() => CLAIM, work);

@@ -21,7 +21,7 @@ const A = table(
 );
 const B = table('SALES', 'B', [{ name: 'ID', type: 'NUMBER(10)' }]);
 
-describe('Oracle', () => {
+describe.each([false, true])('Oracle, with the direct path: %s', (directPath) => {
   let db: SchemaFixture;
   let target: OracleTarget;
   let journal: OracleJournal;
@@ -36,6 +36,7 @@ describe('Oracle', () => {
       builders: 2,
       connections: 10,
       existing: false,
+      directPath,
     });
     journal = new OracleJournal(db.server, RUN, () => CLAIM);
     await journal.create({
@@ -69,8 +70,9 @@ describe('Oracle', () => {
 
   test('a table is made, filled, emptied, filled again, and given columns that the journal knows', async () => {
     await target.create(catalog([A]));
-    await target.reveal();
     expect(await load()).toBe(2);
+    await target.reveal(catalog([A]));
+    await expect(db.session.execute('DELETE FROM "SHOP"."A"')).rejects.toMatchObject({ cause: { errorNum: 20901 } });
     expect(await copied(A.table.id)).toEqual([HERE]);
     await target.empty([A.table]);
     expect(await rows()).toEqual([]);

@@ -52,10 +52,10 @@ function compared(source: Column, value: Value): Value {
 }
 
 /** A table with a column for each sample, after a number; its rows, as they come back; and the types that refused a value. */
-async function carried(kind: EngineKind, samples: readonly Sample[], name: string) {
+async function carried(kind: EngineKind, samples: readonly Sample[], name: string, chosen: object = {}) {
   const columns = [column('id', kind === 'mysql' ? 'int' : 'integer', { notNull: true })];
   columns.push(...samples.map(({ type }, index) => column(`c${index}`, type)));
-  const { catalog: found, target } = convert(kind, catalog([table(columns, {}, name)]));
+  const { catalog: found, target } = convert(kind, catalog([table(columns, {}, name)]), { columns: chosen });
   const [source, definition] = [found.tables[0]?.table, target.tables[0]];
   if (source === undefined || definition === undefined) throw new Error('no table');
   const refused = new Set<string>();
@@ -94,8 +94,8 @@ async function written(definition: Parameters<typeof createTable>[0], rows: read
     await session.execute(createTable(definition, new Identities({ sequences: [] })));
     const shape = new WrittenTables(oracleConversion).of(table);
     const { text, places } = insertStatement(shape);
-    const own = rows.map((row) => shape.columns.map((column, index) => column.own(row[index])));
-    for (const batch of batches(places, own)) await session.insertMany(text, batch.rows, batch.columns);
+    const own = rows.map((row) => places.map((column) => column.own(row[column.index])));
+    for (const batch of batches(places, own)) await session.executeMany(text, batch.rows, batch.columns);
     await session.commit();
   });
 }
@@ -137,10 +137,8 @@ test('values of PostgreSQL come back as it prints them', async () => {
   expect(found).toEqual(expected);
   expect(refused).toEqual([
     'date',
-    'double precision',
     'numeric',
     'numeric(5,2)',
-    'real',
     'timestamp with time zone',
     'timestamp without time zone',
   ]);
@@ -178,5 +176,21 @@ test('values of MySQL come back as the core has them', async () => {
     'of_mysql',
   );
   expect(found).toEqual(expected);
-  expect(refused).toEqual(['float']);
+  expect(refused).toEqual([]);
+});
+
+test('truth values of 23ai are read and written as the others', async () => {
+  const chosen = { 's.truths.c0': 'BOOLEAN', 's.truths.c1': 'BOOLEAN' };
+  const samples = [
+    { type: 'tinyint(1)', values: ['0', '1'] },
+    { type: 'bit(1)', values: [Buffer.from([1]), Buffer.from([0])] },
+    { type: 'int', values: ['1', '2', '3'] },
+  ];
+  const { expected, found, refused } = await carried('mysql', samples, 'truths', chosen);
+  expect(found).toEqual(expected);
+  expect(refused).toEqual([]);
+  await server.use(async (session) => {
+    const [first] = await session.query(`SELECT "ID" FROM "S"."TRUTHS" WHERE "C0" = TO_BOOLEAN(:1)`, ['1']);
+    expect(first).toEqual(['1']);
+  });
 });

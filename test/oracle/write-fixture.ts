@@ -5,7 +5,7 @@ import { closeNew } from '../../src/databases/oracle/fence/new.ts';
 import { OracleJournal } from '../../src/databases/oracle/journal/journal.ts';
 import { readCheckpoints } from '../../src/databases/oracle/journal/moves.ts';
 import { LEASE_SCHEMA } from '../../src/databases/oracle/lease-proof.ts';
-import { OracleLoader } from '../../src/databases/oracle/load.ts';
+import { type DirectLoading, OracleLoader } from '../../src/databases/oracle/load.ts';
 import { ensureTable } from '../../src/databases/oracle/own-tables.ts';
 import { preparePass } from '../../src/databases/oracle/pass.ts';
 import { execute, sql } from '../../src/databases/oracle/statement.ts';
@@ -19,7 +19,7 @@ import { createTable, hexOf, oracleTable } from './oracle-table.ts';
 export const CLAIM = { run: 'writing', epoch: 7 };
 export const position = (text: string): Position => text as Position;
 
-const ID = '01234567';
+export const ID = '01234567';
 
 export class WriteFixture {
   readonly oracle: StandIn;
@@ -66,8 +66,9 @@ export class WriteFixture {
     return new OracleLane({ server: this.server, claim: CLAIM, direction: 'forward', conversionOf });
   }
 
-  loader(conversionOf = hexOf, networkTimeoutMs = 30_000): OracleLoader {
-    return new OracleLoader({ server: this.server, claim: CLAIM, conversionOf, networkTimeoutMs });
+  loader(conversionOf = hexOf, networkTimeoutMs = 30_000, direct?: DirectLoading): OracleLoader {
+    const options = { server: this.server, claim: CLAIM, conversionOf, networkTimeoutMs };
+    return new OracleLoader(direct === undefined ? options : { ...options, direct });
   }
 
   /** A table of its own for each test, with rows of SQL literals, and one chunk that is not done yet. */

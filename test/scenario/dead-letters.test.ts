@@ -98,7 +98,10 @@ test('refused rows are kept while writers go on, the cutover waits for them, and
   const waiting = await s.until(run, ({ waiting: why }) => why?.includes('dead letters are open') === true);
   expect(waiting.verify.differences).toBe(0);
   const refused = await s.run(['dead-letters', 'retry', '--all', '--json']);
-  expect(refused, refused.stderr).toMatchObject({ code: 2, json: { result: 'refused', replayed: [] } });
+  // Of the others the last letter of each row has a row that fits.
+  const left = letters.filter(({ refusal }) => refusal?.constraint === 'labels').map(({ id }) => id);
+  const others = letters.map(({ id }) => id).filter((id) => !left.includes(id));
+  expect(refused, refused.stderr).toMatchObject({ code: 2, json: { result: 'refused', replayed: others } });
   await s.onTarget(...RELAXED);
   const replayed = await s.run(['dead-letters', 'retry', '--all', '--json']);
   expect(replayed, replayed.stderr).toMatchObject({ code: 0, json: { result: 'replayed', refused: [] } });

@@ -125,7 +125,7 @@ test.each([
   ['bigint unsigned', 'int', fc.bigInt(0n, 2n ** 64n - 1n).map(String)],
 ])('values of %s that pass as bytes are those that are printed as they are', (type, form, values) => {
   const own = column(type, form);
-  const maker = makerOf(readingOf(own), conversionOfForm(own));
+  const maker = makerOf(own.name, readingOf(own), conversionOfForm(own));
   let kept = 0;
   fc.assert(
     fc.property(values, (text) => {

@@ -225,7 +225,7 @@ function fill(status: RunStatus): void {
       hot: null,
     };
     value.conditions['shop.orders'] = 'copying';
-    value.verify = { chunks: 4, chunksDone: 1, rowsCompared: 9, differences: 0, pendingKeys: 3 };
+    value.verify = { chunks: 4, chunksDone: 1, rowsCompared: 9, differences: 0, pendingKeys: 3, emptyValues: [] };
     value.snapshot = {
       rows: 50,
       rowsExpected: 100,

@@ -6,7 +6,7 @@ import { batches, bindColumns } from '../../src/databases/oracle/write/batches.t
 import { WrittenColumn } from '../../src/databases/oracle/write/columns.ts';
 
 const column = (type: string): WrittenColumn =>
-  new WrittenColumn({ name: 'C', type, castType: type }, { print: (own) => own, read: (text) => text });
+  new WrittenColumn({ name: 'C', type, castType: type }, 0, { print: (own) => own, read: (text) => text });
 const bindOf = (type: string, ...values: Value[]) =>
   bindColumns(
     [column(type)],
@@ -19,6 +19,9 @@ test.each([
   ['VARCHAR2(4000 CHAR)', 'é'.repeat(1_990), { type: 'text', maxBytes: 4_000 }],
   ['VARCHAR2(4000 CHAR)', '€'.repeat(1_334), { type: 'text', maxBytes: 32_767 }],
   ['CLOB', 'é'.repeat(20_000), { type: 'text', maxBytes: 40_000 }],
+  ['CLOB', 'é'.repeat(2_001), { type: 'text', maxBytes: 32_768 }],
+  ['CLOB', 'é'.repeat(1_990), { type: 'text', maxBytes: 4_000 }],
+  ['RAW(2000)', Buffer.alloc(1_000), { type: 'bytes', maxBytes: 2_000 }],
   ['RAW(2000)', Buffer.alloc(1_999), { type: 'bytes', maxBytes: 2_000 }],
   ['BLOB', Buffer.alloc(50_000), { type: 'bytes', maxBytes: 50_000 }],
   ['JSON', '{}', { type: 'text', maxBytes: 128 }],

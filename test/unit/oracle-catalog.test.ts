@@ -5,7 +5,7 @@ import { idOf } from '../../src/convert/in-turn.ts';
 import { OracleNames } from '../../src/convert/oracle-names.ts';
 import type { TableDefinition } from '../../src/model/catalog.ts';
 import { tableId } from '../../src/model/table.ts';
-import { catalog, column, constraint, object, table } from './catalog-fixture.ts';
+import { catalog, column, constraint, generated, object, table } from './catalog-fixture.ts';
 import { convert, OF_MYSQL, OF_POSTGRES } from './oracle-catalog-fixture.ts';
 
 const shown = (definition: TableDefinition | undefined) =>
@@ -87,9 +87,9 @@ describe('from MySQL', () => {
     const whole = 'CASE WHEN "CODE" IS NOT NULL THEN';
     expect(texts(first?.indexes)).toEqual([
       `T_PARTLY: CREATE UNIQUE INDEX "S"."T_PARTLY" ON "S"."T" (${whole} "DAY" END, ${whole} "CODE" END)`,
+      'T_UNLIKE: CREATE UNIQUE INDEX "S"."T_UNLIKE" ON "S"."T" (SUBSTR("CODE", 1, 3))',
       'T_PLAIN: CREATE INDEX "S"."T_PLAIN" ON "S"."T" ("ID", "DAY" DESC)',
       'T_PART: CREATE INDEX "S"."T_PART" ON "S"."T" ("CODE")',
-      'T_UNLIKE: CREATE UNIQUE INDEX "S"."T_UNLIKE" ON "S"."T" (SUBSTR("CODE", 1, 3))',
     ]);
     expect(texts(first?.checks)).toEqual([
       `T_MOOD_CHECK: CHECK ("MOOD" IN ('it''s'))`,
@@ -150,6 +150,10 @@ describe('from MySQL', () => {
     ]);
     expect(handling(catalog.tables[0])?.filter((each) => each.includes('empty'))).toEqual([
       'code | as plain | empty is null',
+      'name | as plain | empty is " "',
+      'mood | as plain | empty is refused',
+      'noted | as plain | empty is refused',
+      'raw | as bytes | empty is refused',
     ]);
     expect(shown(first)).toContain("NAME VARCHAR2(900 CHAR) NOT NULL  'it''s'");
     expect(told.filter((each) => each.includes('EMPTY'))).toEqual(['info CONVERT_EMPTY s.t', 'info CONVERT_EMPTY s.t']);
@@ -160,6 +164,19 @@ describe('from MySQL', () => {
     expect(missing.findings.find(({ level }) => level === 'error')?.message).toContain('convert.emptyColumns');
   });
 
+  it('a trigger that a finding prints has a name that the server takes', () => {
+    const settings = ['ON UPDATE CURRENT_TIMESTAMP'];
+    const long = catalog([
+      table([column('id', 'int'), column('changed_at', 'datetime', { settings })], {}, 'old_customers'),
+    ]);
+    const nameWith = (longestName: number): string =>
+      convert('mysql', long, { longestName })
+        .findings.map(({ cure }) => /TRIGGER "S"."(\w+)"/.exec(cure ?? '')?.[1])
+        .join('');
+    expect(nameWith(128)).toBe('OLD_CUSTOMERS_CHANGED_AT_ON_UPDATE');
+    expect(nameWith(30)).toMatch(/^OLD_CUSTOMERS_CHANGED_[0-9A-F]{8}$/);
+  });
+
   it('in a key an empty text is never NULL', () => {
     const keyed = catalog([
       table([column('code', 'varchar(9)', { notNull: true })], { key: constraint('PRIMARY', 'PRIMARY KEY (`code`)') }),
@@ -167,7 +184,7 @@ describe('from MySQL', () => {
     const { first, catalog: found } = convert('mysql', keyed);
     expect([handling(first), handling(found.tables[0]), shown(first)]).toEqual([
       ['CODE | as plain | empty is refused'],
-      ['code | as plain'],
+      ['code | as plain | empty is refused'],
       ['CODE VARCHAR2(9 CHAR) NOT NULL'],
     ]);
   });
@@ -212,6 +229,7 @@ describe('from PostgreSQL', () => {
 
   it('the source compares an empty text and bytes as NULL, and numbers by what they mean', () => {
     expect(handling(found.tables[0])?.filter((each) => each.includes('|'))).toEqual([
+      'id | empty is refused',
       'num | compared as a number',
       'name | empty is null',
       'raw | empty is null',
@@ -227,8 +245,8 @@ describe('from PostgreSQL', () => {
     ]);
     const whole = 'CASE WHEN "PRICE" IS NOT NULL AND "D" IS NOT NULL THEN';
     expect(texts(first?.indexes)).toEqual([
-      'T_NAME: CREATE INDEX "S"."T_NAME" ON "S"."T" ("NAME" DESC, SUBSTR("ID", 1, 750))',
       `T_X: CREATE UNIQUE INDEX "S"."T_X" ON "S"."T" (${whole} "PRICE" END, ${whole} "D" END)`,
+      'T_NAME: CREATE INDEX "S"."T_NAME" ON "S"."T" ("NAME" DESC, SUBSTR("ID", 1, 750))',
     ]);
     expect(texts(first?.checks)).toEqual([
       'T_B_CHECK: CHECK ("B" IN (0, 1))',
@@ -236,7 +254,6 @@ describe('from PostgreSQL', () => {
       'T_JS_CHECK: CHECK ("JS" IS JSON)',
       'C1: CHECK ((("B" = 1) OR ("N" > 3)))',
       `C2: CHECK (("NAME" IN ('a', 'b')))`,
-      'C3: CHECK (((LENGTH("NAME") > 3) AND ("NAME" IS NOT NULL)))',
       `C4: CHECK ((("AT" >= TIMESTAMP '2020-01-01 00:00:00') AND (NOT ("B" = 1))))`,
       'C5: CHECK (("NUM" BETWEEN 0 AND 9))',
     ]);
@@ -248,10 +265,55 @@ describe('from PostgreSQL', () => {
         'index t_raw',
         'index t_low',
         'index t_some',
+        'check c3',
         'check c6',
       ].map((what) => `${what} on s.t`),
     );
     expect(told).toContain('warning CONVERT_EMPTY s.t');
+  });
+
+  it('a check of what is NULL is made only where Oracle has the same values NULL', () => {
+    const checked = (type: string, check: string, options: object = {}) =>
+      texts(
+        convert(
+          'postgres',
+          catalog([table([column('id', 'integer'), column('a', type)], { checks: [object('c', `CHECK (${check})`)] })]),
+          options,
+        ).first?.checks,
+      );
+    const text = 'character varying(9)';
+    expect(checked(text, '(a IS NOT NULL)')).toEqual([]);
+    expect(checked(text, `((COALESCE(a, 'x'::character varying))::text IS NOT NULL)`)).toEqual([]);
+    expect(checked(text, '(COALESCE(length((a)::text), 0) < 4)')).toEqual([]);
+    expect(checked(text, '(length((a)::text) < 4)')).toEqual(['C: CHECK ((LENGTH("A") < 4))']);
+    expect(checked(text, '(a IS NOT NULL)', { emptyText: 'refuse' })).toEqual(['C: CHECK (("A" IS NOT NULL))']);
+    expect(checked('integer', '(COALESCE(a, 0) < 4)')).toEqual(['C: CHECK ((COALESCE("A", 0) < 4))']);
+  });
+
+  it('of two indexes over one list the unique one is made', () => {
+    const indexes = [
+      object('a_plain', 'CREATE INDEX a_plain ON s.t USING btree (a)'),
+      object('a_unique', 'CREATE UNIQUE INDEX a_unique ON s.t USING btree (a)'),
+    ];
+    const { first, catalog: found } = convert('postgres', catalog([table([column('a', 'integer')], { indexes })]));
+    expect(texts(first?.indexes)).toEqual(['A_UNIQUE: CREATE UNIQUE INDEX "S"."A_UNIQUE" ON "S"."T" ("A")']);
+    expect(found.notCarried).toEqual(['index a_plain on s.t']);
+  });
+
+  it('a truth value may become one of 23ai, in no key, and is in no check or expression', () => {
+    const columns = [
+      column('a', 'boolean', { defaultExpression: 'false' }),
+      column('g', 'boolean', generated('(NOT a)')),
+    ];
+    const asked = { columns: { 's.t.a': 'boolean' } };
+    const { first, catalog: found } = convert('postgres', catalog([table(columns)]), asked);
+    expect([shown(first), first?.checks, handling(first)]).toEqual([['A BOOLEAN   FALSE'], [], ['A | as boolean']]);
+    expect(found.notCarried).toEqual(['generated column g on s.t']);
+    const keyed = table([column('a', 'boolean', { notNull: true })], { key: constraint('k', 'PRIMARY KEY (a)') });
+    const { findings } = convert('postgres', catalog([keyed]), asked);
+    expect(findings.map(({ message }) => message)).toEqual([
+      'it is in a key or unique constraint, where Oracle takes no boolean',
+    ]);
   });
 
   it('partitioned tables are refused', () => {

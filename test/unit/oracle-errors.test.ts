@@ -37,10 +37,27 @@ test.each([
   [ora(942, 'table or view does not exist'), 'TARGET.REFUSED'],
   [ora(1950), 'TARGET.REFUSED'],
   [ora(1), 'TARGET.REFUSED'],
+  [ora(1000), 'TARGET.TRANSIENT'],
+  [ora(16000), 'TARGET.CONNECTION'],
+  [ora(65114), 'TARGET.FULL'],
   [thrown('NJS-012: encountered invalid bind data type', { code: 'NJS-012' }), 'INTERNAL.BUG'],
   [new TypeError('undefined is not a function'), 'INTERNAL.BUG'],
 ] as const)('%s is %s', (error, code) => {
   expect(translateError('target', error).code).toBe(code);
+});
+
+test('what only a person can correct in an url, or on an old server, is not tried again', () => {
+  const of = (text: string) => translateError('target', thrown(text, { code: text.slice(0, 7) }), true);
+  expect(of('NJS-517: cannot find alias SHOP in tnsnames.ora')).toMatchObject({
+    code: 'TARGET.URL',
+    disposition: 'operator',
+    fix: expect.stringContaining('tnsnames.ora'),
+  });
+  expect(of('NJS-138: connections to this database server version are not supported')).toMatchObject({
+    code: 'TARGET.CONNECTION',
+    disposition: 'operator',
+    fix: 'Oracle 12.1 or later is needed.',
+  });
 });
 
 test('an error that the driver numbers, and one that it only words, have the same number, also translated', () => {
@@ -57,6 +74,10 @@ test('a commit that a deferred constraint stops, and a trigger that fails, are w
   });
   expect(oraCode(commit)).toBe(2291);
   expect(translateError('target', commit).message).toBe('target: constraint SHOP.FK was violated (ORA-02291)');
+  const parallel = thrown('ORA-12801: error signaled in parallel query server P001\nORA-01652: no room', {
+    errorNum: 12801,
+  });
+  expect([oraCode(parallel), translateError('target', parallel).code]).toEqual([1652, 'TARGET.FULL']);
   const trigger = thrown('ORA-20901: writes are stopped\nORA-06512: at "MIGRATE.T", line 3\nORA-04088: error', {
     errorNum: 20901,
   });

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { canonicalOf } from '../../src/convert/canonical.ts';
 import { plainDecimal } from '../../src/convert/decimals.ts';
 import { conversionOfForm, formHandling } from '../../src/convert/forms.ts';
-import { type EmptyText, oracleConversion, oracleHandling } from '../../src/convert/oracle-forms.ts';
-import { EMPTY_IS_NULL } from '../../src/databases/conversion.ts';
+import { oracleConversion, oracleHandling } from '../../src/convert/oracle-forms.ts';
+import { EMPTY_IS_NULL, type EmptyText } from '../../src/databases/conversion.ts';
 import { WrittenTables } from '../../src/databases/oracle/write/columns.ts';
 import { doubleText, realText } from '../../src/lib/postgres-floats.ts';
 import { table } from './catalog-fixture.ts';
@@ -91,8 +91,8 @@ describe('texts of the source', () => {
     expect(bound('moment', '2024-02-29 01:02:03.5')).toBe('2024-02-29 01:02:03.500000');
     expect(bound('instant', '2024-02-29 01:02:03+00')).toBe('2024-02-29 01:02:03.000000+00:00');
     expect(bound('utc', '2024-02-29 01:02:03+00')).toBe('2024-02-29 01:02:03.000000');
-    expect(bound('time', '-838:59:59.25')).toBe('-034 22:59:59.250000');
-    expect(bound('time', '24:00:00')).toBe('+001 00:00:00.000000');
+    expect(bound('time', '-838:59:59.25')).toBe('-3020399.25');
+    expect(bound('time', '24:00:00')).toBe('86400');
     expect(bound('double', '-Infinity')).toBe('-Inf');
     expect(bound('money', '-$1,234.50')).toBe('-1234.50');
     expect(bound('bits(11)', '00000000101')).toEqual(Buffer.from([0, 5]));
@@ -105,11 +105,7 @@ describe('texts of the source', () => {
       '2024-02-29 01:02:03.12+00',
       '2024-02-29 01:02:03+00',
     ]);
-    expect(texts('time', ['+01 00:00:00', '-00 00:00:00.000001', '+000 10:11:12.000'])).toEqual([
-      '24:00:00',
-      '-00:00:00.000001',
-      '10:11:12',
-    ]);
+    expect(texts('time', ['86400', '-.000001', '36672.0'])).toEqual(['24:00:00', '-00:00:00.000001', '10:11:12']);
     expect(texts('double', ['Nan', 'NaN', 'Inf', '-Infinity', '1.5E+020', '0'])).toEqual([
       'NaN',
       'NaN',
@@ -133,7 +129,7 @@ describe('texts of the source', () => {
     refused(() => form('number(5,2)').read('1234'));
     refused(() => form('number(5,2)').read('1.234'));
     for (const text of ['1.0', '-0', '01', '1'.repeat(39)]) refused(() => form('whole(38)').read(text));
-    for (const name of ['real', 'double']) refused(() => form(name).read('-0'));
+    for (const name of ['real', 'double']) expect(form(name).read('-0')).toBe('0');
     refused(() => form('json').read('{"a":1,"a":2}'));
     refused(() => form('json').read(`[${'1'.repeat(39)}]`));
   });

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { commentsOf, createSequence, createTable, Identities, keyIndexOf } from '../../src/databases/oracle/ddl.ts';
 import { createIndex, namesIn, readForeignKey, withNames } from '../../src/databases/oracle/definitions.ts';
+import { has } from '../../src/databases/oracle/features.ts';
 import { targetNeeds, unmet } from '../../src/databases/oracle/needs.ts';
 import { renameCatalog } from '../../src/databases/oracle/rename.ts';
 import { Rights } from '../../src/databases/oracle/rights.ts';
@@ -40,6 +41,12 @@ describe('the statements that make a table', () => {
     expect(createSequence(own)).toBe(
       'CREATE SEQUENCE "SHOP"."S" START WITH 9 INCREMENT BY -1 MINVALUE 3 MAXVALUE 9 NOCACHE CYCLE',
     );
+    const cached = (cache: string) =>
+      createSequence({ ...own, cache })
+        .split(' ')
+        .slice(-3)
+        .join(' ');
+    expect([cached('5'), cached('6')]).toEqual(['CACHE 5 CYCLE', '9 NOCACHE CYCLE']);
   });
 
   it('put an index into the schema of its table, whatever the definition says, and a key that is one beside the table', () => {
@@ -94,20 +101,33 @@ describe('definitions', () => {
   });
 });
 
+describe('what a server has', () => {
+  it.each([
+    ['12.1.0.1.0', '12.1.0.1.0', []],
+    ['12.1.0.2.0', '12.1.0.2.0', ['whatIsNeeded']],
+    ['19.3.0.0.0', '12.1.0.2.0', ['whatIsNeeded', 'usersWithoutPassword']],
+    ['21.3.0.0.0', '21.0.0', ['whatIsNeeded', 'longNames', 'usersWithoutPassword', 'json']],
+    ['23.26.2.0.0', '19.0.0', ['whatIsNeeded', 'longNames', 'usersWithoutPassword', 'schemaPrivileges']],
+  ])('follows from version %s and from %s, of which its files are', (version, compatible, expected) => {
+    const all = ['whatIsNeeded', 'longNames', 'usersWithoutPassword', 'json', 'boolean', 'schemaPrivileges'] as const;
+    expect(all.filter((feature) => has({ version, compatible }, feature))).toEqual(expected);
+  });
+});
+
 describe('rights', () => {
   const scope = { schemas: ['SHOP'], counts: false, existing: false };
-  const missing = (version: number, rights: Rights): readonly string[] =>
-    unmet(rights, targetNeeds({ version }, 'MIGRATE', scope))
+  const missing = (version: string, rights: Rights): readonly string[] =>
+    unmet(rights, targetNeeds({ version, compatible: version }, 'MIGRATE', scope))
       .filter(({ level }) => level === 'error')
       .map(({ cure }) => cure ?? '');
   const own = ['CREATE SESSION', 'CREATE TABLE', 'CREATE SEQUENCE', 'CREATE TRIGGER', 'CREATE ANY TRIGGER'];
 
   it('are asked for everywhere by servers before 23, and from then on for one schema', () => {
-    expect(missing(19.003, new Rights('MIGRATE', own))).toEqual([
+    expect(missing('19.3.0.0.0', new Rights('MIGRATE', own))).toEqual([
       'GRANT CREATE ANY TABLE, ALTER ANY TABLE, DROP ANY TABLE, COMMENT ANY TABLE, CREATE ANY INDEX TO "MIGRATE";',
       'GRANT SELECT ANY TABLE, INSERT ANY TABLE, UPDATE ANY TABLE, DELETE ANY TABLE TO "MIGRATE";',
     ]);
-    expect(missing(23.006, new Rights('MIGRATE', own))).toEqual([
+    expect(missing('23.6.0.24.10', new Rights('MIGRATE', own))).toEqual([
       'GRANT CREATE ANY TABLE, ALTER ANY TABLE, DROP ANY TABLE, COMMENT ANY TABLE, CREATE ANY INDEX ON SCHEMA "SHOP" TO "MIGRATE";',
       'GRANT SELECT ANY TABLE, INSERT ANY TABLE, UPDATE ANY TABLE, DELETE ANY TABLE ON SCHEMA "SHOP" TO "MIGRATE";',
     ]);
@@ -118,7 +138,7 @@ describe('rights', () => {
     const given = [...tables.map((what) => `${what} ANY TABLE`), 'CREATE ANY INDEX'];
     expect(
       missing(
-        23.006,
+        '23.6.0.24.10',
         new Rights(
           'MIGRATE',
           own,
@@ -128,7 +148,7 @@ describe('rights', () => {
     ).toEqual([]);
     expect(
       missing(
-        23.006,
+        '23.6.0.24.10',
         new Rights(
           'MIGRATE',
           own,
@@ -136,7 +156,7 @@ describe('rights', () => {
         ),
       ),
     ).toHaveLength(2);
-    const needs = targetNeeds({ version: 19.003 }, 'SHOP', scope);
+    const needs = targetNeeds({ version: '19.3', compatible: '19.3' }, 'SHOP', scope);
     expect(unmet(new Rights('SHOP', own), needs).filter(({ level }) => level === 'error')).toEqual([]);
   });
 });

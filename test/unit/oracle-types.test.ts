@@ -109,8 +109,21 @@ describe('of PostgreSQL', () => {
     ['timestamp(0) without time zone', 'DATE', 'DATE'],
     ['timestamp without time zone', 'DATE', undefined],
     ['date', 'CLOB', 'CLOB'],
+    ['boolean', 'boolean', 'BOOLEAN'],
+    ['text', 'BOOLEAN', undefined],
   ])('%s may become %s: %s', (type, chosen, expected) => {
     expect(ofPostgres(type, {}, chosen)?.type).toBe(expected);
+  });
+
+  it.each([
+    ['text', 'CLOB', undefined],
+    ['text', 'VARCHAR2(400)', 'VARCHAR2(400 CHAR)'],
+    ['boolean', 'BOOLEAN', undefined],
+    ['timestamp with time zone', 'TIMESTAMP WITH TIME ZONE', undefined],
+    ['timestamp with time zone', 'TIMESTAMP WITH LOCAL TIME ZONE', 'TIMESTAMP(6) WITH LOCAL TIME ZONE'],
+  ])('%s in a key may become %s: %s', (type, chosen, expected) => {
+    expect(ofPostgres(type, { keyed: 1_500, finding: true }, chosen)?.type).toBe(expected);
+    expect(ofPostgres(type, {}, chosen)?.type).toBeDefined();
   });
 
   it('enums become texts with a check for their labels', () => {
@@ -186,6 +199,9 @@ describe('of MySQL', () => {
     ['date', 'VARCHAR2(10)', 'VARCHAR2(10 CHAR)'],
     ['json', 'json', 'JSON'],
     ['varbinary(16)', 'BLOB', 'BLOB'],
+    ['tinyint(1)', 'BOOLEAN', 'BOOLEAN'],
+    ['bit(1)', 'boolean', 'BOOLEAN'],
+    ['bit(2)', 'boolean', undefined],
   ])('%s may become %s: %s', (type, chosen, expected) => {
     expect(ofMysql(type, {}, chosen)?.type).toBe(expected);
   });

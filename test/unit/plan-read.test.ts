@@ -109,7 +109,13 @@ describe('a good plan', () => {
         columns: {},
       },
       stream: { via: 'native' },
-      snapshot: { readers: 2, chunkRows: 100_000, ...UNCAPPED, maxAge: 86_400_000 },
+      snapshot: {
+        directPath: false,
+        readers: 2,
+        chunkRows: 100_000,
+        ...UNCAPPED,
+        maxAge: 86_400_000,
+      },
       apply: {
         lanes: 2,
         batchRows: 20_000,
@@ -219,7 +225,7 @@ cutover:
       '3:16 source.kind must be postgres or mysql or mariadb',
       '4:1 target.url is missing; it must be text',
       '7:12 snapshot.readers must be at least 1',
-      '8:3 snapshot.reader is not known; known here: readers, chunkRows, maxRowsPerSecond, maxBytesPerSecond, maxAge',
+      '8:3 snapshot.reader is not known; known here: readers, chunkRows, maxRowsPerSecond, maxBytesPerSecond, maxAge, directPath',
       '9:11 snapshot.maxAge must be a duration such as 500ms, 30s, 5m or 2h',
       '11:15 apply.batchBytes must be from 1KB to 1GB',
       '12:10 apply.lanes must be a whole number',
@@ -240,6 +246,24 @@ cutover: { reverse: debezium }
     expect(faults(plan('{ kind: postgres, url: postgres://t/shop }'))).toEqual([
       '5:21 cutover.reverse must be off: a way back through Debezium is prepared for a target of Oracle only',
     ]);
+  });
+
+  it('takes the direct path for an Oracle whose tables the run makes only', () => {
+    const plan = (target: string, schema = 'create') => `source: { kind: postgres, url: postgres://s/shop }
+target: ${target}
+name: direct
+version: 1
+schema: { target: ${schema} }
+snapshot: { directPath: true }
+cutover: { reverse: off }
+`;
+    const refused =
+      '6:25 snapshot.directPath must be false: the direct path is for a target of Oracle whose tables the run makes';
+    const oracle = '{ kind: oracle, url: oracle://u@h/S }';
+    expect(good(plan(oracle)).snapshot.directPath).toBe(true);
+    expect(good(SMALLEST).snapshot.directPath).toBe(false);
+    expect(faults(plan(oracle, 'existing'))).toEqual([refused]);
+    expect(faults(plan('{ kind: mysql, url: mysql://u@h }'))).toEqual([refused]);
   });
 
   it('says that an empty file lacks everything that is required', () => {

@@ -1,10 +1,11 @@
 // Lines of COPY's text form, collected in blocks.
 
-import type { RowForm } from './row-packets.ts';
+import { type RowForm, writeHex } from './row-packets.ts';
 
 const BLOCK_BYTES = 1 << 17;
 /** Several blocks share one piece of memory: the collector is called by how much there is of it. */
 const ARENA_BYTES = 1 << 20;
+const LARGE_ARENA = 1 << 24;
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -77,6 +78,12 @@ export class CopyLines implements RowForm {
     } else this.#write(bytes, start, end);
   }
 
+  hex(index: number, prefix: string, bytes: Buffer, start: number, end: number): void {
+    this.text(index, prefix);
+    this.#make(2 * (end - start));
+    this.#at = writeHex(this.#arena, this.#at, bytes, start, end);
+  }
+
   end(): void {
     this.#make(1);
     this.#arena[this.#at++] = NEWLINE;
@@ -87,6 +94,8 @@ export class CopyLines implements RowForm {
     if (this.#at === this.#begin) return;
     const full = this.#arena.subarray(this.#begin, this.#at);
     this.#begin = this.#at;
+    // A large row is not kept for the small ones that follow.
+    if (this.#arena.length > LARGE_ARENA) this.#renew(ARENA_BYTES);
     this.#pass(full);
   }
 
@@ -110,8 +119,13 @@ export class CopyLines implements RowForm {
 
   #make(room: number): void {
     if (this.#at + room <= this.#arena.length) return;
+    this.#renew(Math.max(ARENA_BYTES, 2 * (this.#at - this.#begin + room)));
+  }
+
+  /** With what is begun. */
+  #renew(size: number): void {
     const begun = this.#at - this.#begin;
-    const next = Buffer.allocUnsafe(Math.max(ARENA_BYTES, 2 * (begun + room)));
+    const next = Buffer.allocUnsafe(size);
     this.#arena.copy(next, 0, this.#begin, this.#at);
     this.#arena = next;
     this.#begin = 0;

@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import type { RangeDigest } from '../digests.ts';
-import type { RowForm } from './row-packets.ts';
+import { type RowForm, writeHex } from './row-packets.ts';
 
 const OPEN = 0x28;
 const CLOSE = 0x29;
@@ -11,6 +11,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 /** So many sums of 32 bits fit a number. */
 const EXACT_ROWS = 1 << 20;
+/** Of what stands around the digits. */
+const HEX_ROOM = 8;
 /** What a text is quoted for. */
 const SPECIAL = new Uint8Array(256);
 for (const character of '"\\(), \t\n\v\f\r') SPECIAL[character.charCodeAt(0)] = 1;
@@ -54,6 +56,15 @@ export class DigestSums implements RowForm {
       row[at++] = byte;
     }
     this.#at = plain ? at : quote(row, begin, bytes, start, end);
+  }
+
+  hex(index: number, prefix: string, bytes: Buffer, start: number, end: number): void {
+    this.#separate(index, 2 * (end - start) + HEX_ROOM);
+    const row = this.#row;
+    // A prefix is a backslash, which is quoted and doubled.
+    if (prefix !== '') this.#at += row.write(`"\\${prefix}`, this.#at);
+    this.#at = writeHex(row, this.#at, bytes, start, end);
+    if (prefix !== '') row[this.#at++] = QUOTE;
   }
 
   end(): void {

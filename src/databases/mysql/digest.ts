@@ -3,14 +3,17 @@
 
 import { type Key, keyText } from '../../model/change.ts';
 import type { KeyRange } from '../../model/chunk.ts';
+import type { EmptyCount } from '../../model/empty-values.ts';
 import type { Table } from '../../model/table.ts';
+import { changedEmpties } from '../conversion.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
 import { rowDigest } from '../row-text.ts';
 import { cut } from './chunks.ts';
 import type { MysqlServer } from './connection.ts';
 import { DigestSums } from './digest-sums.ts';
 import { takeRow } from './row-packets.ts';
-import type { RowsOf } from './rows.ts';
+import { isEmpty, type RowsOf } from './rows.ts';
+import { quoteTable } from './sql.ts';
 
 export class MysqlDigests implements Digests {
   readonly #server: MysqlServer;
@@ -59,6 +62,17 @@ export class MysqlDigests implements Digests {
       }).done;
       return found;
     });
+  }
+
+  async empties(table: Table, range: KeyRange): Promise<readonly EmptyCount[]> {
+    const columns = changedEmpties(table);
+    if (columns.length === 0) return [];
+    const counts = columns.map((column) => `COUNT(CASE WHEN ${isEmpty(column)} THEN 1 END)`);
+    const counted = `SELECT ${counts.join(', ')} FROM ${quoteTable(table)} AS t WHERE ${this.#rows.of(table).within(range)}`;
+    const [row = []] = await this.#server.use((session) => session.query(counted));
+    return columns
+      .map(({ name }, index) => ({ column: name, values: Number(row[index] ?? 0) }))
+      .filter(({ values }) => values > 0);
   }
 
   split(table: Table, range: KeyRange, parts: number): Promise<readonly Key[]> {

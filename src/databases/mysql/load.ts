@@ -130,7 +130,7 @@ export class MysqlLoader implements Loader {
     };
     const written = this.#written.of(table);
     const limits = limitsOf(maxPacket);
-    for await (const batch of rowsOf(read.bytes)) {
+    for await (const batch of rowsOf(read.bytes, table.columns)) {
       for (const statement of setInserts(written, batch, limits)) await write(statement);
     }
     return rows;

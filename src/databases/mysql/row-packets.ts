@@ -1,8 +1,9 @@
 // Rows as the server sends them, value after value, without a string or an object for each: what passes through unchanged is
 // copied from the packet, and only what another form is made of becomes a value first.
 
+import { constants } from 'node:buffer';
 import type { Value } from '../../model/change.ts';
-import type { Conversion } from '../conversion.ts';
+import { type Conversion, LARGE_BYTES, tooLong } from '../conversion.ts';
 import type { Reading } from './values.ts';
 
 /** What becomes of the values of one column: null where their bytes, UTF-8, stay as they are. */
@@ -10,19 +11,26 @@ export type Maker = {
   /** True for a value that stays as it is. */
   keeps(bytes: Buffer, start: number, end: number): boolean;
   make(bytes: Buffer, start: number, end: number): Value;
+  /** What stands before the digits of bytes that are said in hex. */
+  readonly hex?: string;
 } | null;
 
 const keepsNone = (): boolean => false;
 
-export function makerOf(reading: Reading, conversion: Conversion): Maker {
+export function makerOf(name: string, reading: Reading, conversion: Conversion): Maker {
   const { isBytes, isSame, value } = reading;
   if (isBytes) {
-    return { keeps: keepsNone, make: (bytes, start, end) => conversion.print(value(bytes.subarray(start, end))) };
+    const make = (bytes: Buffer, start: number, end: number): Value =>
+      conversion.print(value(bytes.subarray(start, end)));
+    return { keeps: keepsNone, make, ...(conversion.hex === undefined ? {} : { hex: conversion.hex }) };
   }
   if (conversion.isSame === true && isSame) return null;
   return {
     keeps: (isSame && conversion.keeps) || keepsNone,
-    make: (bytes, start, end) => conversion.print(value(bytes.toString('utf8', start, end))),
+    make: (bytes, start, end) => {
+      if (end - start > constants.MAX_STRING_LENGTH) throw tooLong(name, end - start);
+      return conversion.print(value(bytes.toString('utf8', start, end)));
+    },
   };
 }
 
@@ -33,7 +41,20 @@ export interface RowForm {
   /** Of the value at this place of the row, as UTF-8. */
   bytes(index: number, bytes: Buffer, start: number, end: number): void;
   text(index: number, text: string): void;
+  /** Of the value at this place of the row, in hex with `prefix` before it. */
+  hex(index: number, prefix: string, bytes: Buffer, start: number, end: number): void;
   end(): void;
+}
+
+const HEX_PIECE = 1 << 15;
+
+/** Writes the digits from `at` on; returns where they end. */
+export function writeHex(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  let to = at;
+  for (let from = start; from < end; from += HEX_PIECE) {
+    to += into.write(bytes.toString('hex', from, Math.min(end, from + HEX_PIECE)), to, 'latin1');
+  }
+  return to;
 }
 
 const NULL = 0xfb;
@@ -64,6 +85,7 @@ export function takeRow(makers: readonly Maker[], form: RowForm, bytes: Buffer, 
     }
     const maker = makers[index] ?? null;
     if (maker === null || maker.keeps(bytes, at, at + length)) form.bytes(index, bytes, at, at + length);
+    else if (maker.hex !== undefined && length >= LARGE_BYTES) form.hex(index, maker.hex, bytes, at, at + length);
     else {
       const value = maker.make(bytes, at, at + length);
       if (value === null) form.null(index);

@@ -47,7 +47,7 @@ export class TableRows {
 
   /** For rows as the server sends them. */
   get makers(): readonly Maker[] {
-    return this.#parts.map(({ reading, conversion }) => makerOf(reading, conversion));
+    return this.#parts.map(({ column, reading, conversion }) => makerOf(column.name, reading, conversion));
   }
 
   values(row: ValueRow): readonly Value[] {
@@ -98,6 +98,12 @@ export class TableRows {
       return `(${column} ${operator} ${value} OR (${column} = ${value} AND ${rest}))`;
     }, '');
   }
+}
+
+/** True for an empty text, or no bytes at all, in a column of the table `t`; NULL for NULL. */
+export function isEmpty({ name }: Pick<Column, 'name'>): string {
+  // To most collations blanks are equal to nothing.
+  return `LENGTH(t.${quoteName(name)}) = 0`;
 }
 
 function selection(parts: readonly Part[], table: Table, condition: string, rest: string): Selection {

@@ -1,6 +1,6 @@
 // Makes the target's tables, closed from the start, and drops them. Oracle commits each such statement by itself: what is to be made is
 // recorded first, then made, then closed. Between the two only the owner of the schema and who may write to any table could write
-// to it; whether anybody did is looked at after the fence stands.
+// to it; whether anybody did is looked at after the fence stands. Tables for the direct path stay open until they are copied.
 
 import { MigrateError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
@@ -18,10 +18,18 @@ import { quoteName, quoteTable } from './sql.ts';
 const NAME_TAKEN = 955;
 const NO_SUCH_USER = 1918;
 
-/** Creates what is missing, with keys and checks. Rejects with TARGET.REFUSED when something is there that the run did not make. */
-export async function createTables(changes: SchemaChanges, catalog: Catalog, fence: NewFence): Promise<void> {
+/**
+ * Creates what is missing, with keys and checks. Rejects with TARGET.REFUSED when something is there that the run did not make.
+ * `open`: without the fence, which `OpenTables` puts on later.
+ */
+export async function createTables(
+  changes: SchemaChanges,
+  catalog: Catalog,
+  fence: NewFence,
+  open = false,
+): Promise<void> {
   const { session, run } = changes;
-  const made = await Made.read(changes, fence.claim, true);
+  const made = await Made.read(session, fence.claim, true);
   const there = await readRelations(session, schemasOf(catalog));
   refuseForeign(catalog, made, there);
   await failpoint('schema.creating');
@@ -41,20 +49,23 @@ export async function createTables(changes: SchemaChanges, catalog: Catalog, fen
     if (closed.has(table)) continue;
     if (!there.has(nameOf(table))) {
       await failpoint('schema.creating');
-      await make(changes, made, { kind: 'TABLE', thing: table, statement: createTable(definition, identities) });
+      const statement = createTable(definition, identities);
+      // What takes the direct path could not be recovered where the tablespace says NOLOGGING.
+      await make(changes, made, { kind: 'TABLE', thing: table, statement: open ? `${statement} LOGGING` : statement });
     }
     const index = keyIndexOf(definition);
     if (index !== undefined && !additions.has(table, index)) await run(index.statement);
     for (const comment of commentsOf(definition)) await run(comment);
     await failpoint('schema.creating');
-    await close(changes, definition, fence);
+    if (open) await made.record('OPEN', table);
+    else await close(changes, definition, fence);
   }
 }
 
 /** The tables that the run made, with all that is on them, then its sequences. One after another: it can be done again. */
 export async function dropTables(changes: SchemaChanges, { claim }: NewFence): Promise<void> {
   const { session, run } = changes;
-  const made = await Made.read(changes, claim, false);
+  const made = await Made.read(session, claim, false);
   // Those that were to join as well, which no catalog has yet.
   const [tables, sequences] = [made.all('TABLE'), made.all('SEQUENCE')];
   const schemas = [...new Set([...tables, ...sequences].map(({ schema }) => schema))].sort();
@@ -67,6 +78,7 @@ export async function dropTables(changes: SchemaChanges, { claim }: NewFence): P
   }
   for (const table of tables) {
     if (there.get(nameOf(table)) === 'TABLE') await run(`DROP TABLE ${quoteTable(table)} PURGE`);
+    await made.forget('OPEN', table);
     await made.forget('TABLE', table);
   }
   for (const sequence of sequences) {
@@ -86,12 +98,12 @@ async function make({ run }: SchemaChanges, made: Made, { kind, thing, statement
   try {
     await run(statement);
   } catch (error) {
+    // It was not made: what comes there later is somebody else's.
+    if (error instanceof MigrateError && error.code === 'TARGET.REFUSED') await made.forget(kind, thing);
     const code = oraCode(error);
     if (code === NO_SUCH_USER) throw noSchema(thing, error);
-    if (code !== NAME_TAKEN) throw error;
-    // Somebody was faster. It may also be a constraint's name that is taken, of which the server tells the same.
-    await made.forget(kind, thing);
-    throw foreign([thing]);
+    // Somebody was faster. It may also be the name of an index that is taken, of which the server tells the same.
+    throw code === NAME_TAKEN ? foreign([thing]) : error;
   }
 }
 

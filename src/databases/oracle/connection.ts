@@ -4,36 +4,32 @@ import { randomBytes } from 'node:crypto';
 import type { BindDefinition, Connection, Driver, ResultSet } from 'oracledb';
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
-import { type Bind, type BindColumn, bindDefinition, fetchAs, loadDriver, type ValueRow } from './driver.ts';
+import {
+  type Bind,
+  type BindColumn,
+  bindDefinition,
+  countAfter,
+  fetchAs,
+  loadDriver,
+  type ValueRow,
+} from './driver.ts';
 import { isFatal, translateError } from './errors.ts';
 import { CommitTimes } from './health-commits.ts';
 import { connectWithin, cut, trafficOf, whenCut } from './network.ts';
 import { MODULE, runLabel } from './run-label.ts';
+import { SETTINGS } from './settings.ts';
 import { logStatement } from './sql-log.ts';
 import { connectionOptions } from './url.ts';
 
 export type { Bind, BindColumn, Value, ValueRow } from './driver.ts';
 
-/** A row of a batch that the server refused; the others are written. */
-export interface RefusedRow {
-  /** Its index in the batch. */
-  readonly row: number;
-  readonly error: MigrateError;
-}
-
-// Nothing here may depend on how the server or the account is set up. The territory comes first: it sets the formats. A commit that
-// has returned must be on disk, because what it covers is acknowledged to the source.
-const SETTINGS = [
-  "ALTER SESSION SET NLS_LANGUAGE = 'AMERICAN' NLS_TERRITORY = 'AMERICA'",
-  `ALTER SESSION SET NLS_CALENDAR = 'GREGORIAN' NLS_NUMERIC_CHARACTERS = '.,' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY'
-     NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6'
-     NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM' COMMIT_WAIT = 'WAIT'`,
-  "ALTER SESSION SET TIME_ZONE = '+00:00'",
-  'ALTER SESSION SET DDL_LOCK_TIMEOUT = 10',
-];
 const ROWS_AT_ONCE = 1_000;
-/** Of logging in, and of what follows it: as long as a server waits for a login that is not set up otherwise. */
+/** Of logging in: as long as a server waits for one that is not set up otherwise. */
 const OPENING_MS = 60_000;
+/** A server that answers a call no sooner is taken for silent; what may last longer says so: `OracleSession.within`. */
+const ANSWER_MS = 60_000;
+/** The server may have ended a session that lay idle for longer (IDLE_TIME of its profile, a firewall), and says so only when asked. */
+const IDLE_MS = 30_000;
 /** Of taking leave of the server in good order. */
 const GOODBYE_MS = 1_000;
 
@@ -43,7 +39,7 @@ export class OracleServer {
   readonly commits = new CommitTimes();
   readonly #url: string;
   readonly #run: string | undefined;
-  readonly #idle: OracleSession[] = [];
+  readonly #idle: { readonly session: OracleSession; readonly since: number }[] = [];
   readonly #open = new Set<OracleSession>();
   #closed = false;
 
@@ -76,15 +72,12 @@ export class OracleServer {
       onClose: () => this.#open.delete(session),
     });
     this.#open.add(session);
-    const timer = setTimeout(() => session.destroy(), OPENING_MS);
     try {
       session.label(ofRun && this.#run !== undefined ? runLabel({ run: this.#run, side: this.side }) : '');
       for (const setting of SETTINGS) await session.execute(setting);
     } catch (error) {
       session.destroy();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
     if (this.#closed) session.destroy();
     return session;
@@ -95,10 +88,7 @@ export class OracleServer {
    * session's settings, what it shows and its label as they were.
    */
   async use<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
-    let session = this.#idle.pop();
-    // Ended by the server meanwhile.
-    while (session?.broken) session = this.#idle.pop();
-    session ??= await this.session();
+    const session = (await this.#takeIdle()) ?? (await this.session());
     try {
       return await work(session);
     } finally {
@@ -106,11 +96,20 @@ export class OracleServer {
     }
   }
 
+  async #takeIdle(): Promise<OracleSession | undefined> {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      const { session, since } = idle;
+      if (performance.now() - since > IDLE_MS) await session.rollback().catch(() => session.destroy());
+      if (!session.broken) return session;
+    }
+    return undefined;
+  }
+
   async #takeBack(session: OracleSession): Promise<void> {
     if (!session.broken) await session.rollback().catch(() => session.destroy());
     if (session.broken) return;
     if (this.#closed) session.destroy();
-    else this.#idle.push(session);
+    else this.#idle.push({ session, since: performance.now() });
   }
 
   /** Ends every session, with whatever is under way. Safe to call twice. */
@@ -152,6 +151,7 @@ export class OracleSession {
   readonly #closed: Promise<never>;
   #broken = false;
   #busy = 0;
+  #answerMs = ANSWER_MS;
 
   constructor({ side, driver, connection, onCommit, onClose }: SessionParts) {
     this.#side = side;
@@ -179,6 +179,11 @@ export class OracleSession {
     return this.#connection.oracleServerVersionString;
   }
 
+  /** In bytes, as the server tells it when the session begins; 30 where it does not. */
+  get longestName(): number {
+    return this.#connection.maxIdentifierLength ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Bytes that came and went so far. */
   get traffic(): number {
     return trafficOf(this.#connection);
@@ -193,6 +198,20 @@ export class OracleSession {
   /** What triggers see of the session as SYS_CONTEXT('USERENV', 'CLIENT_IDENTIFIER'); told with the next statement. */
   show(identifier: string): void {
     this.#connection.clientId = identifier;
+  }
+
+  /**
+   * Does `work`, each of whose calls the server may take so long to answer, in ms; 0: any time. The session is cut then: the
+   * driver can only ask the server to break off a call, which one that is silent does not hear.
+   */
+  async within<T>(answerMs: number, work: () => Promise<T>): Promise<T> {
+    const before = this.#answerMs;
+    this.#answerMs = answerMs;
+    try {
+      return await work();
+    } finally {
+      this.#answerMs = before;
+    }
   }
 
   /** The rows of a query. Values as `Value` says; moments and intervals must be asked for with TO_CHAR. */
@@ -215,27 +234,11 @@ export class OracleSession {
     return rowsAffected;
   }
 
-  /** Runs a statement that writes for each row of a batch; how many rows each wrote. When one is refused, those before stay. */
-  async executeMany(
-    sql: string,
-    rows: readonly (readonly Bind[])[],
-    columns: readonly BindColumn[],
-  ): Promise<readonly number[]> {
-    if (rows.length === 0) return [];
-    // Of a statement that it has kept the driver executes the cursor again, and asks for no counts.
-    const options = { bindDefs: this.#definitions(columns), dmlRowCounts: true, keepInStmtCache: false };
-    const { dmlRowCounts, rowsAffected = 0 } = await this.#call(sql, () =>
-      this.#connection.executeMany(sql, rows, options),
-    );
-    if (rows.length === 1) return [rowsAffected];
-    if (dmlRowCounts?.length !== rows.length) {
-      throw new MigrateError('INTERNAL.BUG', 'the server did not say how many rows each row of a batch wrote');
-    }
-    return dmlRowCounts;
-  }
-
-  /** Inserts a batch; how many rows. Cheaper than `executeMany`, which asks for each row. When one is refused, those before stay. */
-  async insertMany(sql: string, rows: readonly (readonly Bind[])[], columns: readonly BindColumn[]): Promise<number> {
+  /**
+   * Runs a statement for each row of a batch, and resolves with how many rows were written in all. The server could count for each row
+   * of the batch, but not without parsing the statement anew. When one is refused, those before stay.
+   */
+  async executeMany(sql: string, rows: readonly (readonly Bind[])[], columns: readonly BindColumn[]): Promise<number> {
     if (rows.length === 0) return 0;
     const { rowsAffected = 0 } = await this.#call(sql, () =>
       this.#connection.executeMany(sql, rows, { bindDefs: this.#definitions(columns) }),
@@ -243,41 +246,28 @@ export class OracleSession {
     return rowsAffected;
   }
 
-  /** As `executeMany`, but the rows that the server refuses are left out, and told in their order. */
-  async executeEach(
-    sql: string,
-    rows: readonly (readonly Bind[])[],
-    columns: readonly BindColumn[],
-  ): Promise<readonly RefusedRow[]> {
-    if (rows.length === 0) return [];
-    const { batchErrors = [] } = await this.#call(sql, () =>
-      this.#connection.executeMany(sql, rows, { bindDefs: this.#definitions(columns), batchErrors: true }),
-    );
-    return batchErrors
-      .map(({ offset, message }) => ({ row: offset, error: translateError(this.#side, new Error(message)) }))
-      .sort((a, b) => a.row - b.row);
-  }
-
-  /** The rows of a query, as many at once as `fetchSize` says. Leave the loop to end the query. */
+  /** The rows of a query, `fetchSize` at once, or `first` and then as many as memory allows. Leave the loop to end it. */
   async *stream(
     sql: string,
     binds: readonly Bind[] = [],
     fetchSize = ROWS_AT_ONCE,
+    first = fetchSize,
   ): AsyncGenerator<readonly ValueRow[], void, void> {
     const { resultSet } = await this.#call(sql, () =>
       this.#connection.execute(sql, binds, {
         ...this.#fetching(),
         resultSet: true,
-        fetchArraySize: fetchSize,
-        prefetchRows: PREFETCHED,
+        fetchArraySize: first,
+        prefetchRows: Math.min(first, PREFETCHED),
       }),
     );
     if (resultSet === undefined) throw new MigrateError('INTERNAL.BUG', 'only a query can be streamed');
     try {
-      for (;;) {
-        const rows = await this.#run(() => resultSet.getRows(fetchSize));
-        if (rows.length > 0) yield rows as readonly ValueRow[];
-        if (rows.length < fetchSize) return;
+      for (let size = first; ; ) {
+        const rows = (await this.#run(() => resultSet.getRows(size))) as readonly ValueRow[];
+        if (rows.length > 0) yield rows;
+        if (rows.length < size) return;
+        if (first < fetchSize) size = Math.min(fetchSize, countAfter(rows));
       }
     } finally {
       await this.#endQuery(resultSet);
@@ -308,13 +298,8 @@ export class OracleSession {
     } catch (error) {
       if (this.#broken || (error instanceof MigrateError && error.code.endsWith('.CONNECTION'))) {
         this.destroy();
-        throw new MigrateError(
-          'TARGET.COMMIT_UNKNOWN',
-          'the connection broke while a transaction was being committed',
-          {
-            cause: error,
-          },
-        );
+        const what = 'the connection broke while a transaction was being committed';
+        throw new MigrateError('TARGET.COMMIT_UNKNOWN', what, { cause: error });
       }
       await this.rollback().catch(() => this.destroy());
       throw error;
@@ -368,6 +353,7 @@ export class OracleSession {
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
     this.#busy += 1;
+    const timer = this.#deadline();
     try {
       // What was cut is not waited for: the driver may never say so.
       return await Promise.race([work(), this.#closed]);
@@ -376,13 +362,20 @@ export class OracleSession {
       if (isFatal(thrown)) this.#break(error);
       throw error;
     } finally {
+      clearTimeout(timer);
       this.#busy -= 1;
     }
+  }
+
+  #deadline(): NodeJS.Timeout | undefined {
+    const ms = this.#answerMs;
+    return ms === 0 ? undefined : setTimeout(() => this.#break(translateError(this.#side, silentFor(ms))), ms);
   }
 
   #break(error: MigrateError): void {
     if (this.#broken) return;
     this.#fail(error);
+    this.#closing(error);
     this.destroy();
   }
 }
@@ -390,4 +383,6 @@ export class OracleSession {
 /** More than most answers have: one round trip fewer. */
 const PREFETCHED = 100;
 const CLOSED = Object.assign(new Error('NJS-003: the session was closed'), { code: 'NJS-003' });
+const silentFor = (ms: number): Error =>
+  Object.assign(new Error(`NJS-510: the server has not answered for ${ms / 1_000} seconds`), { code: 'NJS-510' });
 const LOST = Object.assign(new Error('NJS-500: the connection was closed by the other end'), { code: 'NJS-500' });

@@ -80,15 +80,21 @@ const LIMITS = { maximum: 9_223_372_036_854_775_807n, minimum: -9_223_372_036_85
 
 /** With limits only where the source has set its own. */
 export function createSequence(sequence: SequenceDefinition, start = sequence.start): string {
-  const { increment, minimum, maximum, cache, cycle } = sequence;
+  const { increment, minimum, maximum, cycle } = sequence;
   const isUp = !increment.startsWith('-');
   const parts = [`CREATE SEQUENCE ${quoteTable(sequence)} START WITH ${start} INCREMENT BY ${increment}`];
   const own = isUp ? '1' : String(LIMITS.minimum);
   parts.push(minimum === own && isUp ? '' : `MINVALUE ${minimum}`);
   parts.push(maximum === String(isUp ? LIMITS.maximum : -1n) && !cycle ? '' : `MAXVALUE ${maximum}`);
-  // Oracle takes no cache of one value.
-  parts.push(BigInt(cache) > 1n ? `CACHE ${cache}` : 'NOCACHE', cycle ? 'CYCLE' : 'NOCYCLE');
+  parts.push(cacheOf(sequence), cycle ? 'CYCLE' : 'NOCYCLE');
   return parts.filter((part) => part !== '').join(' ');
+}
+
+/** Oracle takes no cache of one value, and none that has all values of the sequence. */
+export function cacheOf({ increment, minimum, maximum, cache }: SequenceDefinition): string {
+  const step = BigInt(increment) < 0n ? -BigInt(increment) : BigInt(increment);
+  const fits = BigInt(cache) * step < BigInt(maximum) - BigInt(minimum);
+  return BigInt(cache) > 1n && fits ? `CACHE ${cache}` : 'NOCACHE';
 }
 
 function constraintClause({ name, definition }: { readonly name: string; readonly definition: string }): string {

@@ -6,8 +6,8 @@ import type { KeyRange } from '../../model/chunk.ts';
 import type { Table } from '../../model/table.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
 import { RangeSum, rowDigest } from '../row-text.ts';
-import type { OracleServer } from './connection.ts';
-import type { RowsOf, TableRows } from './rows.ts';
+import type { OracleServer, OracleSession } from './connection.ts';
+import { LARGE_ROWS, type RowsOf, type TableRows } from './rows.ts';
 import { inLists, query, type Statement, textOf } from './statement.ts';
 
 export class OracleDigests implements Digests {
@@ -57,17 +57,23 @@ export class OracleDigests implements Digests {
     if (parts < 2 || table.identity === 'row') return [];
     const rows = this.#rows.of(table);
     const bounds = rows.selectBounds(rows.within(range), parts);
-    return this.#server.use(async (session) => (await query(session, bounds)).map((row) => rows.keyValues(row)));
+    return this.#read(async (session) => (await query(session, bounds)).map((row) => rows.keyValues(row)));
   }
 
   /** Every row that is answered, one statement after another. */
   #each(rows: TableRows, statements: readonly Statement[], take: (values: readonly Value[]) => void): Promise<void> {
-    return this.#server.use(async (session) => {
+    return this.#read(async (session) => {
       for (const statement of statements) {
-        for await (const batch of session.stream(textOf(statement), statement.binds)) {
+        const sizes = rows.areLarge ? LARGE_ROWS : [];
+        for await (const batch of session.stream(textOf(statement), statement.binds, ...sizes)) {
           for (const row of batch) take(rows.values(row));
         }
       }
     });
+  }
+
+  /** The server may read all of a table, and sort it, before it answers. */
+  #read<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
+    return this.#server.use((session) => session.within(0, () => work(session)));
   }
 }

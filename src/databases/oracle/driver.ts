@@ -15,6 +15,13 @@ export interface BindColumn {
   readonly maxBytes: number;
 }
 
+/** Bytes that a value may have to be bound as itself by every server. */
+export const SHORT = 4_000;
+/** A bound value of this declared length is a LONG to every server. */
+export const LONG = 32_768;
+/** Of an answer with rows. */
+const FETCHED_BYTES = 1 << 24;
+
 export async function loadDriver(): Promise<Driver> {
   return (await import('oracledb')).default;
 }
@@ -35,7 +42,10 @@ export function bindDefinition(driver: Driver, { type, maxBytes }: BindColumn): 
   }
 }
 
-/** The columns of a batch as its values are; one with nothing but NULL is a text. */
+/**
+ * The columns of a batch as its values are; one with nothing but NULL is a text. What is longer than any server takes for a text is
+ * for a large object: it is declared so long that it is sent as a LONG, which the driver puts behind all others (ORA-24816).
+ */
 export function columnsOf(rows: readonly (readonly Bind[])[]): readonly BindColumn[] {
   return (rows[0] ?? []).map((_, index) => {
     let type: BindColumn['type'] = 'text';
@@ -47,7 +57,7 @@ export function columnsOf(rows: readonly (readonly Bind[])[]): readonly BindColu
       if (Buffer.isBuffer(value)) type = 'bytes';
       maxBytes = Math.max(maxBytes, Buffer.byteLength(value));
     }
-    return { type, maxBytes };
+    return { type, maxBytes: maxBytes > SHORT ? Math.max(maxBytes, LONG) : maxBytes };
   });
 }
 
@@ -81,6 +91,12 @@ export function fetchAs(driver: Driver): (column: ColumnMetadata) => FetchType |
       `column ${name} of a query must be asked for as text, not as ${dbType.name}`,
     );
   };
+}
+
+/** How many rows to ask for after these: not many more, for those that follow may be larger. */
+export function countAfter(rows: readonly ValueRow[]): number {
+  const bytes = rows.reduce((sum, row) => row.reduce((all, value) => all + (value?.length ?? 0), sum), 1);
+  return Math.max(1, Math.min(4 * rows.length, Math.floor((rows.length * FETCHED_BYTES) / bytes)));
 }
 
 /** Oracle writes no zero before the point. */

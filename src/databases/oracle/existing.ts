@@ -73,7 +73,7 @@ function isOtherwiseUnique({ table }: TableDefinition, indexes: readonly (readon
   return indexes.some((columns) => columns.length !== key.size || columns.some((name) => !key.has(name)));
 }
 
-/** The columns of each unique index, by table; an expression has a name of the server's, which is no column of a key. */
+/** The columns of each unique index and constraint, whose index need not be unique, by table; an expression has a name of the server's, which is no column of a key. */
 export async function readUnique(
   session: OracleSession,
   catalog: Catalog,
@@ -81,7 +81,12 @@ export async function readUnique(
   const rows = await session.query(
     `SELECT I.TABLE_OWNER, I.TABLE_NAME, I.OWNER, I.INDEX_NAME, C.COLUMN_NAME FROM ALL_INDEXES I
        JOIN ALL_IND_COLUMNS C ON C.INDEX_OWNER = I.OWNER AND C.INDEX_NAME = I.INDEX_NAME
-     WHERE I.UNIQUENESS = 'UNIQUE' AND I.TABLE_OWNER IN (${within(catalog)})`,
+     WHERE I.UNIQUENESS = 'UNIQUE' AND I.TABLE_OWNER IN (${within(catalog)})
+     UNION ALL
+     SELECT K.OWNER, K.TABLE_NAME, K.OWNER, K.CONSTRAINT_NAME || '.', L.COLUMN_NAME FROM ALL_CONSTRAINTS K
+       JOIN ALL_CONS_COLUMNS L ON L.OWNER = K.OWNER AND L.CONSTRAINT_NAME = K.CONSTRAINT_NAME
+     WHERE K.CONSTRAINT_TYPE IN ('P', 'U') AND K.STATUS = 'ENABLED' AND K.VALIDATED = 'VALIDATED'
+       AND K.OWNER IN (${within(catalog)})`,
   );
   const tables = new Map<string, Map<string, string[]>>();
   for (const [schema, name, owner, index, column] of rows) {

@@ -9,7 +9,7 @@ import type { ForeignKeys, Validation } from '../foreign-keys.ts';
 import { readForeignKey } from './definitions.ts';
 import { oraCode } from './errors.ts';
 import type { SchemaChanges } from './schema-session.ts';
-import { type ConstraintState, type Named, nameOf, readConstraints, schemasOf } from './schema-state.ts';
+import { type ConstraintState, type Named, nameOf, readConstraints, schemasOf, text } from './schema-state.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
 
 export interface OracleForeignKeysOptions {
@@ -97,6 +97,15 @@ export class OracleForeignKeys implements ForeignKeys {
 const NO_RIGHT = [1031, 942, 1720];
 
 /**
+ * Lets the owner of a table refer to one of another schema. The account is given the same: it is shown its own rights and those to
+ * its own tables, and nobody else's.
+ */
+export function referencesGrant(to: Named, owner: string, account: string): string {
+  const names = [...new Set([owner, account])].filter((name) => name !== to.schema);
+  return `GRANT REFERENCES ON ${quoteTable(to)} TO ${names.map(quoteName).join(', ')}`;
+}
+
+/**
  * Lets the owner of a table refer to tables of another schema, which is not in anybody's rights to any table. Rejects with
  * TARGET.REFUSED and the statement for an administrator where the account may not either.
  */
@@ -109,13 +118,15 @@ export async function allowReferences({ session, run }: SchemaChanges, catalog: 
       wanted.set(JSON.stringify([schema, name, table.schema]), { table: { schema, name }, owner: table.schema });
     }
   }
+  if (wanted.size === 0) return;
+  const account = text((await session.query('SELECT USER FROM DUAL'))[0]?.[0]);
   for (const { table, owner } of wanted.values()) {
     const [given] = await session.query(
       `SELECT 1 FROM ALL_TAB_PRIVS WHERE TABLE_SCHEMA = ${quoteLiteral(table.schema)}
-         AND TABLE_NAME = ${quoteLiteral(table.name)} AND GRANTEE = ${quoteLiteral(owner)} AND PRIVILEGE = 'REFERENCES'`,
+         AND TABLE_NAME = ${quoteLiteral(table.name)} AND GRANTEE IN (${[owner, account].map(quoteLiteral).join(', ')}) AND PRIVILEGE = 'REFERENCES'`,
     );
     if (given !== undefined) continue;
-    const statement = `GRANT REFERENCES ON ${quoteTable(table)} TO ${quoteName(owner)}`;
+    const statement = referencesGrant(table, owner, account);
     await run(statement).catch((error: unknown) => {
       if (!NO_RIGHT.includes(oraCode(error) ?? 0)) throw error;
       throw new MigrateError('TARGET.REFUSED', `target: schema ${owner} may not refer to ${quoteTable(table)}`, {

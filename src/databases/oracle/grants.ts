@@ -36,8 +36,14 @@ export async function readTargetGrants(
   };
 }
 
-/** A statement that prints a grant for each table: to whom, only the operator knows. */
+/**
+ * A statement that prints a grant for each table: to whom, only the operator knows. And for each sequence: whoever inserts draws
+ * the default, but for the server's own behind identity columns.
+ */
 function applicationsScript(schemas: readonly string[]): string {
   const owners = schemas.map(quoteLiteral).join(', ');
-  return `SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE ON "' || OWNER || '"."' || TABLE_NAME || '" TO <application>;' FROM ALL_TABLES WHERE OWNER IN (${owners})`;
+  return [
+    `SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE ON "' || OWNER || '"."' || TABLE_NAME || '" TO <application>;' FROM ALL_TABLES WHERE OWNER IN (${owners})`,
+    `SELECT 'GRANT SELECT ON "' || SEQUENCE_OWNER || '"."' || SEQUENCE_NAME || '" TO <application>;' FROM ALL_SEQUENCES WHERE SEQUENCE_OWNER IN (${owners}) AND SEQUENCE_NAME NOT LIKE 'ISEQ$$%'`,
+  ].join(' UNION ALL ');
 }

@@ -5,6 +5,7 @@
 import type { Vital } from '../health.ts';
 import { OWN_PREFIX } from './own-tables.ts';
 import { quoteLiteral } from './sql.ts';
+import { WAITS_FOR_LOCK } from './write/lock-waits.ts';
 
 /** By what a session waits for, in the words that the server has for it. */
 const WAITS = {
@@ -64,9 +65,10 @@ export const VITALS: readonly Vital[] = [
   },
   {
     name: 'lockWaits',
-    sql: 'SELECT COUNT(*) FROM V$SESSION WHERE BLOCKING_SESSION IS NOT NULL',
+    sql: `SELECT COUNT(*) FROM V$SESSION WHERE BLOCKING_SESSION IS NOT NULL AND ${WAITS_FOR_LOCK}`,
     // Who blocks may wait in turn: the one at the end of the line.
-    behind: `SELECT MAX(${SESSION}) || ' blocks ' || COUNT(*) FROM V$SESSION w
+    behind: `SELECT MAX(${SESSION}) || ' blocks ' || COUNT(*)
+      FROM (SELECT FINAL_BLOCKING_SESSION, FINAL_BLOCKING_INSTANCE FROM V$SESSION WHERE ${WAITS_FOR_LOCK}) w
       JOIN GV$SESSION s
         ON s.SID = w.FINAL_BLOCKING_SESSION AND s.INST_ID = w.FINAL_BLOCKING_INSTANCE
       GROUP BY s.INST_ID, s.SID ORDER BY COUNT(*) DESC FETCH FIRST 1 ROWS ONLY`,

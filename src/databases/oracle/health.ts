@@ -15,7 +15,9 @@ export function oracleHealth(server: OracleServer): ServerHealth {
   const asker = (): ServerHealth['ask'] => {
     const kept = new Kept(() => server.session());
     return (sql) =>
-      kept.use((session) => within(session, () => (OWN.has(sql) ? first(session, sql) : readOnly(session, sql))));
+      kept.use((session) =>
+        session.within(CUT_MS, () => (OWN.has(sql) ? first(session, sql) : readOnly(session, sql))),
+      );
   };
   return {
     vitals: VITALS,
@@ -39,13 +41,4 @@ async function readOnly(session: OracleSession, sql: string): Promise<string | n
 async function first(session: OracleSession, sql: string): Promise<string | null> {
   const value = (await session.query(sql))[0]?.[0] ?? null;
   return value === null ? null : String(value);
-}
-
-async function within<T>(session: OracleSession, work: () => Promise<T>): Promise<T> {
-  const timer = setTimeout(() => session.destroy(), CUT_MS);
-  try {
-    return await work();
-  } finally {
-    clearTimeout(timer);
-  }
 }

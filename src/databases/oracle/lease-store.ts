@@ -21,6 +21,8 @@ const IN_USE = 54;
 const MAY_NOT_MAKE = new Set([1031, 1536, 1950]);
 const STILL_THERE = 'SELECT 1 FROM DUAL';
 const BEAT_MS = 1_000;
+const RAISE_PATIENCE_MS = 1_000;
+const FORGET_PATIENCE_MS = 10_000;
 const LEASE = raw(ownTable('LEASE'));
 const LOCK = raw(ownTable('LOCK'));
 const LOCK_SCHEMA = `CREATE TABLE ${ownTable('LOCK')} (
@@ -43,14 +45,8 @@ export class OracleLeaseStore implements LeaseStore {
   }
 
   async lock(run: string, former?: SessionName): Promise<LeaseLock> {
-    const session = await this.#server.session({ ofRun: false });
-    try {
-      if (former !== undefined) await endFormer(session, former);
-      return new OracleLeaseLock(session, run);
-    } catch (error) {
-      session.destroy();
-      throw error;
-    }
+    if (former !== undefined) await endFormer(this.#server, former);
+    return new OracleLeaseLock(await this.#server.session({ ofRun: false }), run);
   }
 
   read(run: string): Promise<LeaseRow | undefined> {
@@ -67,7 +63,7 @@ export class OracleLeaseStore implements LeaseStore {
   raise(run: string, { epoch, holder, target }: Omit<LeaseRow, 'takenAt'>): Promise<boolean> {
     return this.#server.use((session) =>
       session.transaction(async () => {
-        await session.execute(`LOCK TABLE ${ownTable('LEASE')} IN SHARE ROW EXCLUSIVE MODE WAIT 1`);
+        await lockOut(session, RAISE_PATIENCE_MS);
         const raised = await execute(
           session,
           sql`UPDATE ${LEASE} SET "EPOCH" = ${epoch}, "HOLDER" = ${holder}, "TAKEN_AT" = LOCALTIMESTAMP
@@ -89,14 +85,14 @@ export class OracleLeaseStore implements LeaseStore {
     const held = heldPrefix(run);
     const which = sql`(ACTION = ${runLabel({ run, side: this.side })}
       OR ${raw(`SUBSTR(ACTION, 1, ${held.length})`)} = ${held})`;
-    await this.#server.use((session) => endSessions(session, which, () => this.#server.ids));
+    await endSessions(this.#server, which, () => this.#server.ids);
   }
 
   async forget(claim: LeaseClaim): Promise<void> {
     await this.#server.use(async (session) => {
       const tables = await readOwnTables(session);
       await session.transaction(async () => {
-        await session.execute(`LOCK TABLE ${ownTable('LEASE')} IN SHARE ROW EXCLUSIVE MODE WAIT 10`);
+        await lockOut(session, FORGET_PATIENCE_MS);
         const gone = await execute(
           session,
           sql`DELETE FROM ${LEASE} WHERE "RUN" = ${claim.run} AND "EPOCH" = ${claim.epoch}`,
@@ -184,9 +180,29 @@ class OracleLeaseLock implements LeaseLock {
   }
 }
 
+/**
+ * Waits for its turn behind those that write, and holds up those that come after. The time is taken here and not with WAIT, so that it
+ * ends with a server that does not answer as well; the session is cut then.
+ */
+async function lockOut(session: OracleSession, patienceMs: number): Promise<void> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    session.destroy();
+  }, patienceMs);
+  try {
+    await session.execute(`LOCK TABLE ${ownTable('LEASE')} IN SHARE ROW EXCLUSIVE MODE`);
+  } catch (error) {
+    if (!isLate) throw error;
+    throw new MigrateError('TARGET.TRANSIENT', 'the lease is still in use on the target', { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** After a network failure the server may keep a session, and its lock, for hours: nothing tells it that the other end is gone. */
-async function endFormer(session: OracleSession, { id }: SessionName): Promise<void> {
-  await endSessions(session, sql`MODULE = ${`migrate/${id}`}`, () => []);
+async function endFormer(server: OracleServer, { id }: SessionName): Promise<void> {
+  await endSessions(server, sql`MODULE = ${`migrate/${id}`}`, () => []);
 }
 
 async function readRow(session: OracleSession, run: string): Promise<LeaseRow | undefined> {

@@ -1,12 +1,12 @@
 // What the run has made on the target, or was about to make. Each statement that makes something commits by itself, so the intent is
-// recorded before it: what is there and recorded is the run's, what is there and not recorded is somebody else's.
+// recorded before it: what is there and recorded is the run's, what is there and not recorded is somebody else's. Which tables were
+// made without the fence is recorded as well.
 
 import type { LeaseClaim } from '../lease-store.ts';
-import type { ValueRow } from './connection.ts';
+import type { OracleSession, ValueRow } from './connection.ts';
 import { oraCode } from './errors.ts';
 import { proveLease } from './lease-proof.ts';
 import { ensureTable, ownTable } from './own-tables.ts';
-import type { SchemaChanges } from './schema-session.ts';
 import { type Named, text } from './schema-state.ts';
 import { execute, query, raw, type Statement, sql } from './statement.ts';
 
@@ -20,24 +20,24 @@ const MADE_SCHEMA = `CREATE TABLE ${ownTable('MADE')} (
 )`;
 const MADE = raw(ownTable('MADE'));
 
-export type MadeKind = 'TABLE' | 'SEQUENCE';
+/** What is open is a table, from before its first row until its rows were counted behind the fence. */
+export type MadeKind = 'TABLE' | 'SEQUENCE' | 'OPEN';
 
 const NO_TABLE = 942;
 
 export class Made {
-  readonly #changes: SchemaChanges;
+  readonly #session: OracleSession;
   readonly #claim: LeaseClaim;
   readonly #there: Set<string>;
 
-  private constructor(changes: SchemaChanges, claim: LeaseClaim, there: Set<string>) {
-    this.#changes = changes;
+  private constructor(session: OracleSession, claim: LeaseClaim, there: Set<string>) {
+    this.#session = session;
     this.#claim = claim;
     this.#there = there;
   }
 
   /** `prepare`: makes the place of the records, which `record` needs. */
-  static async read(changes: SchemaChanges, claim: LeaseClaim, prepare: boolean): Promise<Made> {
-    const { session } = changes;
+  static async read(session: OracleSession, claim: LeaseClaim, prepare: boolean): Promise<Made> {
     if (prepare) await ensureTable(session, MADE_SCHEMA);
     const rows = await query(
       session,
@@ -47,7 +47,7 @@ export class Made {
       return [];
     });
     const there = rows.map(([kind, schema, name]) => placeOf(text(kind), { schema: text(schema), name: text(name) }));
-    return new Made(changes, claim, new Set(there));
+    return new Made(session, claim, new Set(there));
   }
 
   has(kind: MadeKind, thing: Named): boolean {
@@ -83,9 +83,9 @@ export class Made {
   }
 
   #write(statement: Statement): Promise<void> {
-    return this.#changes.session.transaction(async () => {
-      await proveLease(this.#changes.session, this.#claim);
-      await execute(this.#changes.session, statement);
+    return this.#session.transaction(async () => {
+      await proveLease(this.#session, this.#claim);
+      await execute(this.#session, statement);
     });
   }
 }

@@ -3,8 +3,8 @@
 import type { Finding } from '../../model/finding.ts';
 import type { Grant, GrantPhase } from '../../model/grant.ts';
 import { errorFinding, warningFinding } from '../findings.ts';
-import type { ServerFacts } from './check/facts.ts';
-import { type Rights, SCHEMA_PRIVILEGES_FROM } from './rights.ts';
+import { has, type Versions } from './features.ts';
+import type { Rights } from './rights.ts';
 import { quoteName } from './sql.ts';
 
 export interface Need {
@@ -50,6 +50,10 @@ const WATCHED: readonly Watched[] = [
     views: ['GV$SESSION'],
     why: 'to find the sessions that a runner which was killed has left, else they are waited for; and to name who blocks others',
   },
+  {
+    views: ['GV$LOCKED_OBJECT'],
+    why: 'to name, with GV$SESSION, who keeps a statement that changes the schema from its table',
+  },
   ...[
     { views: ['V$SESSION'], why: 'what runs, and who waits for locks, the redo log, the buffer cache or an index' },
     { views: ['V$RESOURCE_LIMIT'], why: 'how many more sessions it takes' },
@@ -65,11 +69,7 @@ const WATCHED: readonly Watched[] = [
 /** All of them. */
 export const VIEWS: readonly string[] = WATCHED.flatMap(({ views }) => views);
 
-export function targetNeeds(
-  { version }: Pick<ServerFacts, 'version'>,
-  account: string,
-  scope: TargetScope,
-): readonly Need[] {
+export function targetNeeds(server: Versions, account: string, scope: TargetScope): readonly Need[] {
   const own = systemNeed({ phase: 'schema', privileges: OWN, why: 'for the journal and the fence in its own schema' });
   const others = scope.schemas.filter((schema) => schema !== account);
   const making = [
@@ -78,7 +78,7 @@ export function targetNeeds(
     ...(scope.counts && scope.existing ? ['ALTER ANY SEQUENCE', 'SELECT ANY SEQUENCE'] : []),
   ];
   const on = (asked: Asked): readonly Need[] =>
-    version < SCHEMA_PRIVILEGES_FROM ? [systemNeed(asked)] : others.map((schema) => schemaNeed(asked, schema));
+    has(server, 'schemaPrivileges') ? others.map((schema) => schemaNeed(asked, schema)) : [systemNeed(asked)];
   const elsewhere =
     others.length === 0
       ? []

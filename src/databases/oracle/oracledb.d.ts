@@ -33,9 +33,6 @@ declare module 'oracledb' {
 
     export interface ManyOptions {
       readonly bindDefs: readonly BindDefinition[];
-      readonly batchErrors?: boolean;
-      readonly dmlRowCounts?: boolean;
-      readonly keepInStmtCache?: boolean;
     }
 
     export interface ResultSet {
@@ -51,8 +48,6 @@ declare module 'oracledb' {
 
     export interface ManyResult {
       readonly rowsAffected?: number;
-      readonly dmlRowCounts?: readonly number[];
-      readonly batchErrors?: readonly { readonly offset: number; readonly message: string }[];
     }
 
     export interface Connection {

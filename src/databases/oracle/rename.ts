@@ -17,12 +17,11 @@ import { type TableId, type TableName, tableId } from '../../model/table.ts';
 import { errorFinding } from '../findings.ts';
 import type { RenamedCatalog } from '../target.ts';
 import { foreignKeyText, readForeignKey, readIndex, withNames } from './definitions.ts';
+import { RESERVED } from './reserved.ts';
 import { quoteTable } from './sql.ts';
 
 /** In bytes; a server before 12.2 takes fewer, which preflight tells. */
 const LONGEST_NAME = 128;
-/** Schemas of the server itself, which every installation has. */
-const RESERVED: readonly string[] = ['SYS', 'SYSTEM', 'PUBLIC', 'XDB', 'OUTLN', 'AUDSYS', 'DBSNMP'];
 
 export function renameCatalog(catalog: Catalog, renames: Renames): RenamedCatalog {
   const folded = foldRenames(catalog, renames);
@@ -67,7 +66,7 @@ function impossibleNames({ tables, schemas }: Renames): readonly Finding[] {
     ),
     ...each(
       placed.filter((name) => RESERVED.includes(name)),
-      'this schema is kept for the server itself',
+      'the server keeps this name for itself',
     ),
   ];
 }

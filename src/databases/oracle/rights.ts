@@ -3,6 +3,7 @@
 
 import type { OracleSession } from './connection.ts';
 import { oraCode } from './errors.ts';
+import { has, versionsOf } from './features.ts';
 import { text } from './schema-state.ts';
 
 export class Rights {
@@ -73,7 +74,7 @@ async function maySee(session: OracleSession, view: string): Promise<boolean> {
 }
 
 async function readWithin(session: OracleSession): Promise<readonly (readonly [string, string])[]> {
-  if (Number.parseInt(session.version, 10) < SCHEMA_PRIVILEGES_FROM) return [];
+  if (!has(versionsOf(session), 'schemaPrivileges')) return [];
   try {
     const rows = await session.query('SELECT SCHEMA, PRIVILEGE FROM SESSION_SCHEMA_PRIVS');
     return rows.map(([schema, privilege]) => [text(schema), text(privilege)]);
@@ -82,6 +83,3 @@ async function readWithin(session: OracleSession): Promise<readonly (readonly [s
     return [];
   }
 }
-
-/** The first version in which a privilege may be given for a schema instead of everywhere. */
-export const SCHEMA_PRIVILEGES_FROM = 23;

@@ -11,6 +11,9 @@ import { quoteName, quoteTable } from './sql.ts';
 import { IN_LIMIT, raw, type Statement, sql } from './statement.ts';
 import { bound, kindOf, type ValueKind } from './values.ts';
 
+/** Of rows of any size: at most so many at once, and one to begin with. */
+export const LARGE_ROWS = [64, 1] as const;
+
 interface Part {
   readonly column: Column;
   readonly kind: ValueKind;
@@ -27,6 +30,11 @@ export class TableRows {
     this.table = table;
     this.#parts = table.columns.map((column) => ({ column, kind: kindOf(column), conversion: conversionOf(column) }));
     this.#key = table.key.flatMap((index) => this.#parts[index] ?? []);
+  }
+
+  /** True when a row may be of any size. */
+  get areLarge(): boolean {
+    return this.#parts.some(({ kind }) => kind.isLarge);
   }
 
   /** `rest`: what follows the condition; the table is `t`. */

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError } from '../../lib/errors.ts';
-import type { OracleSession, ValueRow } from './connection.ts';
+import type { OracleServer, OracleSession, ValueRow } from './connection.ts';
 import { oraCode } from './errors.ts';
 import { MODULE } from './run-label.ts';
 import { query, raw, type Statement, sql } from './statement.ts';
@@ -25,19 +25,20 @@ const LOOK_AGAIN_MS = 20;
 
 /** Ends those sessions of ours that `which` is true of, but not `ours`, and resolves when they are gone. */
 export async function endSessions(
-  session: OracleSession,
+  server: Pick<OracleServer, 'use'>,
   which: Statement,
   ours: () => readonly string[],
 ): Promise<void> {
   const others = async (): Promise<readonly RunSession[]> => {
-    const found = await readSessions(session, which);
+    const found = await server.use((session) => readSessions(session, which));
     // Asked for last: a session has an id here before the server knows of it.
     const own = new Set(ours());
     return found.filter(({ id }) => !own.has(id));
   };
   const ended = await others();
   if (ended.length === 0) return;
-  for (const { address } of ended) await endSession(session, address);
+  // Each in a session that may be lost: the driver takes the answer that the other one is marked (ORA-00031) for the end of its own.
+  for (const { address } of ended) await server.use((session) => endSession(session, address));
   const patience = performance.now() + END_PATIENCE_MS;
   while (performance.now() < patience) {
     const left = new Set((await others()).map(({ id }) => id));

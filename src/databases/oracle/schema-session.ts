@@ -7,12 +7,16 @@ import type { LeaseClaim } from '../lease-store.ts';
 import type { OracleServer, OracleSession } from './connection.ts';
 import { oraCode } from './errors.ts';
 import { proveLease } from './lease-proof.ts';
+import { withHolder } from './lock-holders.ts';
 
 export interface SchemaChanges {
   readonly session: OracleSession;
   /** Proves the lease, then runs the statement. Rejects with LEASE.LOST, and TARGET.TRANSIENT while the table is in use. */
   run(statement: string): Promise<void>;
 }
+
+/** Lends a session for such statements. */
+export type ChangeSchema = <T>(work: (changes: SchemaChanges) => Promise<T>) => Promise<T>;
 
 /** DDL_LOCK_TIMEOUT has passed, or a wait for a lock on the table's rows or its definition. */
 const LOCK_TIMEOUTS = new Set([54, 4021, 14411, 30006]);
@@ -39,7 +43,8 @@ export async function changeSchema<T>(
 
 /**
  * Tries again when it waited in a circle with another such statement, as two tables with foreign keys between them make it,
- * and `lockAttempts` times in all when it waited for somebody who uses the table for longer than DDL_LOCK_TIMEOUT.
+ * and `lockAttempts` times in all when it waited for somebody who uses the table for longer than DDL_LOCK_TIMEOUT. Whoever that is
+ * the error names, where the account may see it.
  */
 export async function altering(
   session: OracleSession,
@@ -48,14 +53,16 @@ export async function altering(
 ): Promise<void> {
   for (let waited = 0, deadlocks = 0; ; ) {
     try {
-      await session.execute(statement);
+      // As long as an index takes to build.
+      await session.within(0, () => session.execute(statement));
       return;
     } catch (error) {
       const code = oraCode(error) ?? 0;
       if (LOCK_TIMEOUTS.has(code)) waited += 1;
       else if (DEADLOCKS.has(code)) deadlocks += 1;
       else throw error;
-      if (waited >= lockAttempts || deadlocks >= DEADLOCK_TRIES) throw error;
+      if (waited >= lockAttempts) throw await withHolder(session, statement, error);
+      if (deadlocks >= DEADLOCK_TRIES) throw error;
     }
     // Those that queue behind us get their turn.
     await sleep(Math.random() * 50);

@@ -4,8 +4,9 @@ import type { Catalog, SequenceDefinition } from '../../model/catalog.ts';
 import type { TableName } from '../../model/table.ts';
 import { advancedValue, type Sequences, type SequenceValue } from '../sequences.ts';
 import type { OracleServer, OracleSession } from './connection.ts';
-import { identityClause, stepOf } from './ddl.ts';
+import { cacheOf, identityClause, stepOf } from './ddl.ts';
 import { oraCode } from './errors.ts';
+import { has, versionsOf } from './features.ts';
 import type { SchemaChanges } from './schema-session.ts';
 import { type Named, nameOf, schemasOf, text } from './schema-state.ts';
 import { quoteLiteral, quoteName, quoteTable } from './sql.ts';
@@ -47,7 +48,7 @@ export class OracleSequences implements Sequences {
 
   read(catalog: Catalog): Promise<readonly SequenceValue[]> {
     return this.#options.server.use(async (session) =>
-      (await readStanding(session, catalog)).map(({ definition, next }) => ({
+      (await readStanding(session, catalog)).standing.map(({ definition, next }) => ({
         schema: definition.schema,
         name: definition.name,
         last: String(next - BigInt(definition.increment)),
@@ -81,10 +82,23 @@ export class OracleSequences implements Sequences {
       },
       true,
     );
+    await this.#advanceUnseen(catalog);
   }
 
   async relax(catalog: Catalog): Promise<void> {
     await this.#move(catalog, SESSIONS, (each) => (each.identity?.isAlways === true ? lastOf(each) : null));
+  }
+
+  /** Where the account may not see how far an identity column is, the server looks for its highest value. */
+  async #advanceUnseen(catalog: Catalog): Promise<void> {
+    if (catalog.sequences.length === 0) return;
+    const { server, change } = this.#options;
+    const { unseen } = await server.use((session) => readStanding(session, catalog));
+    if (unseen.length === 0) return;
+    await change(async ({ run }) => {
+      // Never ALWAYS: a cutover that is undone could not see that it has to take it back.
+      for (const column of unseen) await run(identityStatement(column, ['START WITH LIMIT VALUE'], false));
+    });
   }
 
   /** Sets what has a goal: the last value that counts as handed out. `restores`: GENERATED ALWAYS, where the source has it. */
@@ -96,8 +110,8 @@ export class OracleSequences implements Sequences {
   ): Promise<void> {
     if (catalog.sequences.length === 0) return;
     const { server, change } = this.#options;
-    const found = await server.use((session) => readStanding(session, catalog));
-    const waiting = found.flatMap((each) => {
+    const { standing } = await server.use((session) => readStanding(session, catalog));
+    const waiting = standing.flatMap((each) => {
       const last = goal(each);
       return last === null ? [] : [{ each, last }];
     });
@@ -107,7 +121,7 @@ export class OracleSequences implements Sequences {
           const { each, last } = next;
           const { identity } = each;
           if (identity === null) await moveSequence(changes, each, last);
-          else await changes.run(identityStatement({ ...each, identity }, last, restores && each.wantsAlways));
+          else await changes.run(identityStatement(identity, startOf(each, last), restores && each.wantsAlways));
         }
       });
     const workers = Array.from({ length: Math.min(sessions, waiting.length) }, work);
@@ -129,23 +143,25 @@ function lastOf({ next, definition }: Standing): bigint {
   return next - BigInt(definition.increment);
 }
 
-function identityStatement(
-  { definition, identity: { table, column } }: Pick<Standing, 'definition'> & { readonly identity: IdentityColumn },
-  last: bigint,
-  isAlways: boolean,
-): string {
-  const options = [`START WITH ${last + BigInt(definition.increment)}`, stepOf(definition)].filter(
-    (part) => part !== '',
-  );
+/** After this value. */
+function startOf({ definition }: Standing, last: bigint): readonly string[] {
+  return [`START WITH ${last + BigInt(definition.increment)}`, stepOf(definition)].filter((part) => part !== '');
+}
+
+function identityStatement({ table, column }: IdentityColumn, options: readonly string[], isAlways: boolean): string {
   const clause = identityClause(isAlways ? 'always' : 'by default', options.join(' '));
   return `ALTER TABLE ${quoteTable(table)} MODIFY (${quoteName(column)} ${clause})`;
 }
 
 async function moveSequence({ session, run }: SchemaChanges, each: Standing, last: bigint): Promise<void> {
   const name = quoteTable(each.sequence);
-  const { increment, cache } = each.definition;
-  // Only servers from 18 on can be told where a sequence goes on. The first value that is drawn is the start, whatever the
-  // increment; a second one goes the rest of the way at once.
+  const { increment, minimum, maximum } = each.definition;
+  const start = last + BigInt(increment);
+  if (has(versionsOf(session), 'restart') && start >= BigInt(minimum) && start <= BigInt(maximum)) {
+    await run(`ALTER SEQUENCE ${name} RESTART START WITH ${start}`);
+    return;
+  }
+  // The first value that is drawn is the start, whatever the increment; a second one goes the rest of the way at once.
   const draw = async (): Promise<bigint> =>
     BigInt(text((await session.query(`SELECT ${name}.NEXTVAL FROM DUAL`))[0]?.[0]));
   await run(`ALTER SEQUENCE ${name} INCREMENT BY ${increment} NOCACHE`);
@@ -154,13 +170,19 @@ async function moveSequence({ session, run }: SchemaChanges, each: Standing, las
     await run(`ALTER SEQUENCE ${name} INCREMENT BY ${rest}`);
     await draw();
   }
-  await run(`ALTER SEQUENCE ${name} INCREMENT BY ${increment} ${BigInt(cache) > 1n ? `CACHE ${cache}` : 'NOCACHE'}`);
+  await run(`ALTER SEQUENCE ${name} INCREMENT BY ${increment} ${cacheOf(each.definition)}`);
+}
+
+interface Found {
+  readonly standing: readonly Standing[];
+  /** Identity columns whose sequence the server does not show. */
+  readonly unseen: readonly IdentityColumn[];
 }
 
 /** Those of the catalog that are there. */
-async function readStanding(session: OracleSession, catalog: Catalog): Promise<readonly Standing[]> {
+async function readStanding(session: OracleSession, catalog: Catalog): Promise<Found> {
   const schemas = schemasOf(catalog).map(quoteLiteral).join(', ');
-  if (catalog.sequences.length === 0) return [];
+  if (catalog.sequences.length === 0) return { standing: [], unseen: [] };
   const sequences = await session.query(
     `SELECT SEQUENCE_OWNER, SEQUENCE_NAME, LAST_NUMBER FROM ALL_SEQUENCES WHERE SEQUENCE_OWNER IN (${schemas})`,
   );
@@ -172,29 +194,28 @@ async function readStanding(session: OracleSession, catalog: Catalog): Promise<r
      WHERE OWNER IN (${schemas})`,
   );
   const tables = new Map(catalog.tables.map((definition) => [definition.table.id, definition]));
-  return catalog.sequences.flatMap((definition): readonly Standing[] => {
+  const standing: Standing[] = [];
+  const unseen: IdentityColumn[] = [];
+  for (const definition of catalog.sequences) {
     const { owner } = definition;
     const own = owner?.identity === true ? tables.get(owner.table) : undefined;
-    if (owner?.identity === true && own === undefined) return [];
-    const row = columns.find(
-      ([schema, table, column]) =>
-        schema === own?.table.schema && table === own?.table.name && column === owner?.column,
-    );
-    const sequence = own === undefined ? definition : { schema: own.table.schema, name: text(row?.[4]) };
-    const place = next.get(nameOf(sequence));
-    if (place === undefined) return [];
     const column = own?.columns.find(({ name }) => name === owner?.column);
-    return [
-      {
-        definition,
-        sequence,
-        identity:
-          own === undefined || column === undefined
-            ? null
-            : { table: own.table, column: column.name, isAlways: row?.[3] === 'ALWAYS' },
-        wantsAlways: column?.identity === 'always',
-        next: place,
-      },
-    ];
-  });
+    if (own === undefined || column === undefined) {
+      const place = next.get(nameOf(definition));
+      if (owner?.identity !== true && place !== undefined)
+        standing.push({ definition, sequence: definition, identity: null, wantsAlways: false, next: place });
+      continue;
+    }
+    const { table } = own;
+    const wantsAlways = column.identity === 'always';
+    const row = columns.find(
+      ([schema, name, of]) => schema === table.schema && name === table.name && of === column.name,
+    );
+    const sequence = { schema: table.schema, name: text(row?.[4]) };
+    const place = next.get(nameOf(sequence));
+    const identity = { table, column: column.name, isAlways: row?.[3] === 'ALWAYS' };
+    if (place === undefined) unseen.push(identity);
+    else standing.push({ definition, sequence, identity, wantsAlways, next: place });
+  }
+  return { standing, unseen };
 }

@@ -28,7 +28,7 @@ import { emptyTables, setApart } from './apart.ts';
 import { createTables, dropTables } from './build.ts';
 import { checkTarget } from './check/target.ts';
 import { completeTables } from './complete.ts';
-import type { OracleServer } from './connection.ts';
+import type { OracleServer, OracleSession } from './connection.ts';
 import { OracleDigests } from './digest.ts';
 import { closeExisting, fitCatalog } from './existing.ts';
 import { OracleFence } from './fence/fence.ts';
@@ -41,9 +41,10 @@ import { readIdentity, readVersion } from './identity.ts';
 import { joinTables } from './join.ts';
 import { readCheckpoints } from './journal/moves.ts';
 import { OracleLoader } from './load.ts';
+import { OpenTables } from './open-tables.ts';
 import { renameCatalog } from './rename.ts';
 import { RowsOf } from './rows.ts';
-import { changeSchema, type SchemaChanges } from './schema-session.ts';
+import { type ChangeSchema, changeSchema, type SchemaChanges } from './schema-session.ts';
 import { OracleScratch } from './scratch.ts';
 import { OracleSequences } from './sequences.ts';
 import { OracleLane } from './write/lane.ts';
@@ -65,6 +66,8 @@ export interface OracleTargetOptions {
   readonly connections: number;
   /** True when the tables were made by hand: nothing is created, built or dropped. */
   readonly existing: boolean;
+  /** Rows of tables that are made from now on take the direct path. Default false. */
+  readonly directPath?: boolean;
   /** The account that Debezium would log in with for a way back, which is checked then. Default none. */
   readonly reverse?: string | undefined;
   /** Told whose lock the writers wait for, and null when they do not any more. Default: nobody is. */
@@ -72,6 +75,8 @@ export interface OracleTargetOptions {
 }
 
 const DIRECTION = 'forward';
+/** For each question. */
+const DICTIONARY_MS = 600_000;
 
 export class OracleTarget implements Target {
   readonly traits: Traits;
@@ -81,6 +86,7 @@ export class OracleTarget implements Target {
   readonly foreignKeys: OracleForeignKeys;
   readonly #options: OracleTargetOptions;
   readonly #waits: LockWaits;
+  readonly #open: OpenTables;
   #fence: Fence | undefined;
 
   constructor(options: OracleTargetOptions) {
@@ -90,6 +96,7 @@ export class OracleTarget implements Target {
     this.traits = { oneMomentPerTable: existing };
     this.digests = new OracleDigests(server, new RowsOf(conversionOf));
     const change: ChangeSchema = (work) => this.#change(work);
+    this.#open = new OpenTables({ change, fence: () => this.#newFence() });
     this.sequences = new OracleSequences({ server, change });
     this.foreignKeys = new OracleForeignKeys({ existing, change });
     this.scratch = new OracleScratch({ ...options, run: () => options.claim().run });
@@ -102,19 +109,21 @@ export class OracleTarget implements Target {
   }
 
   check(catalog: Catalog, resuming: boolean): Promise<readonly Finding[]> {
-    const { server, connections, existing, reverse } = this.#options;
+    const { connections, existing, reverse } = this.#options;
     const context = { connections, existing, reverse, isOwnTrigger: this.#isOwnTrigger };
-    return server.use((session) => checkTarget(session, catalog, resuming, context));
+    return this.#look((session) => checkTarget(session, catalog, resuming, context));
   }
 
   grants(catalog: Catalog, role?: string): Promise<RoleGrants> {
-    const { server, existing, reverse } = this.#options;
-    return server.use((session) => readTargetGrants(session, { catalog, role, existing, reverse }));
+    const { existing, reverse } = this.#options;
+    return this.#look((session) => readTargetGrants(session, { catalog, role, existing, reverse }));
   }
 
   async loader(): Promise<Loader> {
-    const { server, claim, conversionOf, networkTimeoutMs } = this.#options;
-    return new OracleLoader({ server, claim: claim(), conversionOf, networkTimeoutMs, waits: this.#waits });
+    const { server, claim, conversionOf, networkTimeoutMs, directPath = false } = this.#options;
+    const options = { server, claim: claim(), conversionOf, networkTimeoutMs, waits: this.#waits };
+    if (!directPath) return new OracleLoader(options);
+    return new OracleLoader({ ...options, direct: { tables: this.#open, names: await this.#open.list() } });
   }
 
   async lane(): Promise<Lane> {
@@ -139,17 +148,21 @@ export class OracleTarget implements Target {
   }
 
   async fit(catalog: Catalog): Promise<Catalog> {
-    const { server, existing } = this.#options;
-    return existing ? server.use((session) => fitCatalog(session, catalog)) : catalog;
+    return this.#options.existing ? this.#look((session) => fitCatalog(session, catalog)) : catalog;
   }
 
   create(catalog: Catalog): Promise<void> {
-    const create = this.#options.existing ? closeExisting : createTables;
-    return this.#change((changes) => create(changes, catalog, this.#newFence()));
+    const { existing, directPath } = this.#options;
+    return this.#change((changes) =>
+      existing
+        ? closeExisting(changes, catalog, this.#newFence())
+        : createTables(changes, catalog, this.#newFence(), directPath),
+    );
   }
 
-  async reveal(): Promise<void> {
-    // Nothing was hidden: each table is closed from the start.
+  /** Whatever the plan says now: it may have said something else when the tables were made. */
+  reveal({ tables }: Catalog): Promise<void> {
+    return this.#open.close(tables.map(({ table }) => table));
   }
 
   async complete(catalog: Catalog, progress: (subject: string) => void): Promise<void> {
@@ -177,7 +190,7 @@ export class OracleTarget implements Target {
   }
 
   async firing(catalog: Catalog): Promise<readonly string[]> {
-    const found = await this.#options.server.use((session) => readFiring(session, catalog, this.#isOwnTrigger));
+    const found = await this.#look((session) => readFiring(session, catalog, this.#isOwnTrigger));
     return found.map(({ trigger, table }) => `trigger ${trigger.name} on ${table.id}`);
   }
 
@@ -208,9 +221,12 @@ export class OracleTarget implements Target {
     return { id, claim: claim() };
   }
 
+  /** At what the dictionary says, whose views can take their time where it is large. */
+  #look<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
+    return this.#options.server.use((session) => session.within(DICTIONARY_MS, () => work(session)));
+  }
+
   #change<T>(work: (changes: SchemaChanges) => Promise<T>): Promise<T> {
     return changeSchema(this.#options.server, this.#options.claim, work);
   }
 }
-
-type ChangeSchema = <T>(work: (changes: SchemaChanges) => Promise<T>) => Promise<T>;

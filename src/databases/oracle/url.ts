@@ -45,7 +45,8 @@ export function connectionOptions(side: Side, text: string): ConnectionAttribute
     connectTimeout: 20,
     transportConnectTimeout: 10,
     expireTime: 1,
-    stmtCacheSize: 100,
+    // Each is a cursor that stays open on the server, which may allow no more than 50 (OPEN_CURSORS).
+    stmtCacheSize: 30,
   };
   const alias = asked('tns');
   if (alias !== undefined) {

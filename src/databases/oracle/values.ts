@@ -38,18 +38,25 @@ const TIMESTAMP_ZONED: ValueKind = {
   select: (column) => `TO_CHAR(${column} AT TIME ZONE '+00:00', ${ZONED})`,
   bind: (place) => `TO_TIMESTAMP_TZ(${place}, ${ZONED})`,
 };
+/** In seconds: days, hours, minutes and seconds have the same sign, and of a text Oracle alone knows which. */
 const DAYS: ValueKind = {
   ...TEXT,
-  select: (column) => `TO_CHAR(${column})`,
-  bind: (place) => `TO_DSINTERVAL(${place})`,
+  select: (column) =>
+    `EXTRACT(DAY FROM ${column}) * 86400 + EXTRACT(HOUR FROM ${column}) * 3600 + EXTRACT(MINUTE FROM ${column}) * 60 + EXTRACT(SECOND FROM ${column})`,
+  bind: (place) => `NUMTODSINTERVAL(TO_NUMBER(${place}), 'SECOND')`,
 };
-const MONTHS: ValueKind = { ...DAYS, bind: (place) => `TO_YMINTERVAL(${place})` };
 
 const JSON_DOCUMENT: ValueKind = {
   select: (column) => `JSON_SERIALIZE(${column} RETURNING CLOB)`,
   bind: (place) => `JSON(${place})`,
   isBytes: false,
   isLarge: true,
+};
+
+const BOOLEAN: ValueKind = {
+  ...TEXT,
+  select: (column) => `TO_NUMBER(${column})`,
+  bind: (place) => `TO_BOOLEAN(${place})`,
 };
 
 const KINDS: readonly (readonly [RegExp, ValueKind])[] = [
@@ -60,11 +67,11 @@ const KINDS: readonly (readonly [RegExp, ValueKind])[] = [
   [/^TIMESTAMP\b.* TIME ZONE$/, TIMESTAMP_ZONED],
   [/^TIMESTAMP\b/, TIMESTAMP],
   [/^INTERVAL DAY\b/, DAYS],
-  [/^INTERVAL YEAR\b/, MONTHS],
   [/^RAW\b/, { ...TEXT, isBytes: true }],
   [/^BLOB$/, { ...TEXT, isBytes: true, isLarge: true }],
   [/^N?CLOB$/, { ...TEXT, isLarge: true }],
   [/^JSON$/, JSON_DOCUMENT],
+  [/^BOOLEAN$/, BOOLEAN],
 ];
 
 /** By the column's type in Oracle; one that is not among them travels as the server makes a text of it. */

@@ -10,11 +10,17 @@ import { quoteName } from './sql.ts';
 export type CanonicalOf = (column: Column) => ((text: string) => string) | undefined;
 
 /** The value of a column of the table `t` as the other side has it. */
-export function comparedValue({ name, type, handling }: Column): string {
-  const value = `t.${quoteName(name)}`;
-  if (handling?.includes(EMPTY_IS_NULL) !== true) return value;
-  // Not every type has an equality, or a cast to text that is what it prints.
-  return type === 'bytea' ? `NULLIF(${value}, '')` : `CASE WHEN ${value}::text <> '' THEN ${value} END`;
+export function comparedValue(column: Column): string {
+  const value = `t.${quoteName(column.name)}`;
+  return column.handling?.includes(EMPTY_IS_NULL) === true
+    ? `CASE WHEN NOT (${isEmpty(column)}) THEN ${value} END`
+    : value;
+}
+
+/** True for an empty text, or no bytes at all, in a column of the table `t`; NULL for NULL. */
+export function isEmpty({ name, type }: Column): string {
+  // Not every type has an equality, and to a collation more may be equal.
+  return `octet_length(t.${quoteName(name)}${type === 'bytea' ? '' : '::text'}) = 0`;
 }
 
 export class CanonicalRows {

@@ -6,10 +6,12 @@ import pLimit from 'p-limit';
 import { MigrateError } from '../../lib/errors.ts';
 import { type Key, keyText } from '../../model/change.ts';
 import type { KeyRange } from '../../model/chunk.ts';
+import type { EmptyCount } from '../../model/empty-values.ts';
 import type { Table } from '../../model/table.ts';
+import { changedEmpties } from '../conversion.ts';
 import type { Digests, RangeDigest, RowDigest } from '../digests.ts';
 import { RangeSum } from '../row-text.ts';
-import { type CanonicalOf, CanonicalRows, comparedValue } from './canonical-rows.ts';
+import { type CanonicalOf, CanonicalRows, comparedValue, isEmpty } from './canonical-rows.ts';
 import type { PostgresServer, Session, TextRow } from './connection.ts';
 import { keyCastTypes, keyColumns, rangeCondition } from './range.ts';
 import { arrayLiteral, quoteTable } from './sql.ts';
@@ -127,6 +129,18 @@ export class PostgresDigests implements Digests {
        WHERE n > 1 AND (n - 1) % greatest((total + ${parts} - 1) / ${parts}, 1) = 0 ORDER BY n`,
     );
     return rows.map((row) => keyFrom(table, row));
+  }
+
+  async empties(table: Table, range: KeyRange): Promise<readonly EmptyCount[]> {
+    const columns = changedEmpties(table);
+    if (columns.length === 0) return [];
+    const counts = columns.map((column, index) => `count(*) FILTER (WHERE ${isEmpty(column)}) AS c${index}`);
+    const [row] = await this.#query(
+      `SELECT ${counts.join(', ')} FROM ONLY ${quoteTable(table)} AS t WHERE ${rangeCondition(table, range)}`,
+    );
+    return columns
+      .map(({ name }, index) => ({ column: name, values: Number(row?.[`c${index}`] ?? 0) }))
+      .filter(({ values }) => values > 0);
   }
 
   /** Cuts the statements that run and closes the rest. Safe to call twice. */

@@ -1,6 +1,5 @@
-// How the double answers calls: what a query gives, row counts, rows that were refused, errors.
+// How the double answers calls: what a query gives, row counts, errors.
 
-import type { RefusedRow } from './backend.ts';
 import type { Cursor } from './requests.ts';
 import { type Value, Writer } from './wire.ts';
 
@@ -8,7 +7,6 @@ const TYPE_TEXT = 1;
 const TYPE_BYTES = 23;
 const UTF8 = 873;
 const NO_MORE_ROWS = 1403;
-const SOME_REFUSED = 24381;
 const IN_TRANSACTION = 2;
 const LONGEST = 32_767;
 
@@ -19,7 +17,6 @@ export interface End {
   readonly message?: string;
   /** Of a query, how many were fetched so far. */
   readonly rows?: number;
-  readonly refused?: readonly RefusedRow[];
 }
 
 /** Of a call that answers nothing but that it is done. */
@@ -27,7 +24,7 @@ export function done(inTransaction: boolean): Buffer {
   return new Writer().byte(9).number(status(inTransaction)).number(0).done();
 }
 
-export function ended({ inTransaction, cursor = 0, code = 0, message = '', rows = 0, refused = [] }: End): Buffer {
+export function ended({ inTransaction, cursor = 0, code = 0, message = '', rows = 0 }: End): Buffer {
   const out = new Writer()
     .byte(4)
     .number(status(inTransaction))
@@ -36,15 +33,8 @@ export function ended({ inTransaction, cursor = 0, code = 0, message = '', rows 
     .zeros(2);
   // The position, the kind of statement, flags; no row's address, no error of the system.
   out.number(cursor).zeros(7).zeros(5).zeros(6);
-  const listed = (write: (row: RefusedRow) => void, head: number): void => {
-    out.number(refused.length);
-    if (refused.length > 0) out.byte(head);
-    for (const row of refused) write(row);
-  };
-  listed((row) => out.number(row.code), 1);
-  listed((row) => out.number(row.row), 1);
-  listed((row) => out.number(Buffer.byteLength(row.message)).text(row.message).zeros(2), 1);
-  out.number(code).number(rows);
+  // No rows of a batch that were refused.
+  out.zeros(3).number(code).number(rows);
   return (code === 0 ? out : out.text(`${message}\n`)).done();
 }
 
@@ -58,10 +48,8 @@ export function written(
     out.byte(8).zeros(4).number(counts.length);
     for (const count of counts) out.number(count);
   }
-  const some = (end.refused?.length ?? 0) > 0;
-  const code = some ? { code: SOME_REFUSED, message: 'ORA-24381: error(s) in array DML' } : {};
   const rows = counts.reduce((sum, count) => sum + count, 0);
-  return out.raw(ended({ ...end, ...code, rows })).done();
+  return out.raw(ended({ ...end, rows })).done();
 }
 
 /** Rows of a query that are left, as many as were asked for; `isNew`: after what its columns are. */

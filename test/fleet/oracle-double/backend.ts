@@ -6,20 +6,12 @@ export interface Statement {
   readonly sql: string;
   /** One for each time that it is to be executed; empty when nothing is bound. */
   readonly rows: readonly (readonly Value[])[];
-  /** Rows that are refused are left out and told, instead of ending the statement. */
-  readonly tellsRefused: boolean;
-}
-
-export interface RefusedRow {
-  readonly row: number;
-  readonly code: number;
-  readonly message: string;
 }
 
 export type Answer =
   | { readonly columns: readonly string[]; readonly rows: readonly (readonly Value[])[] }
   /** How many rows each row of the batch wrote. */
-  | { readonly counts: readonly number[]; readonly refused?: readonly RefusedRow[] };
+  | { readonly counts: readonly number[] };
 
 /** One session. A statement that throws `OraError` leaves what the rows before did. */
 export interface BackendSession {

@@ -7,7 +7,7 @@ import { type BackendSession, OraError } from './backend.ts';
 import type { DoubleFault, Faults } from './faults.ts';
 import { Login, negotiate } from './login.ts';
 import { Packets } from './packets.ts';
-import { Cursors, type Execution, readShown, type Shown } from './requests.ts';
+import { Cursors, type Execution, isOutOfOrder, readShown, type Shown } from './requests.ts';
 import { Reader } from './wire.ts';
 
 const NEGOTIATE = 1;
@@ -157,26 +157,24 @@ export class DoubleConnection {
   }
 
   #execute(execution: Execution): Promise<void> {
-    const { cursor, rows, tellsRefused, wantsCounts, commits, fetches, isNew } = execution;
-    return this.#answer(cursor.sql, async (fault) => {
-      const answer = await this.#parts.backend.execute({ sql: cursor.sql, rows, tellsRefused });
+    const { cursor, rows, wantsCounts, commits, fetches, isNew } = execution;
+    return this.#answer(cursor.sql, async () => {
+      if (isOutOfOrder(cursor))
+        throw new OraError(24816, 'expanded non LONG bind data supplied after actual LONG or LOB column');
+      const answer = await this.#parts.backend.execute({ sql: cursor.sql, rows });
       if ('columns' in answer) {
         Object.assign(cursor, { columns: answer.columns, rows: [...answer.rows], fetched: 0 });
         return fetched(cursor, fetches, this.#inTransaction, isNew);
       }
-      const { counts, refused = [] } = answer;
+      const { counts } = answer;
       this.#inTransaction ||= counts.some((count) => count > 0);
-      if (commits && refused.length === 0) this.#simple(FUNCTION.commit);
-      const told = fault?.action;
-      const offset = typeof told === 'object' && 'offsets' in told ? told.offsets : (row: number) => row;
-      const moved = refused.map((one) => ({ ...one, row: offset(one.row) }));
-      const end = { inTransaction: this.#inTransaction, cursor: cursor.id, refused: moved };
-      return written(end, { counts, wantsCounts });
+      if (commits) this.#simple(FUNCTION.commit);
+      return written({ inTransaction: this.#inTransaction, cursor: cursor.id }, { counts, wantsCounts });
     });
   }
 
   /** Does a call and answers it, unless something is to go wrong. `work` undefined: that of connecting. */
-  async #answer(call: string, work: ((fault?: DoubleFault) => Buffer | Promise<Buffer>) | undefined): Promise<void> {
+  async #answer(call: string, work: (() => Buffer | Promise<Buffer>) | undefined): Promise<void> {
     const { faults, onCall } = this.#parts;
     onCall(this, call);
     const fault = faults.of(call);
@@ -186,7 +184,7 @@ export class DoubleConnection {
     if (work === undefined) return this.#packets.accept();
     let answer: Buffer;
     try {
-      answer = await work(fault);
+      answer = await work();
     } catch (error) {
       if (!(error instanceof OraError)) throw error;
       answer = this.#refusal(error);

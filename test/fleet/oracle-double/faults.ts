@@ -18,7 +18,7 @@ export interface DoubleFault {
 
 /**
  * Lose the connection; fall silent for good; answer Oracle's error of this number (of CONNECT the listener's); answer after so long;
- * answer a message that there is not, or packets of these bytes; say that other rows of a batch were refused than those that were.
+ * answer a message that there is not, or packets of these bytes.
  */
 export type FaultAction =
   | 'drop'
@@ -26,8 +26,7 @@ export type FaultAction =
   | 'garbage'
   | { readonly oraCode: number; readonly message?: string }
   | { readonly delayMs: number }
-  | { readonly packets: Uint8Array }
-  | { readonly offsets: (offset: number) => number };
+  | { readonly packets: Uint8Array };
 
 export class Faults {
   readonly #open: { readonly fault: DoubleFault; seen: number }[] = [];

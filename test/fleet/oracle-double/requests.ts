@@ -6,7 +6,8 @@ const TYPE_NUMBER = 2;
 const TYPES_OF_BYTES: ReadonlySet<number> = new Set([23, 24]);
 /** Longer values come after all others of their row. */
 const LONGEST_IN_PLACE = 32_767;
-const BATCH_ERRORS = 0x8_00_00;
+/** What may follow them in the statement. */
+const LONGEST_AFTER = 4_000;
 const COMMIT = 0x1_00;
 const COMMIT_AGAIN = 1;
 const ROW = 7;
@@ -30,7 +31,6 @@ export interface Cursor {
 export interface Execution {
   readonly cursor: Cursor;
   readonly rows: readonly (readonly Value[])[];
-  readonly tellsRefused: boolean;
   readonly wantsCounts: boolean;
   readonly commits: boolean;
   /** How many rows of a query come with the answer. */
@@ -95,7 +95,6 @@ export class Cursors {
     return {
       cursor,
       rows: this.#rows(request, cursor, binds > 0 ? Math.max(times, 1) : 0),
-      tellsRefused: (options & BATCH_ERRORS) !== 0,
       wantsCounts,
       commits: (options & COMMIT) !== 0,
       fetches,
@@ -113,7 +112,6 @@ export class Cursors {
     return {
       cursor,
       rows,
-      tellsRefused: false,
       wantsCounts: false,
       commits,
       fetches: isQuery ? times : 0,
@@ -131,6 +129,13 @@ export class Cursors {
     if (!this.#keepsRows) return Array.from({ length: count }, () => []);
     return Array.from({ length: count }, () => readRow(request, binds));
   }
+}
+
+/** True of an order of binds that Oracle does not take: nothing of some length may stand behind what is longer than a text. */
+export function isOutOfOrder({ binds }: Cursor): boolean {
+  const first = binds.findIndex(({ maxBytes }) => maxBytes > LONGEST_IN_PLACE);
+  const behind = first === -1 ? [] : binds.slice(first);
+  return behind.some(({ maxBytes }) => maxBytes > LONGEST_AFTER && maxBytes <= LONGEST_IN_PLACE);
 }
 
 function bindTypes(request: Reader, count: number): readonly BindType[] {

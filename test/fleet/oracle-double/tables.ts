@@ -2,7 +2,7 @@
 // that whoever comes later waits for.
 
 import { createDeferred } from '../../../src/apply/deferred.ts';
-import { type Answer, OraError, type RefusedRow, type Statement } from './backend.ts';
+import { type Answer, OraError, type Statement } from './backend.ts';
 import { type Bound, type Exists, type Plan, parse, type Row } from './parse.ts';
 import type { Value } from './wire.ts';
 
@@ -76,21 +76,12 @@ export class TablesSession {
     this.#locks = locks;
   }
 
-  async execute({ sql, rows, tellsRefused }: Statement): Promise<Answer> {
+  async execute({ sql, rows }: Statement): Promise<Answer> {
     const plan = this.#tables.plan(sql);
     if (plan.kind === 'select') return this.#select(plan, rows[0] ?? []);
     const counts: number[] = [];
-    const refused: RefusedRow[] = [];
-    for (const [row, bound] of (rows.length === 0 ? [[]] : rows).entries()) {
-      try {
-        counts.push(await this.#write(plan, bound));
-      } catch (error) {
-        if (!tellsRefused || !(error instanceof OraError)) throw error;
-        refused.push({ row, code: error.code, message: error.message });
-        counts.push(0);
-      }
-    }
-    return { counts, refused };
+    for (const bound of rows.length === 0 ? [[]] : rows) counts.push(await this.#write(plan, bound));
+    return { counts };
   }
 
   commit(): void {

@@ -36,6 +36,16 @@ CREATE FUNCTION public.to_char(numeric, text) RETURNS text LANGUAGE sql STABLE S
 CREATE FUNCTION public.to_char(double precision, text) RETURNS text LANGUAGE sql STABLE STRICT AS $$
   SELECT CASE WHEN upper($2) IN ('TM', 'TM9', 'TME') THEN $1::text ELSE pg_catalog.to_char($1, $2) END $$;
 
+-- Truth values, as 23ai has them.
+CREATE FUNCTION public.to_boolean(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1::boolean $$;
+CREATE FUNCTION public.to_number(boolean) RETURNS numeric LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1::int::numeric $$;
+
+-- What a session is told of itself, besides what the Mirror knows: filled by tests.
+CREATE TABLE standin.context (name text PRIMARY KEY, value text);
+GRANT SELECT ON standin.context TO PUBLIC;
+CREATE FUNCTION standin.sys_context(text, text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT coalesce((SELECT value FROM standin.context WHERE name = upper($2)), sys.sys_context($1, $2)) $$;
+
 CREATE OR REPLACE PROCEDURE dbms_session.set_identifier(client_id text) LANGUAGE plpgsql AS $$ BEGIN
   PERFORM set_config('seerdb.client_identifier', coalesce(client_id, ''), false); END $$;
 CREATE OR REPLACE PROCEDURE dbms_session.clear_identifier() LANGUAGE plpgsql AS $$ BEGIN
@@ -109,6 +119,11 @@ CREATE VIEW standin.all_ind_columns AS SELECT sys.ora_owner(n.nspname) AS index_
 CREATE VIEW standin.all_ind_expressions AS SELECT index_owner, index_name, table_owner, table_name,
     expression AS column_expression, column_position FROM standin.all_ind_columns WHERE expression IS NOT NULL;
 
+-- What may be deferred has an index that is not unique.
+CREATE VIEW standin.all_indexes AS SELECT m.owner, m.index_name, m.index_type, m.table_owner, m.table_name,
+    CASE WHEN c.deferrable = 'DEFERRABLE' THEN 'NONUNIQUE' ELSE m.uniqueness END AS uniqueness
+  FROM sys.all_indexes m LEFT JOIN standin.all_constraints c ON c.index_owner = m.owner AND c.index_name = m.index_name;
+
 CREATE TABLE standin.privileges (privilege text);
 INSERT INTO standin.privileges SELECT unnest(ARRAY['CREATE SESSION', 'CREATE TABLE', 'CREATE VIEW', 'CREATE SEQUENCE',
   'CREATE TRIGGER', 'CREATE ANY TABLE', 'ALTER ANY TABLE', 'DROP ANY TABLE', 'SELECT ANY TABLE', 'INSERT ANY TABLE',
@@ -127,26 +142,34 @@ CREATE VIEW standin.v$parameter AS SELECT name, 2 AS type, value, value AS displ
   FROM standin.parameters;
 -- What the sessions say about themselves; written by mirror.py.
 CREATE TABLE standin.attributes (pid int PRIMARY KEY, module text, action text, client_identifier text);
--- What sessions wait for, besides locks: filled by tests.
-CREATE TABLE standin.waits (sid int PRIMARY KEY, event text NOT NULL);
+-- What sessions wait for, besides locks, and which session the server says is in the way: filled by tests.
+CREATE TABLE standin.waits (sid int PRIMARY KEY, event text NOT NULL, blocker int);
 CREATE VIEW standin.v$session AS SELECT m.sid, m."serial#", m.username, m.status, m.type, m.program, m.machine,
-    m.terminal, m.osuser, a.module, a.action, a.client_identifier, m.logon_time, w.event,
-    CASE WHEN w.event IS NULL THEN 'WAITED SHORT TIME' ELSE 'WAITING' END AS state,
+    m.terminal, m.osuser, a.module, a.action, a.client_identifier, m.logon_time,
+    CASE WHEN b.pid IS NULL THEN w.event ELSE 'enq: TX - row lock contention' END AS event,
+    CASE WHEN w.event IS NULL AND b.pid IS NULL THEN 'WAITED SHORT TIME' ELSE 'WAITING' END AS state,
     CASE WHEN p.backend_xid IS NULL THEN NULL ELSE '00' END AS taddr, m.sid::text AS saddr,
-    b.pid::numeric AS blocking_session, b.pid::numeric AS final_blocking_session,
-    CASE WHEN b.pid IS NULL THEN NULL ELSE 1 END::numeric AS blocking_instance,
-    CASE WHEN b.pid IS NULL THEN NULL ELSE 1 END::numeric AS final_blocking_instance
+    coalesce(b.pid, w.blocker)::numeric AS blocking_session, coalesce(b.pid, w.blocker)::numeric AS final_blocking_session,
+    CASE WHEN coalesce(b.pid, w.blocker) IS NULL THEN NULL ELSE 1 END::numeric AS blocking_instance,
+    CASE WHEN coalesce(b.pid, w.blocker) IS NULL THEN NULL ELSE 1 END::numeric AS final_blocking_instance
   FROM sys.v$session m JOIN pg_stat_activity p ON p.pid = m.sid LEFT JOIN standin.attributes a ON a.pid = m.sid
   LEFT JOIN standin.waits w ON w.sid = m.sid LEFT JOIN LATERAL (SELECT (pg_blocking_pids(m.sid))[1] AS pid) b ON true
   WHERE p.application_name <> 'stand-in';
 CREATE VIEW standin.gv$session AS SELECT 1::numeric AS inst_id, * FROM standin.v$session;
+CREATE VIEW standin.gv$locked_object AS SELECT 1::numeric AS inst_id, l.relation::int8::numeric AS object_id,
+    l.pid::numeric AS session_id FROM pg_locks l WHERE l.locktype = 'relation' AND l.granted
+    AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock');
 CREATE TABLE standin.v$resource_limit (resource_name text, current_utilization numeric, max_utilization numeric,
   initial_allocation text, limit_value text);
 INSERT INTO standin.v$resource_limit VALUES ('processes', 60, 80, '       300', '       300'),
   ('sessions', 70, 90, '       472', '       472');
 CREATE TABLE standin.v$log ("group#" numeric, bytes numeric, status text);
 INSERT INTO standin.v$log VALUES (1, 209715200, 'INACTIVE'), (2, 209715200, 'CURRENT'), (3, 209715200, 'INACTIVE');
-CREATE VIEW standin.all_users AS SELECT username, timestamp '2026-01-02 03:04:05' AS created FROM sys.all_users;
+-- Of schemas that have one of their own: filled by tests.
+CREATE TABLE standin.collations (username text PRIMARY KEY, collation_name text);
+CREATE VIEW standin.all_users AS SELECT username, timestamp '2026-01-02 03:04:05' AS created,
+    coalesce(c.collation_name, 'USING_NLS_COMP') AS default_collation
+  FROM sys.all_users u LEFT JOIN standin.collations c USING (username);
 CREATE VIEW standin.user_users AS SELECT sys.sys_context('USERENV', 'SESSION_USER') AS username,
   timestamp '2026-01-02 03:04:05' AS created, 'USERS'::text AS default_tablespace, 'OPEN'::text AS account_status;
 CREATE VIEW standin.dba_users AS SELECT username, created, 'USERS'::text AS default_tablespace FROM sys.all_users;

@@ -14,7 +14,7 @@ import time
 
 import psycopg
 from seerdb.common import tns
-from seerdb.server import handshake, session
+from seerdb.server import framing, handshake, session
 from seerdb.server.backend import BackendError
 from seerdb.server.backends import postgres
 
@@ -37,31 +37,25 @@ session.encode_lobops_ack = lambda locator: session.encode_lobops_length(
     struct.pack('>H', len(locator)) + locator, 8060
 )
 
-# The driver takes names to be of at most 30 bytes unless the login's answer says otherwise; PostgreSQL cuts at 63.
+# The driver takes names to be of at most 30 bytes unless the login's answer says otherwise. PostgreSQL cuts at 63.
 _encode_pairs = tns.encode_rpa_kv
 
 
 def _encode_pairs_with_length(pairs):
     answer = any(pair[0] == b'AUTH_SVR_RESPONSE' for pair in pairs)
-    return _encode_pairs([*pairs, (b'AUTH_MAX_IDEN_LENGTH', b'63')] if answer else pairs)
+    return _encode_pairs([*pairs, (b'AUTH_MAX_IDEN_LENGTH', b'128')] if answer else pairs)
 
 
 tns.encode_rpa_kv = _encode_pairs_with_length
 
 # The Mirror parses a message anew after each packet that it lacks, and gives up where one is late: an array of a thousand
-# rows takes minutes of that on a busy machine. The driver marks the last packet of a message.
+# rows takes minutes of that on a busy machine. One that is cut between two rows it takes for whole. The driver marks the last packet.
 _PACKET_WAIT_SECONDS = 30.0
+_LARGE_BYTES = 1 << 20
 _complete_message = session._complete_message
 
 
 def _complete_at_once(stream, body, parse):
-    try:
-        parse(body)
-        return body
-    except session.Truncated:
-        pass
-    except Exception:
-        return _complete_message(stream, body, parse)
     parts = [body]
     while not stream.last_data_flags & session.TNS_DATA_FLAGS_END_OF_REQUEST:
         try:
@@ -71,10 +65,69 @@ def _complete_at_once(stream, body, parse):
         if received is None or received[0] != session.TNS_DATA:
             raise session.InterfaceError('the client closed in the middle of a message')
         parts.append(received[1])
-    return _complete_message(stream, b''.join(parts), parse)
+    whole = b''.join(parts)
+    return _complete_message(stream, whole if len(whole) < _LARGE_BYTES else _put_aside(stream, whole), parse)
 
 
 session._complete_message = _complete_at_once
+
+# At each field of a message the Mirror copies all that follows: large values are put aside before it is read, and a short one stands
+# for each. They are in pieces of 65,536 bytes.
+_PIECES = b'\xfe\x04\x00\x01\x00\x00'
+_decode_pieces = tns.decode_chr
+_aside = {}
+
+
+def _pieces_at(message, at):
+    """The value whose pieces begin there, and where they end."""
+    pieces = []
+    while at < len(message):
+        begin = at + 1 + message[at]
+        length = int.from_bytes(message[at + 1 : begin], 'big')
+        at = begin + length
+        if length == 0:
+            return (b''.join(pieces), at)
+        pieces.append(message[begin:at])
+    raise session.Truncated('a value in pieces')
+
+
+def _put_aside(stream, message):
+    for name in getattr(stream, 'aside', ()):
+        _aside.pop(name, None)
+    stream.aside, parts, at = [], [], 0
+    for begin in iter(lambda: message.find(_PIECES, at), -1):
+        value, end = _pieces_at(message, begin + 1)
+        name = os.urandom(16)
+        _aside[name] = value
+        stream.aside.append(name)
+        parts += [message[at:begin], b'\xfe\x01', bytes([len(name)]), name, b'\x00']
+        at = end
+    return b''.join([*parts, message[at:]])
+
+
+def _decode_pieces_once(message):
+    if not message or message[0] != tns.TNS_LONG_LENGTH_INDICATOR:
+        return _decode_pieces(message)
+    value, end = _pieces_at(message, 1)
+    return (_aside.get(value, value), message[end:])
+
+
+tns.decode_chr = _decode_pieces_once
+# So does it at each packet of a large answer.
+_write_data = framing.PacketStream._write_data
+
+
+def _write_in_parts(stream, answer):
+    # In packets that say that there are more; what is left is for the Mirror.
+    size = stream.sdu - 37 - 10
+    count = max(0, len(answer) - stream.sdu) // size
+    rest = memoryview(answer)
+    for at in range(0, count * size, size):
+        stream._sock.sendall(tns.encode_data_packet(bytes(rest[at : at + size]), framing.TNS_DATA_FLAGS_MORE, stream.large))
+    _write_data(stream, answer[count * size :])
+
+
+framing.PacketStream._write_data = _write_in_parts
 
 # After a statement that failed the driver cancels its cursor, along with the next call and in the form in which it closes
 # one; the Mirror knows only closing.
@@ -99,7 +152,11 @@ _answer_query = session._answer_query
 
 def _answer_query_as_defined(stream, backend, request, cursors, *rest):
     if request.cursor and not request.sql:
-        cursors.set_defines(request.cursor, request.define_types)
+        if request.define_types:
+            cursors.set_defines(request.cursor, request.define_types)
+        else:
+            # Executed again before all rows of the last time were fetched: these are not wanted any more.
+            cursors._open.pop(request.cursor, None)
     return _answer_query(stream, backend, request, cursors, *rest)
 
 
@@ -187,6 +244,7 @@ _SUBSTITUTES = {
         (r'\bCASCADE\s+CONSTRAINTS\b', 'CASCADE'),
         (r'(\bDROP\s+TABLE\s+.*?)\s+PURGE\s*$', r'\1'),
         (r'\)\s*VIRTUAL\b', ') STORED'),
+        (r'\)\s*LOGGING\s*$', ')'),
     ],
     'INDEX': [(r'\s+(?:ONLINE|NOLOGGING|LOGGING|NOPARALLEL|PARALLEL(?:\s+\d+)?)\b', '')],
     # PostgreSQL's sequences end with its bigint.

@@ -3,9 +3,10 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import { infoFinding, warningFinding } from '../../findings.ts';
+import { DEFAULT_SEARCH_MS, unsearchedText } from '../../searches.ts';
 import { orphansOf } from '../foreign-keys.ts';
 import { quoteName } from '../sql.ts';
-import { DEFAULT_SEARCH_MS, searched, unsearchedText } from './search.ts';
+import { searched } from './search.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 export const orphans: SourceCheck = async ({ session, facts, catalog, context }) => {

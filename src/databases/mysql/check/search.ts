@@ -10,13 +10,9 @@ export interface Search {
   readonly limitMs: number;
 }
 
-/** For all searches of one kind. */
-export const DEFAULT_SEARCH_MS = 5_000;
-
 /** MySQL's and MariaDB's. */
 const OUT_OF_TIME = new Set([3024, 1969]);
 const DENIED = new Set([1142, 1143]);
-const MOST_NAMED = 10;
 
 /** `selected`: what follows SELECT. Undefined when it took too long, or without the right to read it, which another check tells. */
 export async function searched(
@@ -33,11 +29,4 @@ export async function searched(
     if (OUT_OF_TIME.has(errno) || DENIED.has(errno)) return undefined;
     throw error;
   }
-}
-
-/** What was not searched, in a sentence: `no … were looked for in …`. */
-export function unsearchedText(what: string, subjects: readonly string[]): string {
-  const more = subjects.length > MOST_NAMED ? ` and ${subjects.length - MOST_NAMED} more` : '';
-  const named = subjects.slice(0, MOST_NAMED).join(', ');
-  return `for lack of time, or of the right to read them, no ${what} were looked for in ${named}${more}`;
 }

@@ -28,7 +28,7 @@ export interface SourceContext {
    * `nulled` because the plan says so. Unless they are carried the tables are searched for them.
    */
   readonly zeroDates?: 'carried' | 'refused' | 'nulled';
-  /** How long tables are searched for them, and for as long again for rows that refer to none, in ms. Default 5,000. */
+  /** How long rows are searched for one kind of what only they tell, in ms. Default 5,000. */
   readonly searchMs?: number;
 }
 

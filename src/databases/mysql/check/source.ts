@@ -6,6 +6,7 @@ import { errorFinding } from '../../findings.ts';
 import type { MysqlSession } from '../connection.ts';
 import { sourceNeeds, unmet } from '../needs.ts';
 import { emptying, openTransactions, preparedTransactions } from './activity.ts';
+import { emptyTexts } from './empty-texts.ts';
 import { readServerFacts } from './facts.ts';
 import { fencedByOthers } from './fenced.ts';
 import { durable, filters, logged, noted, replica, retention, serverId } from './log.ts';
@@ -34,6 +35,7 @@ const CHECKS: readonly SourceCheck[] = [
   foreignKeys,
   fencedByOthers,
   zeroDates,
+  emptyTexts,
   orphans,
   openTransactions,
   preparedTransactions,

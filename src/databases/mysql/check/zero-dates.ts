@@ -4,8 +4,9 @@ import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { Column, Table } from '../../../model/table.ts';
 import { errorFinding, infoFinding, warningFinding } from '../../findings.ts';
+import { DEFAULT_SEARCH_MS, unsearchedText } from '../../searches.ts';
 import { quoteName, quoteTable } from '../sql.ts';
-import { DEFAULT_SEARCH_MS, type Search, searched, unsearchedText } from './search.ts';
+import { type Search, searched } from './search.ts';
 import type { SourceCheck } from './source-subject.ts';
 
 export const zeroDates: SourceCheck = async ({ session, facts, catalog, context }) => {

@@ -26,7 +26,7 @@ export function toLoadData(bytes: AsyncIterable<Buffer>, { columns }: WrittenTab
 
 /** True for a column whose texts are what the server reads. */
 function passes({ conversion, isBytes }: WrittenColumn): boolean {
-  return isBytes ? conversion.isHex === true : conversion.isSame === true;
+  return isBytes ? conversion.hex === '' : conversion.isSame === true;
 }
 
 async function* withOtherEscapes(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

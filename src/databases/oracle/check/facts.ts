@@ -2,13 +2,12 @@
 
 import type { OracleSession } from '../connection.ts';
 import { oraCode } from '../errors.ts';
+import { has, isBefore, type Versions } from '../features.ts';
 import { VIEWS } from '../needs.ts';
 import { type Rights, readRights } from '../rights.ts';
 import { text } from '../schema-state.ts';
 
-export interface ServerFacts {
-  /** 19.003 for 19.3: a number that grows. */
-  readonly version: number;
+export interface ServerFacts extends Versions {
   /** For people: `Oracle 19.3.0.0.0`. */
   readonly product: string;
   readonly rights: Rights;
@@ -18,33 +17,40 @@ export interface ServerFacts {
   readonly widest: number;
   /** In bytes. */
   readonly longestName: number;
+  /** As the driver was told when the session began: 30 also by a server that tells nothing. */
+  readonly saidName: number;
   /** `PRIMARY`; empty where the server does not tell. */
   readonly role: string;
-  /** The container that the session is in; empty where there is none. */
+  /** The container that the session is in; empty where the database has none. */
   readonly container: string;
   /** Every user there is, each with a schema of that name. */
   readonly users: ReadonlySet<string>;
 }
 
 export async function readServerFacts(session: OracleSession): Promise<ServerFacts> {
-  const [major = 0, minor = 0] = session.version.split('.').map(Number);
-  const version = major + minor / 1_000;
+  const { version } = session;
   const one = async (statement: string): Promise<string> => (await readIfAllowed(session, statement))?.[0]?.[0] ?? '';
+  const told = await one("SELECT VALUE FROM V$PARAMETER WHERE NAME = 'compatible'");
+  const versions = { version, compatible: told !== '' && isBefore(told, version) ? told : version };
   const users = await session.query('SELECT USERNAME FROM ALL_USERS');
   return {
-    version,
-    product: `Oracle ${session.version}`,
+    ...versions,
+    product: `Oracle ${version}`,
     rights: await readRights(session, VIEWS),
     charset: await one("SELECT VALUE FROM NLS_DATABASE_PARAMETERS WHERE PARAMETER = 'NLS_CHARACTERSET'"),
     // Cut at the limit of the server.
     widest: Number(await one("SELECT LENGTH(RPAD('x', 32767, 'x')) FROM DUAL")) || 4_000,
-    longestName: version < 12.002 ? 30 : 128,
+    longestName: has(versions, 'longNames') ? LONG_NAME : SHORT_NAME,
+    saidName: session.longestName,
     role: await context(session, 'DATABASE_ROLE'),
-    container: await context(session, 'CON_NAME'),
+    // Without containers the name is the database's own.
+    container: (await context(session, 'CON_ID')) === '0' ? '' : await context(session, 'CON_NAME'),
     users: new Set(users.map(([name]) => text(name))),
   };
 }
 
+const SHORT_NAME = 30;
+const LONG_NAME = 128;
 const NO_SUCH_NAME = 2003;
 
 async function context(session: OracleSession, name: string): Promise<string> {

@@ -3,8 +3,9 @@
 import type { Catalog } from '../../../model/catalog.ts';
 import type { Finding } from '../../../model/finding.ts';
 import type { TableName } from '../../../model/table.ts';
-import { errorFinding, infoFinding } from '../../findings.ts';
+import { errorFinding, infoFinding, warningFinding } from '../../findings.ts';
 import { readForeignKey } from '../definitions.ts';
+import { referencesGrant } from '../foreign-keys.ts';
 import { nameOf, readConstraints, readIndexes } from '../schema-state.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 import type { TargetCheck } from './target.ts';
@@ -28,27 +29,30 @@ function ownNames({ tables }: Catalog): readonly OwnName[] {
   });
 }
 
+const CUT_NAMES = 'convert: { longestName: 30 }  # in the plan; what tables.map names stays as it is';
+
 export const longNames: TargetCheck = ({ catalog, facts }) => {
-  const { longestName, product } = facts;
-  const names = [
+  const { longestName, saidName, product } = facts;
+  const names = new Set([
     ...catalog.schemas,
     ...catalog.tables.flatMap(({ table, columns }) => [table.name, ...columns.map(({ name }) => name)]),
     ...catalog.sequences.flatMap(({ owner, name }) => (owner?.identity === true ? [] : [name])),
     ...ownNames(catalog).map(({ name }) => name),
-  ];
-  return [...new Set(names)]
-    .filter((name) => Buffer.byteLength(name) > longestName)
-    .map((name) =>
-      errorFinding({
-        code: 'ORACLE_NAME',
-        subject: name,
-        message: `it has ${Buffer.byteLength(name)} bytes, and ${product} takes ${longestName}`,
-        cure:
-          longestName < 128
-            ? 'convert: { longestName: 30 }  # in the plan; what tables.map names stays as it is'
-            : 'Give it a shorter name in tables.map of the plan, or on the source.',
-      }),
-    );
+  ]);
+  const longer = (bytes: number): readonly string[] => [...names].filter((name) => Buffer.byteLength(name) > bytes);
+  const refused = longer(longestName).map((name) =>
+    errorFinding({
+      code: 'ORACLE_NAME',
+      subject: name,
+      message: `it has ${Buffer.byteLength(name)} bytes, and ${product} takes ${longestName}`,
+      cure: longestName < 128 ? CUT_NAMES : 'Give it a shorter name in tables.map of the plan, or on the source.',
+    }),
+  );
+  const doubtful = longer(saidName);
+  const [first] = doubtful;
+  if (refused.length > 0 || first === undefined) return refused;
+  const message = `the server did not say at login that it takes names of more than ${saidName} bytes, which ${doubtful.length} of the run have: it does not where COMPATIBLE is below 12.2`;
+  return [warningFinding({ code: 'ORACLE_NAME', subject: first, message, cure: CUT_NAMES })];
 };
 
 export const takenNames: TargetCheck = async ({ session, catalog }) => {
@@ -80,7 +84,7 @@ export const takenNames: TargetCheck = async ({ session, catalog }) => {
 };
 
 /** Where both tables are in one schema its owner may refer to them. */
-export const references: TargetCheck = ({ catalog }) =>
+export const references: TargetCheck = ({ catalog, facts }) =>
   catalog.tables.flatMap(({ table, foreignKeys }) =>
     foreignKeys
       .map((key) => ({ key, to: readForeignKey(key).references }))
@@ -90,7 +94,7 @@ export const references: TargetCheck = ({ catalog }) =>
           code: 'ORACLE_REFERENCES',
           subject: `foreign key ${quoteName(key.name)} on ${table.id}`,
           message: `it leads into schema ${to.schema}: ${table.schema} has to be allowed to refer to that table before the cutover`,
-          cure: `GRANT REFERENCES ON ${quoteTable(to)} TO ${quoteName(table.schema)}; -- once the run has made the table`,
+          cure: `${referencesGrant(to, table.schema, facts.rights.account)}; -- once the run has made the table`,
         }),
       ),
   );

@@ -3,18 +3,17 @@
 import type { Finding } from '../../../model/finding.ts';
 import { errorFinding, infoFinding, warningFinding } from '../../findings.ts';
 import type { OracleSession } from '../connection.ts';
+import { firstWith, has } from '../features.ts';
 import { readIfAllowed, type ServerFacts } from './facts.ts';
 
-/** The driver speaks to none before, and identity columns came with it. */
-const OLDEST = 12.001;
-
-export function checkVersion({ version, product }: ServerFacts): readonly Finding[] {
-  if (version < OLDEST) {
+export function checkVersion(facts: ServerFacts): readonly Finding[] {
+  const { product } = facts;
+  if (!has(facts, 'whatIsNeeded')) {
     return [
       errorFinding({
         code: 'VERSION',
         subject: product,
-        message: 'Oracle 12.1 is the oldest version that is supported',
+        message: `Oracle ${firstWith('whatIsNeeded')} is the oldest version that is supported`,
       }),
     ];
   }

@@ -2,12 +2,12 @@
 
 import type { Finding } from '../../../model/finding.ts';
 import { errorFinding, warningFinding } from '../../findings.ts';
+import { has, type Versions } from '../features.ts';
+import { RESERVED } from '../reserved.ts';
+import { text } from '../schema-state.ts';
 import { quoteLiteral, quoteName } from '../sql.ts';
-import { readIfAllowed, type ServerFacts } from './facts.ts';
+import { readIfAllowed } from './facts.ts';
 import type { TargetCheck, TargetSubject } from './target.ts';
-
-/** Users and roles of every server, whose schemas are not for applications. */
-const RESERVED = ['SYS', 'SYSTEM', 'PUBLIC', 'XDB', 'OUTLN', 'AUDSYS', 'DBSNMP'];
 
 export const schemas: TargetCheck = ({ catalog, facts }) =>
   catalog.schemas
@@ -32,10 +32,29 @@ function reserved(schema: string): Finding {
 }
 
 /** Nobody logs in as it; who is to may be given a password later. */
-export function createUser(schema: string, { version }: Pick<ServerFacts, 'version'>): string {
-  const how = version < 18 ? 'IDENTIFIED BY "…" ACCOUNT LOCK' : 'NO AUTHENTICATION';
+export function createUser(schema: string, server: Versions): string {
+  const how = has(server, 'usersWithoutPassword') ? 'NO AUTHENTICATION' : 'IDENTIFIED BY "…" ACCOUNT LOCK';
   return `CREATE USER ${quoteName(schema)} ${how};`;
 }
+
+/** Texts would be equal, and unique, that are none on the source. Before there were collations none of a schema counts. */
+export const collations: TargetCheck = async ({ session, catalog, facts }) => {
+  if (!has(facts, 'collations')) return [];
+  const rows = await session.query(
+    `SELECT USERNAME, DEFAULT_COLLATION FROM ALL_USERS WHERE USERNAME IN (${list(catalog.schemas)})`,
+  );
+  return rows
+    .map((row) => row.map(text))
+    .filter(([, collation = '']) => !['', 'USING_NLS_COMP', 'BINARY'].includes(collation))
+    .map(([schema = '', collation]) =>
+      errorFinding({
+        code: 'ORACLE_COLLATION',
+        subject: `${schema} DEFAULT COLLATION ${collation}`,
+        message: 'the texts of tables that are made there would be compared by it, and not character by character',
+        cure: `ALTER USER ${quoteName(schema)} DEFAULT COLLATION USING_NLS_COMP; -- it says nothing of tables that are there`,
+      }),
+    );
+};
 
 /** Where the account may see it. A schema without a quota takes tables, and no row. */
 export const quotas: TargetCheck = async ({ session, catalog, facts }) => {

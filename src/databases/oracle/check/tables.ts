@@ -3,6 +3,7 @@
 import type { Finding } from '../../../model/finding.ts';
 import type { TableName } from '../../../model/table.ts';
 import { errorFinding } from '../../findings.ts';
+import { firstWith, has, NEWER_TYPES } from '../features.ts';
 import { readFiring } from '../firing.ts';
 import { nameOf, readRelations, schemasOf } from '../schema-state.ts';
 import { quoteName, quoteTable } from '../sql.ts';
@@ -76,6 +77,38 @@ export const firing: TargetCheck = async ({ session, catalog, context }) => {
     }),
   );
 };
+
+/** Those that a plan chose, and that came after this server. */
+export const types: TargetCheck = ({ catalog, facts }) =>
+  catalog.tables.flatMap(({ table, columns }) =>
+    columns.flatMap(({ name, type }): readonly Finding[] => {
+      const feature = NEWER_TYPES.get(type);
+      if (feature === undefined || has(facts, feature)) return [];
+      const { product, compatible } = facts;
+      return [
+        errorFinding({
+          code: 'ORACLE_TYPE',
+          subject: `${table.id}.${name}`,
+          message: `${type} came with Oracle ${firstWith(feature)}, and this is ${product} with COMPATIBLE ${compatible}`,
+          cure: `Leave ${JSON.stringify(`${table.id}.${name}`)} out of convert.columns in the plan.`,
+        }),
+      ];
+    }),
+  );
+
+const MOST_COLUMNS = 1_000;
+
+export const columns: TargetCheck = ({ catalog }) =>
+  catalog.tables
+    .filter((definition) => definition.columns.length > MOST_COLUMNS)
+    .map((definition) =>
+      errorFinding({
+        code: 'ORACLE_COLUMNS',
+        subject: definition.table.id,
+        message: `it has ${definition.columns.length} columns, and a table of Oracle has ${MOST_COLUMNS} at most`,
+        cure: `tables: { exclude: [${JSON.stringify(definition.table.id)}] }  # in the plan`,
+      }),
+    );
 
 /** Columns that no server takes as they are, unless its texts may be long. */
 export const widths: TargetCheck = ({ catalog, facts }) =>

@@ -11,8 +11,8 @@ import { checkExisting } from './existing.ts';
 import { readServerFacts, type ServerFacts } from './facts.ts';
 import { longNames, references, takenNames } from './names.ts';
 import { checkCharset, checkConnections, checkContainer, checkVersion, checkWritable } from './server.ts';
-import { quotas, schemas, space } from './space.ts';
-import { absent, firing, present, widths } from './tables.ts';
+import { collations, quotas, schemas, space } from './space.ts';
+import { absent, columns, firing, present, types, widths } from './tables.ts';
 
 export interface TargetContext {
   /** Which triggers are of the run's own fence. Default none. */
@@ -57,6 +57,9 @@ const BEFORE_CREATION: Checks = {
   'lengths of names': longNames,
   'names that are taken': takenNames,
   widths,
+  types,
+  columns,
+  collations,
   references,
 };
 const BY_HAND: Checks = { room: space, 'tables made by hand': checkExisting, triggers: firing };

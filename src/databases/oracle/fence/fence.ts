@@ -7,9 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrateError } from '../../../lib/errors.ts';
 import type { TableName } from '../../../model/table.ts';
 import type { Fence, FenceState, Writer } from '../../fence.ts';
-import { Kept } from '../../kept.ts';
 import type { LeaseClaim } from '../../lease-store.ts';
-import type { OracleServer, OracleSession } from '../connection.ts';
+import type { OracleServer } from '../connection.ts';
 import { oraCode } from '../errors.ts';
 import { proveLease } from '../lease-proof.ts';
 import { ensureTable, ownTable } from '../own-tables.ts';
@@ -33,20 +32,17 @@ export interface OracleFenceOptions {
 const ABSENT = 942;
 const NO_TRIGGER = 4080;
 const LOCK_WAITS = new Set([54, 60, 4020, 4021, 30006]);
-const ANSWER_MS = 60_000;
 
 export class OracleFence implements Fence {
   readonly #options: OracleFenceOptions;
-  readonly #kept: Kept<OracleSession>;
 
   constructor(options: OracleFenceOptions) {
     this.#options = options;
-    this.#kept = new Kept(() => options.server.session());
   }
 
   async arm(tables: readonly TableName[], _signal: AbortSignal): Promise<void> {
     const { id, claim } = this.#options;
-    await this.#use(async (session) => {
+    await this.#options.server.use(async (session) => {
       await ensureTable(session, FENCE_SCHEMA);
       await preparePass(session, claim().run);
       await session.transaction(async () => {
@@ -78,9 +74,10 @@ export class OracleFence implements Fence {
 
   async disarm(): Promise<void> {
     const { id, claim } = this.#options;
-    for (const name of await this.#use((session) => readOwnTriggers(session, id))) await this.#drop(name);
+    for (const name of await this.#options.server.use((session) => readOwnTriggers(session, id)))
+      await this.#drop(name);
     if ((await this.state()).kind === 'absent') return;
-    await this.#use((session) =>
+    await this.#options.server.use((session) =>
       session.transaction(async () => {
         await proveLease(session, claim());
         await execute(session, sql`DELETE FROM ${raw(ownTable('FENCE'))} WHERE "ID" = ${id}`);
@@ -90,7 +87,7 @@ export class OracleFence implements Fence {
 
   async state(): Promise<FenceState> {
     const { id } = this.#options;
-    const [row] = await this.#use((session) =>
+    const [row] = await this.#options.server.use((session) =>
       query(session, sql`SELECT "MODE" FROM ${raw(ownTable('FENCE'))} WHERE "ID" = ${id}`).catch((error: unknown) => {
         if (oraCode(error) !== ABSENT) throw error;
         return [];
@@ -102,7 +99,7 @@ export class OracleFence implements Fence {
 
   #set(mode: FenceMode): Promise<void> {
     const { id, claim } = this.#options;
-    return this.#use((session) =>
+    return this.#options.server.use((session) =>
       session.transaction(async () => {
         await proveLease(session, claim());
         await execute(session, sql`UPDATE ${raw(ownTable('FENCE'))} SET "MODE" = ${mode} WHERE "ID" = ${id}`);
@@ -116,7 +113,7 @@ export class OracleFence implements Fence {
     const end = performance.now() + armTimeoutMs;
     for (let tries = 1; ; tries++) {
       try {
-        await this.#use((session) => defineProved(session, claim(), `DROP TRIGGER ${quoteName(name)}`));
+        await this.#options.server.use((session) => defineProved(session, claim(), `DROP TRIGGER ${quoteName(name)}`));
         if (tries > 1) onWaiting?.(null);
         return;
       } catch (error) {
@@ -128,16 +125,5 @@ export class OracleFence implements Fence {
       // Whoever came after us waited as long as we did: they go first.
       await sleep(200 + Math.random() * 300);
     }
-  }
-
-  #use<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
-    return this.#kept.use(async (session) => {
-      const timer = setTimeout(() => session.destroy(), ANSWER_MS);
-      try {
-        return await work(session);
-      } finally {
-        clearTimeout(timer);
-      }
-    });
   }
 }

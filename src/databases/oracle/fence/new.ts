@@ -59,11 +59,11 @@ export async function prepareFence(session: OracleSession, { id, claim }: NewFen
 }
 
 /** Those tables that have the fence of a run. */
-export async function fencedTables(
+export async function fencedTables<T extends Pick<TableName, 'schema' | 'name'>>(
   session: OracleSession,
   id: string,
-  tables: readonly TableName[],
-): Promise<readonly TableName[]> {
+  tables: readonly T[],
+): Promise<readonly T[]> {
   const standing = await readTriggers(session, id);
   return tables.filter((table) => standing.has(triggerName(id, table)));
 }

@@ -19,8 +19,6 @@ export type Selected = Readonly<Record<string, string>>;
 const TRIES = 3;
 /** Lock wait and deadlock: nothing of the transaction is left, and it can be repeated as it was. */
 const REPEATABLE = new Set([54, 60, 8177, 30006]);
-/** A network that fails while the server works is noticed no later than this. */
-const ANSWER_MS = 60_000;
 
 /** One of the journal's tables, for a statement. */
 export function own(name: string, prefix?: string): Statement {
@@ -40,7 +38,7 @@ export class JournalSession {
 
   /** The rows of `SELECT … FROM …`; `from` is all that follows FROM. */
   read(columns: Selected, from: Statement): Promise<readonly TextRecord[]> {
-    return this.#use((session) => select(session, columns, from));
+    return this.#server.use((session) => select(session, columns, from));
   }
 
   /** One transaction. Resolves with the rows found. */
@@ -54,7 +52,7 @@ export class JournalSession {
 
   /** One transaction that proves the lease before anything else; begun again when it met a deadlock. */
   transaction<T>(work: (session: OracleSession, claim: LeaseClaim) => Promise<T>): Promise<T> {
-    return this.#use(async (session) => {
+    return this.#server.use(async (session) => {
       for (let tries = 1; ; tries++) {
         try {
           return await session.transaction(async () => {
@@ -71,12 +69,12 @@ export class JournalSession {
 
   /** One transaction of a process without a lease: it proves none. */
   unproven<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
-    return this.#use((session) => session.transaction(() => work(session)));
+    return this.#server.use((session) => session.transaction(() => work(session)));
   }
 
   /** Whether there is a record of the run. Rejects with RUN.FORMAT when another version wrote it. */
   hasRun(): Promise<boolean> {
-    return this.#use(async (session) => {
+    return this.#server.use(async (session) => {
       if (!(await readOwnTables(session)).has('RUN')) return false;
       const [row] = await select(session, columns('format'), sql`${own('RUN')} WHERE "NAME" = ${this.run}`);
       if (row !== undefined) expectFormat(row.format);
@@ -86,30 +84,24 @@ export class JournalSession {
 
   /** Makes the tables that are not there. Each commits by itself. */
   define(tables: ReadonlyMap<string, string>): Promise<void> {
-    return this.#use(async (session) => {
+    return this.#server.use(async (session) => {
       const there = await readOwnTables(session);
       for (const [name, definition] of tables) if (!there.has(name)) await ensureTable(session, definition);
     });
   }
-
-  #use<T>(work: (session: OracleSession) => Promise<T>): Promise<T> {
-    return this.#server.use(async (session) => {
-      const timer = setTimeout(() => session.destroy(), ANSWER_MS);
-      try {
-        return await work(session);
-      } finally {
-        clearTimeout(timer);
-      }
-    });
-  }
 }
 
-/** The rows of `SELECT … FROM …`, by the names of their columns. */
+/**
+ * The rows of `SELECT … FROM …`, by the names of their columns. Asked for only where there are any: the driver executes a query with
+ * large values once more to define them, without what is bound, and not every server that speaks Oracle's protocol has kept it
+ * where there was no row.
+ */
 export async function select(
   session: OracleSession,
   columns: Selected,
   from: Statement,
 ): Promise<readonly TextRecord[]> {
+  if ((await query(session, sql`SELECT 1 FROM ${from}`)).length === 0) return [];
   const names = Object.keys(columns);
   const rows = await query(session, sql`SELECT ${raw(Object.values(columns).join(', '))} FROM ${from}`);
   return rows.map((row) =>
@@ -144,7 +136,7 @@ export async function insertRows(
   const text = `INSERT INTO ${table} (${into}) VALUES (${places})`;
   for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
     const piece = rows.slice(from, from + ROWS_AT_ONCE);
-    await session.insertMany(text, piece, columnsOf(piece));
+    await session.executeMany(text, piece, columnsOf(piece));
   }
 }
 
@@ -154,8 +146,7 @@ export async function executeRows(
   statement: string,
   rows: readonly (readonly Bind[])[],
 ): Promise<number> {
-  const counts = await session.executeMany(statement, rows, columnsOf(rows));
-  return counts.reduce((sum, count) => sum + count, 0);
+  return session.executeMany(statement, rows, columnsOf(rows));
 }
 
 const ROWS_AT_ONCE = 1_000;

@@ -14,13 +14,16 @@ const LONGEST = 32_767;
 /** One column that rows are written to. */
 export class WrittenColumn {
   readonly column: Column;
+  /** Its place in a row. */
+  readonly index: number;
   /** Quoted. */
   readonly name: string;
   readonly kind: ValueKind;
   readonly conversion: Conversion;
 
-  constructor(column: Column, conversion: Conversion) {
+  constructor(column: Column, index: number, conversion: Conversion) {
     this.column = column;
+    this.index = index;
     this.name = quoteName(column.name);
     this.kind = kindOf(column);
     this.conversion = conversion;
@@ -46,6 +49,8 @@ export interface WrittenTable {
   readonly table: Table;
   /** As `table.columns`. */
   readonly columns: readonly WrittenColumn[];
+  /** The same as they are bound: the server takes nothing of some length after what is large (ORA-24816). */
+  readonly order: readonly WrittenColumn[];
   /** As `table.key`. */
   readonly key: readonly WrittenColumn[];
 }
@@ -62,8 +67,11 @@ export class WrittenTables {
   of(table: Table): WrittenTable {
     let written = this.#known.get(table);
     if (written === undefined) {
-      const columns = table.columns.map((column) => new WrittenColumn(column, this.#conversionOf(column)));
-      written = { table, columns, key: table.key.flatMap((index) => columns[index] ?? []) };
+      const columns = table.columns.map(
+        (column, index) => new WrittenColumn(column, index, this.#conversionOf(column)),
+      );
+      const order = [false, true].flatMap((isLarge) => columns.filter(({ kind }) => kind.isLarge === isLarge));
+      written = { table, columns, order, key: table.key.flatMap((index) => columns[index] ?? []) };
       this.#known.set(table, written);
     }
     return written;

@@ -5,7 +5,7 @@
 import type { LetterMoves } from '../../../journal/dead-letters.ts';
 import { MigrateError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
-import type { Change, LoggedValue, Row, RowChange, Update } from '../../../model/change.ts';
+import type { Change, Key, LoggedValue, Row, RowChange, Update } from '../../../model/change.ts';
 import type { KeyChunk, KeyRange } from '../../../model/chunk.ts';
 import type { Table } from '../../../model/table.ts';
 import type { ConversionOf } from '../../conversion.ts';
@@ -177,44 +177,47 @@ export class OracleLane implements Lane {
     const written = this.#written.of(table);
     const session = this.#connected();
     // Without a key a row that is not there cannot be a matter of the order.
-    if (table.identity === 'row') await deleteCopies(session, written, deletes);
+    if (table.identity === 'row') await this.#deleteCopies(table, deletes);
     else if (!(await this.#writeAll(deleteStatement(written), bound(written.key, deletes), tolerant))) return false;
     for (const { columns, keys, rows } of updates) {
-      const carried = columns.flatMap((index) => written.columns[index] ?? []);
-      const values = rows.map((row) => columns.map((index) => row[index]));
+      const carried = written.order.filter(({ index }) => columns.includes(index));
       const places = bound(
         [...carried, ...written.key],
-        values.map((row, at) => [...row, ...(keys[at] ?? [])]),
+        rows.map((row, at) => [...valuesOf(carried, row), ...(keys[at] ?? [])]),
       );
-      if (!(await this.#writeAll(updateStatement(written, columns), places))) return false;
+      if (!(await this.#writeAll(updateStatement(written, carried), places))) return false;
     }
-    if (!(await this.#writeAll(insertStatement(written), bound(written.columns, inserts)))) return false;
+    const placed = inserts.map((row) => valuesOf(written.order, row));
+    if (!(await this.#writeAll(insertStatement(written), bound(written.order, placed)))) return false;
     for (const chunk of keyChunks) await writeKeyChunk(session, this.#options.claim.run, { table, chunk });
     return true;
   }
 
+  /** Each may have to read the whole table. */
+  #deleteCopies(table: Table, rows: readonly Key[]): Promise<void> {
+    const session = this.#connected();
+    return this.#writer.answered(session, 0, () => deleteCopies(session, this.#written.of(table), rows));
+  }
+
   async #writeAll(statement: RowStatement, rows: Iterable<ValueRow>, tolerant = false): Promise<boolean> {
     for (const batch of batches(statement.places, rows)) {
-      const counts = await this.#send(statement, batch);
-      if (!tolerant && counts.some((count) => count !== 1)) return false;
+      const touched = await this.#send(statement, batch);
+      // A key finds one row at most, so that all of them together tell of each.
+      if (!tolerant && touched !== batch.rows.length) return false;
     }
     return true;
   }
 
-  /** How many rows each row of the batch touched. */
-  async #send({ text, isInsert }: RowStatement, { rows, columns }: Batch): Promise<readonly number[]> {
+  /** How many rows the batch touched. */
+  #send({ text }: RowStatement, { rows, columns }: Batch): Promise<number> {
     const session = this.#connected();
-    return this.#writer.answered(session, ANSWER_MS, async () => {
-      if (!isInsert) return session.executeMany(text, rows, columns);
-      await session.insertMany(text, rows, columns);
-      return rows.map(() => 1);
-    });
+    return this.#writer.answered(session, ANSWER_MS, () => session.executeMany(text, rows, columns));
   }
 
   async #replayRow(change: RowChange): Promise<void> {
     const { table } = change;
     if (table.identity === 'row' && change.op !== 'insert') {
-      await deleteCopies(this.#connected(), this.#written.of(table), [change.key]);
+      await this.#deleteCopies(table, [change.key]);
       if (change.op === 'update') await this.#replayRow({ op: 'insert', table, row: completed(change) });
       return;
     }
@@ -245,13 +248,13 @@ export class OracleLane implements Lane {
     const written = this.#written.of(change.table);
     switch (change.op) {
       case 'insert':
-        return this.#run(insertStatement(written), change.row);
+        return this.#run(insertStatement(written), valuesOf(written.order, change.row));
       case 'delete':
         return this.#run(deleteStatement(written), change.key);
       case 'update': {
         const { row, key } = change;
-        const carried = [...row.keys()].filter((index) => row[index] !== undefined);
-        return this.#run(updateStatement(written, carried), [...carried.map((index) => row[index]), ...key]);
+        const carried = written.order.filter(({ index }) => row[index] !== undefined);
+        return this.#run(updateStatement(written, carried), [...valuesOf(carried, row), ...key]);
       }
     }
   }
@@ -259,7 +262,7 @@ export class OracleLane implements Lane {
   async #run(statement: RowStatement, values: readonly LoggedValue[]): Promise<number> {
     let touched = 0;
     for (const batch of batches(statement.places, bound(statement.places, [values]))) {
-      for (const count of await this.#send(statement, batch)) touched += count;
+      touched += await this.#send(statement, batch);
     }
     return touched;
   }
@@ -268,6 +271,10 @@ export class OracleLane implements Lane {
     if (this.#session === undefined) throw new MigrateError('INTERNAL.BUG', 'the lane has not begun');
     return this.#session;
   }
+}
+
+function valuesOf(columns: readonly WrittenColumn[], row: Row): readonly LoggedValue[] {
+  return columns.map(({ index }) => row[index]);
 }
 
 /** Rows as they are bound. */

@@ -3,6 +3,7 @@
 
 import type { OracleServer, OracleSession } from '../connection.ts';
 import { oraCode } from '../errors.ts';
+import { sessionText } from '../lock-holders.ts';
 import { MODULE } from '../run-label.ts';
 import { query, raw, sql } from '../statement.ts';
 
@@ -55,7 +56,7 @@ export class LockWaits {
     };
     next = setTimeout(look, lookMs);
     try {
-      return await work();
+      return await session.within(0, work);
     } finally {
       isOver = true;
       clearTimeout(patience);
@@ -84,13 +85,20 @@ export class LockWaits {
   }
 }
 
+/**
+ * True of a session that waits for a row or a table that another has locked. Others are blocked as well: by the writer of the redo
+ * log while they commit, or for a block of an index.
+ */
+export const WAITS_FOR_LOCK = "(EVENT LIKE 'enq: T%' AND EVENT <> 'enq: TX - index contention')";
+
 /** One writer may wait for another that waits for somebody else: so far it is followed. */
 const LONGEST_CHAIN = 8;
 
 async function readHolder(session: OracleSession, id: string): Promise<string | undefined> {
   const rows = await query(
     session,
-    sql`SELECT SID, ${raw('SERIAL#')}, INST_ID, BLOCKING_SESSION, BLOCKING_INSTANCE, MODULE, USERNAME, PROGRAM, MACHINE
+    sql`SELECT SID, ${raw('SERIAL#')}, INST_ID,
+          ${raw(`CASE WHEN ${WAITS_FOR_LOCK} THEN BLOCKING_SESSION END`)}, BLOCKING_INSTANCE, MODULE, USERNAME, PROGRAM, MACHINE
         FROM ${raw('GV$SESSION')}
         WHERE BLOCKING_SESSION IS NOT NULL OR SID IN (SELECT BLOCKING_SESSION FROM ${raw('GV$SESSION')})`,
   );
@@ -105,8 +113,8 @@ async function readHolder(session: OracleSession, id: string): Promise<string | 
   return undefined;
 }
 
-function described([sid, serial, instance, , , module, user, program, machine]: readonly string[]): string {
-  const who = [user, module === '' ? program : module, machine].filter((part) => part !== '').join(', ');
-  const address = `'${sid},${serial},@${instance}'`;
-  return `session ${address} on the target (${who}) to end its transaction: it holds a lock on rows that the run writes (ALTER SYSTEM KILL SESSION ${address} ends it)`;
+function described(row: readonly string[]): string {
+  const [sid = '', serial = '', instance = '', , , module = '', user = '', program = '', machine = ''] = row;
+  const { name, end } = sessionText({ sid, serial, instance, module, user, program, machine });
+  return `${name} to end its transaction: it holds a lock on rows that the run writes (${end})`;
 }

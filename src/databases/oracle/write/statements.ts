@@ -8,14 +8,14 @@ export interface RowStatement {
   readonly text: string;
   /** What is bound, by place. */
   readonly places: readonly WrittenColumn[];
-  /** Writes one row for each, or refuses it: there is nothing to count. */
-  readonly isInsert?: true;
 }
 
-export function insertStatement({ table, columns }: WrittenTable): RowStatement {
-  const names = columns.map(({ name }) => name).join(', ');
-  const values = columns.map(({ kind }, index) => kind.bind(`:${index + 1}`)).join(', ');
-  return { text: `INSERT INTO ${quoteTable(table)} (${names}) VALUES (${values})`, places: columns, isInsert: true };
+/** `hint`: what the server is told of how to write the rows. */
+export function insertStatement({ table, order }: WrittenTable, hint?: string): RowStatement {
+  const names = order.map(({ name }) => name).join(', ');
+  const values = order.map(({ kind }, index) => kind.bind(`:${index + 1}`)).join(', ');
+  const insert = hint === undefined ? 'INSERT' : `INSERT ${hint}`;
+  return { text: `${insert} INTO ${quoteTable(table)} (${names}) VALUES (${values})`, places: order };
 }
 
 /** Of the row with a key. */
@@ -23,9 +23,8 @@ export function deleteStatement({ table, key }: WrittenTable): RowStatement {
   return { text: `DELETE FROM ${quoteTable(table)} WHERE ${areBound(key, 0)}`, places: key };
 }
 
-/** `columns`: indexes of what is assigned; the key it is found by comes after them. */
-export function updateStatement({ table, columns, key }: WrittenTable, indexes: readonly number[]): RowStatement {
-  const carried = indexes.flatMap((index) => columns[index] ?? []);
+/** `carried`: what is assigned; the key it is found by comes after them. */
+export function updateStatement({ table, key }: WrittenTable, carried: readonly WrittenColumn[]): RowStatement {
   const assigned = carried.map(({ name, kind }, index) => `${name} = ${kind.bind(`:${index + 1}`)}`);
   // A row with nothing to change must be touched.
   const touched = key.slice(0, 1).map(({ name }) => `${name} = ${name}`);

@@ -3,6 +3,7 @@
 import { type Key, keyText } from '../../../model/change.ts';
 import { copiesMissing } from '../../missing-rows.ts';
 import type { OracleSession, Value } from '../connection.ts';
+import { LARGE_ROWS } from '../rows.ts';
 import { quoteTable } from '../sql.ts';
 import { raw, type Statement, sql, textOf } from '../statement.ts';
 import { bound } from '../values.ts';
@@ -21,12 +22,11 @@ export async function deleteCopies(session: OracleSession, written: WrittenTable
   for (const { row, count } of copies.values()) {
     const found = await findCopies(session, written, row, count);
     if (found.length < count) throw copiesMissing(written.table, count, found.length);
-    const counts = await session.executeMany(
+    const gone = await session.executeMany(
       `DELETE FROM ${name} WHERE ROWID = :1`,
       found.map((id) => [id]),
       [{ type: 'text', maxBytes: 128 }],
     );
-    const gone = counts.reduce((sum, one) => sum + one, 0);
     if (gone !== count) throw copiesMissing(written.table, count, gone);
   }
 }
@@ -49,8 +49,8 @@ async function findCopies(
   const statement = sql`SELECT ROWIDTOCHAR(t.ROWID)${raw(selected)} FROM ${raw(quoteTable(table))} t WHERE ${where}`;
   const found: string[] = [];
   // The server looks no further than for what is taken.
-  const fetchSize = large.length === 0 ? count : undefined;
-  for await (const batch of session.stream(textOf(statement), statement.binds, fetchSize)) {
+  const sizes = large.length === 0 ? [count] : LARGE_ROWS;
+  for await (const batch of session.stream(textOf(statement), statement.binds, ...sizes)) {
     for (const [id, ...values] of batch) {
       if (typeof id !== 'string') continue;
       if (large.every(({ column, own }, index) => isSame(column, own, values[index] ?? null))) found.push(id);

@@ -42,7 +42,7 @@ export class Writer {
     const session = await this.#opening?.catch(() => undefined);
     if (session === undefined) return;
     try {
-      await answered(session, timeoutMs, () => session.rollback());
+      await session.within(timeoutMs, () => session.rollback());
     } catch {
       this.#forget(session);
     }
@@ -53,14 +53,14 @@ export class Writer {
     this.#closed = true;
     const session = await this.#opening?.catch(() => undefined);
     // Whoever writes next must not wait for its locks.
-    if (session?.broken === false) await answered(session, GOODBYE_MS, () => session.rollback()).catch(() => undefined);
+    if (session?.broken === false) await session.within(GOODBYE_MS, () => session.rollback()).catch(() => undefined);
     await session?.close();
   }
 
   async #connect(): Promise<OracleSession> {
     const session = await this.#server.session();
     try {
-      await answered(session, PASS_MS, () => passFence(session, this.#run));
+      await passFence(session, this.#run);
       session.lost.catch(() => this.#forget(session));
       return session;
     } catch (error) {
@@ -76,15 +76,3 @@ export class Writer {
 }
 
 const GOODBYE_MS = 1_000;
-/** One question. */
-const PASS_MS = 60_000;
-
-/** Ends what was written; the session is cut when there is no answer in time. */
-export async function answered<T>(session: OracleSession, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-  const timer = setTimeout(() => session.destroy(), timeoutMs);
-  try {
-    return await work();
-  } finally {
-    clearTimeout(timer);
-  }
-}

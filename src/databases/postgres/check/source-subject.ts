@@ -21,6 +21,8 @@ export interface SourceContext {
   readonly connections?: number;
   /** The extensions that the target has, quoted where a statement would need it; undefined when it is no PostgreSQL. Default none. */
   readonly targetExtensions?: () => Promise<readonly string[] | undefined>;
+  /** How long rows are searched for what only they tell, in ms. Default 5,000. */
+  readonly searchMs?: number;
 }
 
 /** A selected table of any kind, also one that the catalog could not describe. */

@@ -10,6 +10,7 @@ import { IS_SELECTED, selectionValues } from '../selection.ts';
 import { quoteTable } from '../sql.ts';
 import { columnTypes, largeObjects } from './column-types.ts';
 import { generatedIdentity, generatedKeys, keys, replicaIdentity } from './columns.ts';
+import { emptyTexts } from './empty-texts.ts';
 import { readServerFacts } from './facts.ts';
 import { fencedByOthers } from './fenced.ts';
 import { ancestors, hashOfEnum, partitioned, partsLeftOut } from './hierarchy.ts';
@@ -58,6 +59,7 @@ const CHECKS: readonly SourceCheck[] = [
   generatedKeys,
   generatedIdentity,
   columnTypes,
+  emptyTexts,
   largeObjects,
   foreignKeys,
   subscriptions,
