@@ -369,7 +369,7 @@ export class OracleSession {
 
   #deadline(): NodeJS.Timeout | undefined {
     const ms = this.#answerMs;
-    return ms === 0 ? undefined : setTimeout(() => this.#break(translateError(this.#side, silentFor(ms))), ms);
+    return ms === 0 ? undefined : setTimeout(() => this.#break(translateError(this.#side, new Silence(ms))), ms);
   }
 
   #break(error: MigrateError): void {
@@ -383,6 +383,17 @@ export class OracleSession {
 /** More than most answers have: one round trip fewer. */
 const PREFETCHED = 100;
 const CLOSED = Object.assign(new Error('NJS-003: the session was closed'), { code: 'NJS-003' });
-const silentFor = (ms: number): Error =>
-  Object.assign(new Error(`NJS-510: the server has not answered for ${ms / 1_000} seconds`), { code: 'NJS-510' });
+/** Of `OracleSession.within`: what a call is cut with. */
+class Silence extends Error {
+  readonly code = 'NJS-510';
+
+  constructor(ms: number) {
+    super(`NJS-510: the server has not answered for ${ms / 1_000} seconds`);
+  }
+}
 const LOST = Object.assign(new Error('NJS-500: the connection was closed by the other end'), { code: 'NJS-500' });
+
+/** True of the error of a call that the server did not answer in its time. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof MigrateError && error.cause instanceof Silence;
+}

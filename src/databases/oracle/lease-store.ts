@@ -4,7 +4,7 @@
 import { MigrateError } from '../../lib/errors.ts';
 import type { Side } from '../../model/side.ts';
 import type { LeaseClaim, LeaseLock, LeaseRow, LeaseStore, SessionName } from '../lease-store.ts';
-import type { OracleServer, OracleSession } from './connection.ts';
+import { isSilence, type OracleServer, type OracleSession } from './connection.ts';
 import { oraCode } from './errors.ts';
 import { readIdentity } from './identity.ts';
 import { OWN_TABLES } from './journal/schema.ts';
@@ -185,19 +185,13 @@ class OracleLeaseLock implements LeaseLock {
  * ends with a server that does not answer as well; the session is cut then.
  */
 async function lockOut(session: OracleSession, patienceMs: number): Promise<void> {
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    session.destroy();
-  }, patienceMs);
-  try {
-    await session.execute(`LOCK TABLE ${ownTable('LEASE')} IN SHARE ROW EXCLUSIVE MODE`);
-  } catch (error) {
-    if (!isLate) throw error;
-    throw new MigrateError('TARGET.TRANSIENT', 'the lease is still in use on the target', { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
+  const statement = `LOCK TABLE ${ownTable('LEASE')} IN SHARE ROW EXCLUSIVE MODE`;
+  await session
+    .within(patienceMs, () => session.execute(statement))
+    .catch((error: unknown) => {
+      if (!isSilence(error)) throw error;
+      throw new MigrateError('TARGET.TRANSIENT', 'the lease is still in use on the target', { cause: error });
+    });
 }
 
 /** After a network failure the server may keep a session, and its lock, for hours: nothing tells it that the other end is gone. */

@@ -46,21 +46,21 @@ export class OracleSequences implements Sequences {
     this.#options = options;
   }
 
-  read(catalog: Catalog): Promise<readonly SequenceValue[]> {
-    return this.#options.server.use(async (session) =>
-      (await readStanding(session, catalog)).standing.map(({ definition, next }) => ({
-        schema: definition.schema,
-        name: definition.name,
-        last: String(next - BigInt(definition.increment)),
-        increment: definition.increment,
-        cache: definition.cache,
-      })),
-    );
+  async read(catalog: Catalog): Promise<readonly SequenceValue[]> {
+    const { standing } = await this.#found(catalog);
+    return standing.map(({ definition, next }) => ({
+      schema: definition.schema,
+      name: definition.name,
+      last: String(next - BigInt(definition.increment)),
+      increment: definition.increment,
+      cache: definition.cache,
+    }));
   }
 
   /** Twice as far as will be needed, one at a time. What is being written to is left for the freeze. */
   async prepare(catalog: Catalog, values: readonly SequenceValue[], margin: number): Promise<void> {
-    await this.#move(catalog, 1, (each) => {
+    const { standing } = await this.#found(catalog);
+    await this.#move(standing, 1, (each) => {
       const source = sourceOf(values, each);
       if (source === undefined || each.identity?.isAlways === true || goalOf(each, source, margin) === null)
         return null;
@@ -71,8 +71,9 @@ export class OracleSequences implements Sequences {
   }
 
   async advance(catalog: Catalog, values: readonly SequenceValue[], margin: number): Promise<void> {
+    const { standing, unseen } = await this.#found(catalog);
     await this.#move(
-      catalog,
+      standing,
       SESSIONS,
       (each) => {
         const source = sourceOf(values, each);
@@ -82,20 +83,22 @@ export class OracleSequences implements Sequences {
       },
       true,
     );
-    await this.#advanceUnseen(catalog);
+    if (unseen.length > 0) await this.#advanceUnseen(unseen);
   }
 
   async relax(catalog: Catalog): Promise<void> {
-    await this.#move(catalog, SESSIONS, (each) => (each.identity?.isAlways === true ? lastOf(each) : null));
+    const { standing } = await this.#found(catalog);
+    await this.#move(standing, SESSIONS, (each) => (each.identity?.isAlways === true ? lastOf(each) : null));
+  }
+
+  async #found(catalog: Catalog): Promise<Found> {
+    if (catalog.sequences.length === 0) return { standing: [], unseen: [] };
+    return this.#options.server.use((session) => readStanding(session, catalog));
   }
 
   /** Where the account may not see how far an identity column is, the server looks for its highest value. */
-  async #advanceUnseen(catalog: Catalog): Promise<void> {
-    if (catalog.sequences.length === 0) return;
-    const { server, change } = this.#options;
-    const { unseen } = await server.use((session) => readStanding(session, catalog));
-    if (unseen.length === 0) return;
-    await change(async ({ run }) => {
+  #advanceUnseen(unseen: readonly IdentityColumn[]): Promise<void> {
+    return this.#options.change(async ({ run }) => {
       // Never ALWAYS: a cutover that is undone could not see that it has to take it back.
       for (const column of unseen) await run(identityStatement(column, ['START WITH LIMIT VALUE'], false));
     });
@@ -103,14 +106,12 @@ export class OracleSequences implements Sequences {
 
   /** Sets what has a goal: the last value that counts as handed out. `restores`: GENERATED ALWAYS, where the source has it. */
   async #move(
-    catalog: Catalog,
+    standing: readonly Standing[],
     sessions: number,
     goal: (each: Standing) => bigint | null,
     restores = false,
   ): Promise<void> {
-    if (catalog.sequences.length === 0) return;
-    const { server, change } = this.#options;
-    const { standing } = await server.use((session) => readStanding(session, catalog));
+    const { change } = this.#options;
     const waiting = standing.flatMap((each) => {
       const last = goal(each);
       return last === null ? [] : [{ each, last }];
@@ -182,7 +183,6 @@ interface Found {
 /** Those of the catalog that are there. */
 async function readStanding(session: OracleSession, catalog: Catalog): Promise<Found> {
   const schemas = schemasOf(catalog).map(quoteLiteral).join(', ');
-  if (catalog.sequences.length === 0) return { standing: [], unseen: [] };
   const sequences = await session.query(
     `SELECT SEQUENCE_OWNER, SEQUENCE_NAME, LAST_NUMBER FROM ALL_SEQUENCES WHERE SEQUENCE_OWNER IN (${schemas})`,
   );
